@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The error tree of the project, on one screen.
+
+Foreign exceptions are translated where they enter. A message says what is wrong and what to do;
+it never carries rows, updates, keys or passphrases. `exit_code` is what the command ends with.
+"""
+
+from __future__ import annotations
+
+
+class ConsiliumError(Exception):
+    """Any expected failure: shown to a person as one clear message, without a traceback."""
+
+    exit_code = 1
+
+
+class UsageError(ConsiliumError):
+    """The command or a configuration value is wrong; correct it and run again."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A node's configuration or its key files do not fit together."""
+
+
+class DataError(ConsiliumError):
+    """A table, image file or model file cannot be used as it is."""
+
+    exit_code = 3
+
+
+class ChainError(ConsiliumError):
+    """The chain did not do what was asked."""
+
+    exit_code = 4
+
+
+class ChainUnavailable(ChainError):
+    """No RPC endpoint answered; worth trying again."""
+
+
+class ChainMismatch(ChainError):
+    """The chain, the deployment record and this node's state belong to different networks."""
+
+
+class ContractReverted(ChainError):
+    """A contract refused a call: `name` is its custom error, `values` the offending values."""
+
+    def __init__(self, name: str, values: dict[str, object] | None = None, call: str = "") -> None:
+        self.name = name
+        self.values = values or {}
+        self.call = call
+        shown = ", ".join(f"{key}={value}" for key, value in self.values.items())
+        super().__init__(f"{call + ' was refused: ' if call else ''}{name}({shown})")
+
+
+class SpendingCapReached(ChainError):
+    """The node's cap on fees is used up; raise it in the configuration or wait."""
+
+
+class StorageError(ConsiliumError):
+    """A block store could not be read or written."""
+
+    exit_code = 5
+
+
+class StorageUnavailable(StorageError):
+    """No store or daemon answered; worth trying again."""
+
+
+class ContentNotFound(StorageError):
+    """No reachable store holds this CID (yet)."""
+
+
+class ContentMismatch(StorageError):
+    """Bytes do not match their CID, their layout is not canonical, or they exceed the allowed size."""
+
+
+class CryptoError(ConsiliumError):
+    """The threshold layer refuses what it was given."""
+
+    exit_code = 6
+
+
+class ParameterError(CryptoError):
+    """No parameter set meets the request, or two parties' parameters differ."""
+
+
+class MalformedCiphertext(CryptoError):
+    """Ciphertext bytes have another shape, prime, scale or version than the plan implies."""
+
+
+class MalformedShare(CryptoError):
+    """Opening-share bytes have another shape or belong to another set, attempt or hospital."""
+
+
+class MalformedCeremonyMessage(CryptoError):
+    """A dealing, test key, test share or transcript is not well formed."""
+
+
+class CeremonyFailed(CryptoError):
+    """The ceremony's checks failed: its keys must not be used."""
+
+
+class OpeningRefused(CryptoError):
+    """This node will not make a share: another set is recorded, too few updates, or keys are erased."""
+
+
+class OpeningFailed(CryptoError):
+    """The shares at hand do not open the sum."""
+
+
+class ProofError(ConsiliumError):
+    """A statement could not be proved or a proof does not verify."""
+
+    exit_code = 7
+
+
+class ArtefactMissing(ProofError):
+    """A compiled circuit or proving key is not in the cache: run `make setup`."""
+
+
+class WitnessRefused(ProofError):
+    """The circuit refuses these private inputs: the statement is false."""
+
+
+class ProofInvalid(ProofError):
+    """A proof does not verify under the expected key and public inputs."""
+
+
+class StudyError(ConsiliumError):
+    """A study cannot go on, or its records disagree with each other."""
+
+    exit_code = 8
+
+
+class AuditFailed(StudyError):
+    """A re-check of the ledger found a disagreement."""
