@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# The interface of the project. Every target sets up what it needs, once.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+# Looked for by name and tried, since a name on PATH need not answer (version managers leave such stubs).
+PYTHON := $(shell for p in python3.11 python3.12 python3; do \
+  $$p -c 'import sys; raise SystemExit(not (3,11) <= sys.version_info[:2] <= (3,12))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv/bin
+PYTEST := $(VENV)/python -m pytest -p no:ape_test -q
+HOSPITALS ?= 3
+ROUNDS ?= 3
+STORAGE ?= local
+TORCH ?= cpu
+
+.PHONY: help setup demo app test test-units test-contracts test-circuits test-integration test-pages lint bench generate clean
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+setup: ## environment, tools, circuits and development keys; does nothing when all is there
+	@test -n "$(PYTHON)" || { echo "Consilium needs Python 3.11 or 3.12 (python3.11 or python3.12 on PATH)."; exit 2; }
+	@$(PYTHON) scripts/setup.py --torch $(TORCH)
+
+demo: setup ## a study from end to end on real records (HOSPITALS=3 ROUNDS=3 STORAGE=local|ipfs)
+	@$(VENV)/python scripts/demo.py --hospitals $(HOSPITALS) --rounds $(ROUNDS) --storage $(STORAGE)
+
+app: setup ## the audit page on the latest demo, in a browser
+	@$(VENV)/python scripts/app.py
+
+test: test-units test-contracts test-circuits test-integration test-pages ## every test: the one test command
+
+test-units: setup ## the node's parts, each alone
+	@$(PYTEST) tests/unit
+
+test-contracts: setup ## the suite on a local chain, under ape
+	@$(VENV)/ape test
+
+test-circuits: setup ## statements, provers, keys
+	@$(PYTEST) tests/circuits
+
+test-integration: setup ## parts together, a real IPFS daemon, and a whole study
+	@$(PYTEST) tests/integration
+
+test-pages: setup ## the audit page, with AppTest and in a real browser
+	@$(PYTEST) tests/pages
+
+lint: setup ## ruff, mypy, import directions, solhint, generated files
+	@$(VENV)/ruff check . && $(VENV)/ruff format --check .
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports
+	@node_modules/.bin/solhint 'contracts/**/*.sol'
+	@$(VENV)/python scripts/generate.py --check
+
+bench: setup ## figures of every stage, as JSON in out/bench/
+	@$(VENV)/python scripts/bench.py
+
+generate: setup ## rewrite generated files (ABIs, verifiers, vectors)
+	@$(VENV)/python scripts/generate.py
+
+clean: ## remove what runs wrote; environments and keys stay
+	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis
