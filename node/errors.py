@@ -111,6 +111,10 @@ class OpeningFailed(CryptoError):
     """The shares at hand do not open the sum."""
 
 
+class SecretUnavailable(CryptoError):
+    """A secret was erased, never stored, is damaged, or its name holds other bytes already."""
+
+
 class ProofError(ConsiliumError):
     """A statement could not be proved or a proof does not verify."""
 
@@ -137,3 +141,9 @@ class StudyError(ConsiliumError):
 
 class AuditFailed(StudyError):
     """A re-check of the ledger found a disagreement."""
+
+
+class StateError(ConsiliumError):
+    """A node's own memory is damaged, of another version, or in use by another process."""
+
+    exit_code = 9
