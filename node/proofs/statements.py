@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is proved: public signals in the verifier's order, and private inputs that never leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from node.proofs.babyjubjub import Point
+from node.proofs.commitments import data_commitment, plan_root, weights_root
+from node.proofs.pedersen import commit
+
+#: A circuit's input: signal names with decimal strings, nested as the signals' dimensions.
+CircuitInputs = dict[str, object]
+
+TRAINING_SIGNALS = ("context", "rootBefore", "dataRoot", "rows", "planRoot", "cx", "cy")
+AGGREGATION_SIGNALS = ("context", "sumCx", "sumCy", "sumRows", "rootBefore", "rootAfter")
+
+Vector = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TrainingStatement:
+    """One hospital's update in one round: rows that hash to `data_root` led to commitment C."""
+
+    context: int
+    root_before: int
+    data_root: int
+    row_count: int
+    plan_root: int
+    commitment: Point
+    capacity: int
+    epochs: int
+    learning_rate: int
+    weights: Vector
+    rows: tuple[Vector, ...] = field(repr=False)
+    labels: Vector = field(repr=False)
+    salt: int = field(repr=False)
+    blinding: int = field(repr=False)
+
+    def public_signals(self) -> Vector:
+        """Return the public signals in the order of TRAINING_SIGNALS."""
+        return (
+            self.context,
+            self.root_before,
+            self.data_root,
+            self.row_count,
+            self.plan_root,
+            self.commitment.x,
+            self.commitment.y,
+        )
+
+    def circuit_inputs(self) -> CircuitInputs:
+        """Return the circuit's inputs, rows and labels filled with zeros up to the capacity."""
+        missing = self.capacity - len(self.rows)
+        width = len(self.weights) - 1
+        inputs = _named(TRAINING_SIGNALS, self.public_signals())
+        inputs |= {
+            "weights": _texts(self.weights),
+            "features": [_texts(row) for row in self.rows] + [["0"] * width] * missing,
+            "labels": _texts(self.labels) + ["0"] * missing,
+            "salt": str(self.salt),
+            "epochs": str(self.epochs),
+            "learningRate": str(self.learning_rate),
+            "blinding": str(self.blinding),
+        }
+        return inputs
+
+
+@dataclass(frozen=True)
+class AggregationStatement:
+    """One round's result: the sum that opens ΣC moves the model from one root to the next."""
+
+    context: int
+    commitment_sum: Point
+    row_sum: int
+    root_before: int
+    root_after: int
+    weights: Vector
+    sums: Vector = field(repr=False)
+    blinding: int = field(repr=False)
+
+    def public_signals(self) -> Vector:
+        """Return the public signals in the order of AGGREGATION_SIGNALS."""
+        return (
+            self.context,
+            self.commitment_sum.x,
+            self.commitment_sum.y,
+            self.row_sum,
+            self.root_before,
+            self.root_after,
+        )
+
+    def circuit_inputs(self) -> CircuitInputs:
+        """Return the circuit's inputs."""
+        inputs = _named(AGGREGATION_SIGNALS, self.public_signals())
+        inputs |= {
+            "weights": _texts(self.weights),
+            "sums": _texts(self.sums),
+            "blinding": str(self.blinding),
+        }
+        return inputs
+
+
+def training_statement(
+    *,
+    context: int,
+    weights: Vector,
+    rows: tuple[Vector, ...],
+    labels: Vector,
+    salt: int,
+    update: Vector,
+    blinding: int,
+    capacity: int,
+    batch_size: int,
+    epochs: int,
+    learning_rate: int,
+    value_bits: int,
+) -> TrainingStatement:
+    """Return the statement about a finished update, its roots and commitment computed here.
+
+    `weights` are the global model (features, then bias), `rows` the n rows in use, `update` the
+    clipped, sample-weighted coordinates. A false update gives a statement that cannot be proved.
+    """
+    features = len(weights) - 1
+    return TrainingStatement(
+        context=context,
+        root_before=weights_root(weights),
+        data_root=data_commitment(rows, labels, capacity=capacity, batch_size=batch_size, salt=salt),
+        row_count=len(rows),
+        plan_root=plan_root(
+            features=features,
+            batch_size=batch_size,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            value_bits=value_bits,
+        ),
+        commitment=commit(update, blinding),
+        capacity=capacity,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        weights=weights,
+        rows=rows,
+        labels=labels,
+        salt=salt,
+        blinding=blinding,
+    )
+
+
+def aggregation_statement(
+    *,
+    context: int,
+    weights: Vector,
+    weights_after: Vector,
+    sums: Vector,
+    blinding: int,
+    row_sum: int,
+) -> AggregationStatement:
+    """Return the statement about an opened sum, its roots and commitment computed here.
+
+    `blinding` is the sum of the blinding values mod ℓ, `sums` the sum of the included updates.
+    """
+    return AggregationStatement(
+        context=context,
+        commitment_sum=commit(sums, blinding),
+        row_sum=row_sum,
+        root_before=weights_root(weights),
+        root_after=weights_root(weights_after),
+        weights=weights,
+        sums=sums,
+        blinding=blinding,
+    )
+
+
+def _texts(values: Vector) -> list[str]:
+    return [str(value) for value in values]
+
+
+def _named(names: tuple[str, ...], values: Vector) -> CircuitInputs:
+    return {name: str(value) for name, value in zip(names, values, strict=True)}
