@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {ICircuitCatalogue} from "./ICircuitCatalogue.sol";
+import {IKeyCeremony} from "./IKeyCeremony.sol";
+
+/// @title Studies: plan, funding, enrolment, ceremony
+/// @notice The state of a study is derived from its deadlines and counters and from the RoundManager's
+/// outcome; nobody sets it.
+interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
+    /// @dev Published: not funded in full. Cancelled: ended without its planned rounds, by whatever cause.
+    enum StudyState {
+        None,
+        Published,
+        Enrolling,
+        Ceremony,
+        Running,
+        Completed,
+        Cancelled
+    }
+
+    /// @dev Lengths in seconds. `openLength` is that of one opening attempt.
+    /// @param documentDigest SHA-256 of the plan document (canonical JSON).
+    /// @param initialRoot Poseidon root of the starting weights.
+    /// @param learningRate Rate times 256.
+    /// @param threshold t: shares that open a sum.
+    /// @param minimum Fewest updates that are ever opened together.
+    /// @param maximum Places for hospitals.
+    /// @param attempts K: opening attempts per round.
+    /// @param unopenedRounds F: failed rounds in a row that end the study.
+    /// @param confirmations Blocks after which nodes take a block as final.
+    /// @param bond Locked by each hospital (token units).
+    /// @param verifiedShareBps Part of a round's reward, in 1/10000, that is earned once its shares are posted.
+    /// @param privacyBudget Differential-privacy budget; only 0 (none) is supported.
+    struct Plan {
+        bytes32 documentDigest;
+        uint64 documentSize;
+        uint256 initialRoot;
+        uint32 trainingCircuit;
+        uint32 aggregationCircuit;
+        uint16 epochs;
+        uint32 learningRate;
+        uint8 threshold;
+        uint8 minimum;
+        uint8 maximum;
+        uint8 attempts;
+        uint8 unopenedRounds;
+        uint16 rounds;
+        uint16 confirmations;
+        uint32 enrolLength;
+        uint32 ceremonyStepLength;
+        uint32 submitLength;
+        uint32 attestLength;
+        uint32 openLength;
+        uint128 bond;
+        uint128 rewardPerRound;
+        uint16 verifiedShareBps;
+        uint64 privacyBudget;
+    }
+
+    /// @param filledAt Time the last place was taken; 0 if places are left.
+    /// @param startedAt Time the ceremony was completed and round 1 began; 0 before.
+    /// @param enrolled Hospitals enrolled; indices are 0 to this less one.
+    /// @param closed `closeStudy` was called.
+    struct Study {
+        address sponsor;
+        uint64 publishedAt;
+        uint64 filledAt;
+        uint64 startedAt;
+        uint8 enrolled;
+        bool closed;
+        Plan plan;
+    }
+
+    /// @param operator Key that acts for the hospital in this study.
+    /// @param barred The ceremony goes on, or ended, without it.
+    /// @param payoutCommitment As given at enrolment; recorded only: rewards are paid to the owner.
+    struct Enrolment {
+        uint32 hospitalId;
+        uint8 index;
+        uint32 rows;
+        address operator;
+        bool barred;
+        uint256 dataRoot;
+        bytes32 payoutCommitment;
+    }
+
+    /// @dev What the RoundManager needs of a running study.
+    /// @param participants Bitmap of indices that acknowledged the ceremony.
+    /// @param slice What one offence costs (token units).
+    struct RoundTerms {
+        uint64 startedAt;
+        uint64 participants;
+        uint8 enrolled;
+        uint8 threshold;
+        uint8 minimum;
+        uint8 attempts;
+        uint8 unopenedRounds;
+        uint16 rounds;
+        uint32 submitLength;
+        uint32 attestLength;
+        uint32 openLength;
+        uint256 initialRoot;
+        uint256 slice;
+    }
+
+    error StudyRegistryPaused();
+    error StudyRegistryUnknownStudy(uint256 studyId);
+    error StudyRegistryPlanDocumentMissing(bytes32 digest, uint64 size);
+    error StudyRegistryNotInField(uint256 value);
+    error StudyRegistryWrongCircuitKind(uint32 circuitId, CircuitKind kind);
+    error StudyRegistryCircuitsDiffer(uint32 trainingCircuit, uint32 aggregationCircuit);
+    error StudyRegistryEpochsOutOfRange(uint16 epochs, uint16 maximum);
+    error StudyRegistryLearningRateOutOfRange(uint32 learningRate, uint32 maximum);
+    error StudyRegistryThresholdTooLow(uint8 threshold, uint8 minimum);
+    error StudyRegistryMinimumTooLow(uint8 minimum, uint8 needed);
+    error StudyRegistryMaximumOutOfRange(uint8 maximum, uint8 needed, uint8 limit);
+    error StudyRegistryTooManyRows(uint256 rows, uint256 limit);
+    error StudyRegistryAttemptsOutOfRange(uint8 attempts, uint8 limit);
+    error StudyRegistryRoundsOutOfRange(uint16 rounds, uint8 unopenedRounds);
+    error StudyRegistryPhaseTooShort(uint32 length, uint256 needed);
+    error StudyRegistryShareOutOfRange(uint16 basisPoints);
+    error StudyRegistryPrivacyBudgetUnsupported(uint64 budget);
+    error StudyRegistryWrongState(uint256 studyId, StudyState state);
+    error StudyRegistryNotOperator(address caller);
+    error StudyRegistryNotAdmitted(uint32 hospitalId);
+    error StudyRegistryAlreadyEnrolled(uint256 studyId, uint32 hospitalId);
+    error StudyRegistryOperatorTaken(uint256 studyId, address operator);
+    error StudyRegistryRowsOutOfRange(uint32 rows, uint32 capacity);
+    error StudyRegistryNotEnrolled(uint256 studyId, address operator);
+    error StudyRegistryNotOwner(uint32 hospitalId, address caller);
+    error StudyRegistryAlreadyClosed(uint256 studyId);
+
+    event IntakePaused(bool paused);
+    event StudyPublished(
+        uint256 indexed studyId, address indexed sponsor, bytes32 documentDigest, uint64 documentSize, uint256 planRoot
+    );
+    event HospitalEnrolled(
+        uint256 indexed studyId, uint32 indexed hospitalId, uint8 index, uint256 dataRoot, uint32 rows
+    );
+    event OperatorAdopted(uint256 indexed studyId, uint32 indexed hospitalId, address indexed operator);
+    event StudyClosed(uint256 indexed studyId, StudyState state);
+
+    /// @notice Stops or allows `publish` and `enrol`, nothing else; only the council.
+    function setPaused(bool paused) external;
+
+    /// @notice Publishes a study with the caller as its sponsor. Hospitals can enrol once the RewardPool holds
+    /// `requiredFunding`, until `enrolLength` from now or until `maximum` have.
+    function publish(Plan calldata plan) external returns (uint256 studyId);
+
+    /// @notice Enrols the caller's hospital and locks its bond.
+    /// @param dataRoot Commitment to its rows, below the field order.
+    /// @param rows Rows that every proof uses, 1 to the circuit's capacity.
+    /// @param payoutCommitment 0 for none; recorded only.
+    function enrol(uint256 studyId, uint256 dataRoot, uint32 rows, bytes32 payoutCommitment) external;
+
+    /// @notice Hands an enrolment to the hospital's current operator; only its owner.
+    function adoptOperator(uint256 studyId, uint32 hospitalId) external;
+
+    /// @notice Makes a hospital's bond available again; anyone, once the study ended or went on without it.
+    function releaseBond(uint256 studyId, uint32 hospitalId) external;
+
+    /// @notice Puts on record, once, that a study has ended; anyone. No payment depends on it.
+    function closeStudy(uint256 studyId) external;
+
+    /// @notice Whether publishing and enrolling are stopped.
+    function paused() external view returns (bool);
+
+    /// @notice Studies are numbered 1 to this.
+    function studyCount() external view returns (uint256);
+
+    /// @notice A study's record; reverts for a number never given.
+    function study(uint256 studyId) external view returns (Study memory);
+
+    /// @notice A study's state now; None for a number never given.
+    function studyState(uint256 studyId) external view returns (StudyState);
+
+    /// @notice Address the study's money belongs to; zero for a number never given.
+    function sponsorOf(uint256 studyId) external view returns (address);
+
+    /// @notice Tokens that must be escrowed before hospitals can enrol: reward per round times rounds.
+    function requiredFunding(uint256 studyId) external view returns (uint256);
+
+    /// @notice Second at which enrolment ends or ended.
+    function enrolmentEnd(uint256 studyId) external view returns (uint64);
+
+    /// @notice features | batchSize<<16 | epochs<<32 | learningRate<<48 | valueBits<<80 | loss<<88.
+    function planRoot(uint256 studyId) external view returns (uint256);
+
+    /// @notice A hospital's enrolment; reverts if it has none.
+    function enrolment(uint256 studyId, uint32 hospitalId) external view returns (Enrolment memory);
+
+    /// @notice The enrolment that `operator` acts for; reverts if there is none.
+    function enrolmentOf(uint256 studyId, address operator) external view returns (Enrolment memory);
+
+    /// @notice Hospital numbers by index.
+    function enrolledIds(uint256 studyId) external view returns (uint32[] memory);
+
+    /// @notice Rows by index.
+    function enrolledRows(uint256 studyId) external view returns (uint32[] memory);
+
+    /// @notice What rounds need of a study; `startedAt` is 0 until its ceremony is complete.
+    function roundTerms(uint256 studyId) external view returns (RoundTerms memory);
+
+    /// @notice Verifier of the training proof and plan root that it is given.
+    function trainingTerms(uint256 studyId) external view returns (address verifier, uint256 root);
+
+    /// @notice Verifier of the aggregation proof.
+    function aggregationVerifier(uint256 studyId) external view returns (address);
+
+    /// @notice Reward per round and the part of it, in 1/10000, earned by verified work.
+    function rewardTerms(uint256 studyId) external view returns (uint256 rewardPerRound, uint256 verifiedShareBps);
+}
