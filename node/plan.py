@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of a study: the canonical JSON document whose SHA-256 is on chain, and the fixed formats it names.
+
+A plan is checked as a whole wherever one is made: read from bytes, or built by a sponsor.
+Source: docs/encoding.md, "Plan document".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated
+
+from node.document import (
+    Amount,
+    Decimal,
+    Integer,
+    Many,
+    Part,
+    Section,
+    Text,
+    check_section,
+    load,
+    read,
+    refuse,
+    to_bytes,
+)
+
+FORMAT_KEY, FORMAT_VALUE = "consilium", "plan/1"
+
+# The fixed-point formats that the circuits are compiled for; a plan names them and may not change them.
+FEATURE_BITS = 8
+FEATURE_FRACTION_BITS = 5
+WEIGHT_BITS = 24
+WEIGHT_FRACTION_BITS = 16
+PROBABILITY_FRACTION_BITS = 12
+LEARNING_RATE_FRACTION_BITS = 8
+LEARNING_RATE_LIMIT = 1 << 10
+VALUE_BITS_MAX = 40
+ROWS_LIMIT = 1 << 22
+FEATURES_MAX = 4096
+HOSPITALS_MAX = 64
+LOSSES = {"hard-sigmoid-logistic": 1}
+# One raw block, so that the digest on chain is the plain SHA-256 of the document.
+DOCUMENT_LIMIT = 262_144
+
+# A starting weight.
+Weight = Integer(-(1 << WEIGHT_BITS - 1), (1 << WEIGHT_BITS - 1) - 1)
+UINT8, UINT16, UINT32 = (1 << 8) - 1, (1 << 16) - 1, (1 << 32) - 1
+
+
+@dataclass(frozen=True)
+class Label(Section):
+    """The column that says what is to be predicted, and its two values as written in a table."""
+
+    name: Annotated[str, Text(200)]
+    positive: Annotated[str, Text(200)]
+    negative: Annotated[str, Text(200)]
+
+    def check(self, where: str) -> None:
+        if self.positive == self.negative:
+            refuse(where, "has the same value for positive and negative")
+
+
+@dataclass(frozen=True)
+class Model(Section):
+    """What is trained: D named features, the label, P = D + 1 starting weights (scale 2^16, bias last)."""
+
+    family: Annotated[str, Text(40, ("logistic-head",))]
+    loss: Annotated[str, Text(40, tuple(LOSSES))]
+    optimiser: Annotated[str, Text(60, ("mini-batch gradient descent",))]
+    features: Annotated[tuple[str, ...], Many(Text(200), FEATURES_MAX)]
+    label: Label
+    initial: Annotated[tuple[int, ...], Many(Weight, FEATURES_MAX + 1)]
+
+    def check(self, where: str) -> None:
+        if len(set(self.features)) != len(self.features):
+            refuse(f"{where}.features", "has a name twice")
+        if self.label.name in self.features:
+            refuse(f"{where}.label.name", "is also the name of a feature")
+        if len(self.initial) != len(self.features) + 1:
+            refuse(
+                f"{where}.initial",
+                f"has {len(self.initial)} weights for {len(self.features)} features and one bias",
+            )
+
+
+@dataclass(frozen=True)
+class FeatureScaling(Section):
+    """Public constants of one feature, as decimal texts: `node.learning.scaling` says how they are used."""
+
+    mean: Annotated[str, Decimal()]
+    std: Annotated[str, Decimal(positive=True)]
+
+
+@dataclass(frozen=True)
+class Training(Section):
+    """The proved hyper-parameters; `learning_rate` is an integer of scale 2^8."""
+
+    circuit: Annotated[str, Text(60)]
+    batch_size: Annotated[int, Integer(1, UINT16)]
+    epochs: Annotated[int, Integer(1, UINT16)]
+    learning_rate: Annotated[int, Integer(1, LEARNING_RATE_LIMIT - 1)]
+    rows_maximum: Annotated[int, Integer(1, ROWS_LIMIT - 1)]
+
+    def check(self, where: str) -> None:
+        if self.batch_size & (self.batch_size - 1):
+            refuse(f"{where}.batch_size", "is not a power of two")
+        if self.rows_maximum % self.batch_size:
+            refuse(f"{where}.rows_maximum", "is not a multiple of the batch size")
+
+
+@dataclass(frozen=True)
+class Quantisation(Section):
+    """Widths of the integers; only `value_bits`, of one value of an update, differs between circuits."""
+
+    value_bits: Annotated[int, Integer(2, VALUE_BITS_MAX)]
+    weight_bits: Annotated[int, Integer(WEIGHT_BITS, WEIGHT_BITS)]
+    weight_fraction_bits: Annotated[int, Integer(WEIGHT_FRACTION_BITS, WEIGHT_FRACTION_BITS)]
+    feature_bits: Annotated[int, Integer(FEATURE_BITS, FEATURE_BITS)]
+    feature_fraction_bits: Annotated[int, Integer(FEATURE_FRACTION_BITS, FEATURE_FRACTION_BITS)]
+
+
+@dataclass(frozen=True)
+class Aggregation(Section):
+    """The circuit that proves a round's new model."""
+
+    circuit: Annotated[str, Text(60)]
+
+
+@dataclass(frozen=True)
+class Encryption(Section):
+    """The threshold t, the attempts K at opening, and the smudging noise's bits of statistical security."""
+
+    threshold: Annotated[int, Integer(2, HOSPITALS_MAX)]
+    statistical_security: Annotated[int, Integer(40, 128)]
+    attempts: Annotated[int, Integer(1, UINT8)]
+    scheme: Annotated[str, Text(40, ("one-component-ckks",))]
+
+
+@dataclass(frozen=True)
+class Participation(Section):
+    """How many hospitals and rounds."""
+
+    minimum: Annotated[int, Integer(3, HOSPITALS_MAX)]
+    maximum: Annotated[int, Integer(3, HOSPITALS_MAX)]
+    rounds: Annotated[int, Integer(1, UINT16)]
+
+    def check(self, where: str) -> None:
+        if self.maximum < self.minimum:
+            refuse(f"{where}.maximum", "is below the minimum")
+
+
+@dataclass(frozen=True)
+class Phases(Section):
+    """Lengths in seconds, and the confirmations (blocks) after which a block counts as final."""
+
+    confirmations: Annotated[int, Integer(1, UINT16)]
+    enrol: Annotated[int, Integer(1, UINT32)]
+    ceremony_step: Annotated[int, Integer(1, UINT32)]
+    submit: Annotated[int, Integer(1, UINT32)]
+    attest: Annotated[int, Integer(1, UINT32)]
+    open: Annotated[int, Integer(1, UINT32)]
+
+
+@dataclass(frozen=True)
+class Money(Section):
+    """Bond and reward in the token's smallest unit, and what is earned before a round is finalised."""
+
+    bond: Annotated[str, Amount()]
+    reward_per_round: Annotated[str, Amount()]
+    verified_share_bps: Annotated[int, Integer(0, 10_000)]
+    unopened_rounds: Annotated[int, Integer(1, UINT8)]
+
+
+@dataclass(frozen=True)
+class Privacy(Section):
+    """The differential-privacy budget; 0 means none, and this version knows no other."""
+
+    budget: Annotated[int, Integer(0, 0)]
+
+
+@dataclass(frozen=True)
+class TrainingPlan(Section):
+    """A whole plan, checked as it is made; raises DataError, naming the key, for what does not fit."""
+
+    title: Annotated[str, Text(200)]
+    question: Annotated[str, Text(2000)]
+    model: Model
+    scaling: Annotated[tuple[FeatureScaling, ...], Many(Part(FeatureScaling), FEATURES_MAX)]
+    clip_warning_share_ppm: Annotated[int, Integer(0, 1_000_000)]
+    training: Training
+    quantisation: Quantisation
+    aggregation: Aggregation
+    encryption: Encryption
+    participation: Participation
+    phases: Phases
+    money: Money
+    privacy: Privacy
+
+    def __post_init__(self) -> None:
+        check_section(self, "")
+
+    def check(self, where: str) -> None:
+        features, threshold, people = self.model.features, self.encryption.threshold, self.participation
+        if len(self.scaling) != len(features):
+            refuse("scaling", f"has {len(self.scaling)} entries for {len(features)} features")
+        if people.minimum < threshold + 1:
+            refuse("participation.minimum", f"is below encryption.threshold + 1 = {threshold + 1}")
+        if people.maximum < 2 * threshold - 1:
+            refuse("participation.maximum", f"is below 2 · encryption.threshold − 1 = {2 * threshold - 1}")
+        if len(self.canonical()) > DOCUMENT_LIMIT:
+            refuse("the document", f"is longer than {DOCUMENT_LIMIT} bytes")
+
+    def canonical(self) -> bytes:
+        """The document as it is stored and hashed."""
+        return to_bytes(self, {FORMAT_KEY: FORMAT_VALUE})
+
+    def digest(self) -> bytes:
+        """SHA-256 of the document: 32 bytes, as published on chain and as in the document's CID."""
+        return hashlib.sha256(self.canonical()).digest()
+
+    def root(self) -> int:
+        """The plan root: the proved numbers packed into one integer, as contract and circuits compute it."""
+        return (
+            len(self.model.features)
+            | self.training.batch_size << 16
+            | self.training.epochs << 32
+            | self.training.learning_rate << 48
+            | self.quantisation.value_bits << 80
+            | LOSSES[self.model.loss] << 88
+        )
+
+    @classmethod
+    def parse(cls, document: bytes) -> TrainingPlan:
+        """Reads a stored plan; raises DataError for any byte that the canonical form would not have."""
+        if len(document) > DOCUMENT_LIMIT:
+            refuse("the document", f"is longer than {DOCUMENT_LIMIT} bytes")
+        value = load(document)
+        if not isinstance(value, dict) or value.pop(FORMAT_KEY, None) != FORMAT_VALUE:
+            refuse("the document", f'does not say "{FORMAT_KEY}":"{FORMAT_VALUE}"; is it a plan?')
+        plan = read(cls, value, "")
+        if plan.canonical() != document:
+            refuse("the document", "is not canonical (keys in order, none twice, no spaces)")
+        return plan
