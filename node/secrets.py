@@ -114,7 +114,9 @@ class SecretStore:
 
     def _paths(self, name: str) -> tuple[Path, Path]:
         if not _NAME.fullmatch(name):
-            raise ConfigError(f"{name!r} is no name for a secret: use words of letters, digits, '.', '_', '-'.")
+            raise ConfigError(
+                f"{name!r} is no name for a secret: use words of letters, digits, '.', '_', '-'."
+            )
         base = self._folder / name
         return base.with_name(base.name + ".item"), base.with_name(base.name + ".key")
 
@@ -157,11 +159,17 @@ def _open_header(header: Path, passphrase: str) -> bytes:
         record = json.loads(header.read_bytes())
         if record["consilium"] != "secrets" or record["version"] != _VERSION or record["kdf"] != "scrypt":
             raise ValueError
-        salt, work_factor, check = bytes.fromhex(record["salt"]), int(record["n"]), bytes.fromhex(record["check"])
+        salt, work_factor, check = (
+            bytes.fromhex(record["salt"]),
+            int(record["n"]),
+            bytes.fromhex(record["check"]),
+        )
         if not 2 <= work_factor <= 2**22 or work_factor & (work_factor - 1):
             raise ValueError
     except (ValueError, KeyError, TypeError):
-        raise ConfigError(f"{header} is not a secret store of this version: restore it from a backup.") from None
+        raise ConfigError(
+            f"{header} is not a secret store of this version: restore it from a backup."
+        ) from None
     master = _derive(passphrase, salt, work_factor)
     try:
         _open(master, check, "store.json")

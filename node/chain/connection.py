@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One deployment seen through one or more RPC endpoints: calls, blocks, logs, agreement."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+from node.chain.abi import Interfaces, load_interfaces
+from node.chain.rpc import Rpc, RpcError
+from node.errors import ChainMismatch, ChainUnavailable, ConfigError
+from node.types import Address, BlockRef, ChainEvent, Deployment
+
+BlockTag = int | str
+"""A block's number, or "latest"."""
+
+_LOG_RANGE = 5_000
+_Result = TypeVar("_Result")
+
+
+class Connection:
+    """Reads of a deployment; the first endpoint that answers is used, all of them where agreement is asked.
+
+    Raises `ChainUnavailable` when no endpoint answers (try again later), `ChainMismatch` when an endpoint
+    serves another chain, and `ContractReverted` when a contract refuses a call.
+    """
+
+    def __init__(
+        self, rpc_urls: Sequence[str], deployment: Deployment, interfaces: Interfaces | None = None
+    ) -> None:
+        if not rpc_urls:
+            raise ConfigError("No RPC endpoint is configured: give at least one with --rpc.")
+        self.deployment = deployment
+        self.interfaces = interfaces or load_interfaces()
+        self._urls = tuple(rpc_urls)
+        self._endpoints = tuple(Rpc(url) for url in rpc_urls)
+        self._checked: set[Rpc] = set()
+        self._alone: list[Self] = []
+
+    def request(self, method: str, *parameters: Any) -> Any:
+        """One raw request, to the first endpoint that answers."""
+        failure: ChainUnavailable | None = None
+        for endpoint in self._endpoints:
+            try:
+                self._check_chain(endpoint)
+                return endpoint.request(method, *parameters)
+            except ChainUnavailable as error:
+                failure = failure or error
+        assert failure is not None
+        raise failure
+
+    def wait_until_available(self, timeout: float) -> None:
+        """Wait up to `timeout` seconds, with growing pauses, until an endpoint answers."""
+        deadline, pause = time.monotonic() + timeout, 0.2
+        while True:
+            try:
+                self.head()
+                return
+            except ChainUnavailable:
+                if time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    def verify(self) -> None:
+        """Check that every endpoint serves the deployment's chain and that its contracts exist there."""
+        for endpoint in self._endpoints:
+            self._check_chain(endpoint)
+        for name, address in self.deployment.contracts.items():
+            if self.request("eth_getCode", address, "latest") in ("0x", None):
+                raise ChainMismatch(
+                    f"There is no contract {name} at {address}: the deployment record is not of this chain, "
+                    "or the chain was started anew. Deploy again or name the right record."
+                )
+
+    # Blocks
+
+    def head(self) -> BlockRef:
+        """The newest block."""
+        return self._block("latest")
+
+    def block(self, number: int) -> BlockRef:
+        """A block by number; raises `ChainUnavailable` when the endpoint does not have it (yet)."""
+        return self._block(number)
+
+    def is_confirmed(self, number: int, confirmations: int) -> bool:
+        """Whether `number` lies at least `confirmations` blocks deep, in the same chain on every endpoint.
+
+        Raises `ChainUnavailable` when endpoints disagree about the block: nothing may be done on it
+        until they agree.
+        """
+        hashes: set[str] = set()
+        for reader in self._singles():
+            if reader.head().number < number + confirmations:
+                return False
+            hashes.add(reader.block(number).hash)
+        if len(hashes) > 1:
+            raise ChainUnavailable(
+                f"The RPC endpoints disagree about block {number}: waiting until they agree."
+            )
+        return True
+
+    def agreed(self, read: Callable[[Self], _Result]) -> _Result:
+        """Run `read` on every endpoint by itself and return the result they agree on.
+
+        Raises `ChainUnavailable` when one of them is silent or answers otherwise. With one endpoint there
+        is nothing to compare.
+        """
+        results = [read(reader) for reader in self._singles()]
+        if any(result != results[0] for result in results[1:]):
+            raise ChainUnavailable("The RPC endpoints give different answers: waiting until they agree.")
+        return results[0]
+
+    # Calls and logs
+
+    def call(self, contract: str, function: str, *arguments: Any, at: BlockTag = "latest") -> Any:
+        """Call a view: structs come as dictionaries, several results as a tuple."""
+        data = self.interfaces.encode_call(contract, function, arguments)
+        call = {"to": self.address(contract), "data": "0x" + data.hex()}
+        try:
+            result = self.request("eth_call", call, _tag(at))
+        except RpcError as error:
+            raise self.translate(error, f"{contract}.{function}") from None
+        return self.interfaces.decode_result(contract, function, bytes.fromhex(result[2:]))
+
+    def translate(self, error: RpcError, call: str) -> Exception:
+        """What an endpoint's error means: a named revert where it is one, else the error itself."""
+        if error.data or "revert" in error.message.lower():
+            return self.interfaces.decode_revert(error.data, call)
+        return error
+
+    def address(self, contract: str) -> Address:
+        """Where a contract lives; raises `ConfigError` when the deployment record lacks it."""
+        try:
+            return self.deployment.contracts[contract]
+        except KeyError:
+            raise ConfigError(f"The deployment record has no contract {contract}.") from None
+
+    def balance(self, address: Address) -> int:
+        """An account's balance in wei."""
+        return int(self.request("eth_getBalance", address, "latest"), 16)
+
+    def events(
+        self,
+        contract: str,
+        event: str,
+        first_block: int | None = None,
+        last_block: int | None = None,
+        **indexed: int | str,
+    ) -> tuple[ChainEvent, ...]:
+        """All events of one kind in the chain as it is now, oldest first, narrowed by `indexed` arguments."""
+        topics = self._topics(contract, event, indexed)
+        start = self.deployment.start_block if first_block is None else first_block
+        end = self.head().number if last_block is None else last_block
+        return self.logs({self.address(contract): contract}, topics, start, end)
+
+    def logs(
+        self, contracts: Mapping[Address, str], topics: list[Any], first_block: int, last_block: int
+    ) -> tuple[ChainEvent, ...]:
+        """Decoded logs of some contracts (address to name) in a range of blocks, both ends included."""
+        names = {address.lower(): name for address, name in contracts.items()}
+        found: list[ChainEvent] = []
+        start, width = first_block, _LOG_RANGE
+        while start <= last_block:
+            end = min(start + width - 1, last_block)
+            query = {
+                "address": list(contracts),
+                "topics": topics,
+                "fromBlock": hex(start),
+                "toBlock": hex(end),
+            }
+            try:
+                raw = self.request("eth_getLogs", query)
+            except RpcError:
+                # Endpoints cap ranges and result counts, each in its own words: ask for less.
+                if width == 1:
+                    raise
+                width = max(1, min(width, end - start + 1) // 4)
+                continue
+            for log in raw:
+                event = self.interfaces.decode_log(names[log["address"].lower()], log)
+                if event is not None and not log.get("removed"):
+                    found.append(event)
+            start = end + 1
+        return tuple(sorted(found, key=lambda event: (event.block_number, event.log_index)))
+
+    def _topics(self, contract: str, event: str, indexed: Mapping[str, int | str]) -> list[Any]:
+        topics: list[Any] = [self.interfaces.topic(contract, event)]
+        for name in self.interfaces.indexed(contract, event):
+            value = indexed.get(name)
+            if value is None:
+                topics.append(None)
+            else:
+                number = int(value, 16) if isinstance(value, str) else value
+                topics.append(f"0x{number:064x}")
+        unknown = set(indexed) - set(self.interfaces.indexed(contract, event))
+        if unknown:
+            raise ConfigError(f"{contract}.{event} is not indexed by {', '.join(sorted(unknown))}.")
+        return topics
+
+    def _block(self, tag: BlockTag) -> BlockRef:
+        raw = self.request("eth_getBlockByNumber", _tag(tag), False)
+        if raw is None:
+            raise ChainUnavailable(f"The RPC endpoint has no block {tag} (yet).")
+        return BlockRef(int(raw["number"], 16), raw["hash"], int(raw["timestamp"], 16))
+
+    def _check_chain(self, endpoint: Rpc) -> None:
+        if endpoint in self._checked:
+            return
+        found = int(endpoint.request("eth_chainId"), 16)
+        if found != self.deployment.chain_id:
+            raise ChainMismatch(
+                f"{endpoint.name} serves chain {found}, the deployment record is of chain "
+                f"{self.deployment.chain_id}: use the endpoint or the record of the right network."
+            )
+        self._checked.add(endpoint)
+
+    def _singles(self) -> list[Self]:
+        if len(self._urls) == 1:
+            return [self]
+        if not self._alone:
+            self._alone = [type(self)([url], self.deployment, self.interfaces) for url in self._urls]
+        return self._alone
+
+
+def _tag(block: BlockTag) -> str:
+    return hex(block) if isinstance(block, int) else block

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contracts' enums and records, in Python: same members, same order, names in Python's spelling.
+
+Mirrored from `contracts/interfaces`; a test compares the two. Times are seconds since 1970, bitmaps run over
+a study's enrolment indices, digests are 32 bytes, amounts the token's smallest unit.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from node.types.chain import Address
+
+
+class Standing(enum.IntEnum):
+    """Where a hospital stands in the registry."""
+
+    NONE = 0
+    APPLIED = 1
+    ADMITTED = 2
+    SUSPENDED = 3
+
+
+class StudyState(enum.IntEnum):
+    """What a study is doing, derived by the contract."""
+
+    NONE = 0
+    PUBLISHED = 1
+    ENROLLING = 2
+    CEREMONY = 3
+    RUNNING = 4
+    COMPLETED = 5
+    CANCELLED = 6
+
+    @property
+    def ended(self) -> bool:
+        """Whether bonds and money can be taken back."""
+        return self in (StudyState.COMPLETED, StudyState.CANCELLED)
+
+
+class CeremonyStep(enum.IntEnum):
+    """The steps of a key ceremony, in order."""
+
+    KEY = 0
+    DEALING = 1
+    TEST_COMMITMENT = 2
+    TEST_KEY = 3
+    TEST_SHARES = 4
+    ACKNOWLEDGEMENT = 5
+
+
+class Phase(enum.IntEnum):
+    """The phase of a round, derived by the contract."""
+
+    NONE = 0
+    SUBMIT = 1
+    ATTEST = 2
+    INCLUDE = 3
+    OPEN = 4
+    FINALISED = 5
+    FAILED = 6
+
+
+class CircuitKind(enum.IntEnum):
+    """What a listed circuit proves."""
+
+    NONE = 0
+    TRAINING = 1
+    AGGREGATION = 2
+
+
+class Outcome(enum.IntEnum):
+    """How a study's rounds ended."""
+
+    OPEN = 0
+    COMPLETED = 1
+    CANCELLED = 2
+
+
+class FailureReason(enum.IntEnum):
+    """Why a round failed."""
+
+    TOO_FEW_SUBMISSIONS = 0
+    TOO_FEW_INCLUDED = 1
+    UNOPENED = 2
+
+
+class Offence(enum.IntEnum):
+    """What a bond is slashed for."""
+
+    MISSING_DEALING = 0
+    CIPHERTEXT_LEFT_OUT = 1
+    MISSING_SHARE = 2
+
+
+@dataclass(frozen=True)
+class Hospital:
+    """A registered hospital; `id` is its number, from 1."""
+
+    id: int
+    owner: Address
+    operator: Address
+    standing: Standing
+    name: str
+    endpoint: str
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A bond on its way out, and the time from which it is paid."""
+
+    amount: int
+    available_at: int
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A circuit on the council's list."""
+
+    name: str
+    kind: CircuitKind
+    verifier: Address
+    features: int
+    batch_size: int
+    max_epochs: int
+    capacity: int
+    value_bits: int
+    loss: int
+    verifying_key_digest: bytes
+
+
+@dataclass(frozen=True)
+class PlanTerms:
+    """The numbers of a plan that the contracts hold; lengths in seconds, `learning_rate` times 256."""
+
+    document_digest: bytes
+    document_size: int
+    initial_root: int
+    training_circuit: int
+    aggregation_circuit: int
+    epochs: int
+    learning_rate: int
+    threshold: int
+    minimum: int
+    maximum: int
+    attempts: int
+    unopened_rounds: int
+    rounds: int
+    confirmations: int
+    enrol_length: int
+    ceremony_step_length: int
+    submit_length: int
+    attest_length: int
+    open_length: int
+    bond: int
+    reward_per_round: int
+    verified_share_bps: int
+    privacy_budget: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's record; `filled_at` and `started_at` are 0 before they happen."""
+
+    id: int
+    sponsor: Address
+    published_at: int
+    filled_at: int
+    started_at: int
+    enrolled: int
+    closed: bool
+    plan: PlanTerms
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """A hospital's place in a study; `operator` is the key that acts for it there."""
+
+    hospital_id: int
+    index: int
+    rows: int
+    operator: Address
+    barred: bool
+    data_root: int
+    payout_commitment: bytes
+
+
+@dataclass(frozen=True)
+class CeremonyState:
+    """Where a key ceremony stands; `number` is 0 before the first."""
+
+    number: int
+    step: CeremonyStep
+    deadline: int
+    posted: int
+    participants: int
+    completed: bool
+    transcript_digest: bytes
+
+
+@dataclass(frozen=True)
+class PhaseState:
+    """A round's phase now and the second at which it ends (0 where none; in Open, the attempt's)."""
+
+    phase: Phase
+    deadline: int
+
+
+@dataclass(frozen=True)
+class RoundState:
+    """A round's record; blocks are 0 where a deadline, not a transaction, ended the phase."""
+
+    started_at: int
+    submitted_bitmap: int
+    attested_bitmap: int
+    included_bitmap: int
+    submit_ended_at: int
+    attest_ended_at: int
+    included_at: int
+    closed_at: int
+    submit_ended_block: int
+    attest_ended_block: int
+    included_block: int
+    sum_rows: int
+    verified: bool
+    closed_as: Phase
+    root_before: int
+    root_after: int
+    sum_cx: int
+    sum_cy: int
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a hospital submitted in a round; `cx`, `cy` is the Pedersen commitment."""
+
+    digest: bytes
+    size: int
+    cx: int
+    cy: int
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A Groth16 proof over BN254 in the order of snarkjs' `generatecall`, as the verifiers take it."""
+
+    a: tuple[int, int]
+    b: tuple[tuple[int, int], tuple[int, int]]
+    c: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class FilePost:
+    """A file put on record by an event: whose, its digest and its size."""
+
+    hospital_id: int
+    digest: bytes
+    size: int
+    block_number: int
+
+
+@dataclass(frozen=True)
+class ModelPost:
+    """A claim of where a finalised model's file is; anyone may make one."""
+
+    poster: Address
+    digest: bytes
+    size: int
+    block_number: int
+
+
+def indices(bitmap: int) -> tuple[int, ...]:
+    """The enrolment indices set in a bitmap, ascending."""
+    return tuple(index for index in range(bitmap.bit_length()) if bitmap >> index & 1)
+
+
+def bitmap_of(members: tuple[int, ...] | frozenset[int] | list[int]) -> int:
+    """The bitmap with exactly these enrolment indices set."""
+    return sum(1 << index for index in set(members))
