@@ -12,10 +12,9 @@ from node.errors import ConfigError
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create `folder` (and its parents) with mode 0700; an existing one is closed to others."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
-        folder.chmod(0o700)
+    """Create `folder` with mode 0700 where it is missing; an existing one keeps its mode."""
+    if not folder.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def write_private(path: Path, content: bytes) -> None:

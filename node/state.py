@@ -63,16 +63,18 @@ class NodeState:
                 os.close(self._lock_file)
                 self._lock_file = -1
 
-    def bind(self, chain_id: int, registry: str) -> None:
-        """Tie this memory to one deployment, for good; raises `ChainMismatch` when it belongs to another."""
-        wanted = f"{chain_id}/{registry.lower()}"
+    def bind(self, deployment: str) -> None:
+        """Tie this memory to one deployment, for good; raises `ChainMismatch` when it belongs to another.
+
+        `deployment` is `Connection.identity()`.
+        """
         with self._write() as database:
-            database.execute("INSERT OR IGNORE INTO identity VALUES ('deployment', ?)", (wanted,))
+            database.execute("INSERT OR IGNORE INTO identity VALUES ('deployment', ?)", (deployment,))
         found = self._one("SELECT value FROM identity WHERE name = 'deployment'")[0]
-        if found != wanted:
+        if found != deployment:
             raise ChainMismatch(
-                f"{self._path} belongs to the deployment {found}, not {wanted}: "
-                "use the node's own folder and deployment record, or start a new folder."
+                f"{self._path} belongs to another deployment ({found}, not {deployment}): "
+                "name the right deployment record, or start in a new folder if the chain was started anew."
             )
 
     # Steps

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 from node.chain.abi import Interfaces, load_interfaces
@@ -73,6 +74,13 @@ class Connection:
                     f"There is no contract {name} at {address}: the deployment record is not of this chain, "
                     "or the chain was started anew. Deploy again or name the right record."
                 )
+
+    def identity(self) -> str:
+        """What tells this deployment from all others, also from one at the same addresses on a new chain."""
+        deployment = self.deployment
+        contracts = ",".join(sorted(deployment.contracts.values()))
+        digest = hashlib.sha256(contracts.encode()).hexdigest()[:16]
+        return f"{deployment.chain_id}/{digest}/{self.block(deployment.start_block).hash}"
 
     # Blocks
 
@@ -153,19 +161,18 @@ class Connection:
         topics = self._topics(contract, event, indexed)
         start = self.deployment.start_block if first_block is None else first_block
         end = self.head().number if last_block is None else last_block
-        return self.logs({self.address(contract): contract}, topics, start, end)
+        return self.logs([self.address(contract)], topics, start, end)
 
     def logs(
-        self, contracts: Mapping[Address, str], topics: list[Any], first_block: int, last_block: int
+        self, addresses: Sequence[Address], topics: list[Any], first_block: int, last_block: int
     ) -> tuple[ChainEvent, ...]:
-        """Decoded logs of some contracts (address to name) in a range of blocks, both ends included."""
-        names = {address.lower(): name for address, name in contracts.items()}
+        """Decoded logs of some of the deployment's contracts in a range of blocks, both ends included."""
         found: list[ChainEvent] = []
         start, width = first_block, _LOG_RANGE
         while start <= last_block:
             end = min(start + width - 1, last_block)
             query = {
-                "address": list(contracts),
+                "address": list(addresses),
                 "topics": topics,
                 "fromBlock": hex(start),
                 "toBlock": hex(end),
@@ -178,12 +185,19 @@ class Connection:
                     raise
                 width = max(1, min(width, end - start + 1) // 4)
                 continue
-            for log in raw:
-                event = self.interfaces.decode_log(names[log["address"].lower()], log)
-                if event is not None and not log.get("removed"):
-                    found.append(event)
+            found.extend(self.decode_logs(raw))
             start = end + 1
         return tuple(sorted(found, key=lambda event: (event.block_number, event.log_index)))
+
+    def decode_logs(self, raw: Iterable[Mapping[str, Any]]) -> tuple[ChainEvent, ...]:
+        """The events of the deployment's contracts among raw logs."""
+        names = {address.lower(): name for name, address in self.deployment.contracts.items()}
+        events = (
+            self.interfaces.decode_log(names[log["address"].lower()], log)
+            for log in raw
+            if log["address"].lower() in names and not log.get("removed")
+        )
+        return tuple(event for event in events if event is not None)
 
     def _topics(self, contract: str, event: str, indexed: Mapping[str, int | str]) -> list[Any]:
         topics: list[Any] = [self.interfaces.topic(contract, event)]

@@ -92,8 +92,8 @@ class EventScanner:
             return ScanPass((), start_block, last, reorganised=False)
         first = start_block if common is None else max(start_block, common.number + 1 - self._window)
         tip = self._connection.block(last)
-        contracts = {address: name for name, address in self._connection.deployment.contracts.items()}
-        found = self._connection.logs(contracts, [], first, last)
+        addresses = tuple(self._connection.deployment.contracts.values())
+        found = self._connection.logs(addresses, [], first, last)
         if self._connection.block(last).hash != tip.hash:
             raise ChainUnavailable("The chain was reorganised during a scan: scanning again.")
         new = tuple(event for event in found if event.identity not in self._seen)

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Typed reads of every contract of a deployment; nothing here can sign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from node.chain.connection import BlockTag, Connection
+from node.chain.records import to_record
+from node.types import (
+    Address,
+    CeremonyState,
+    CeremonyStep,
+    ChainEvent,
+    Circuit,
+    Enrolment,
+    FilePost,
+    Hospital,
+    ModelPost,
+    Outcome,
+    Phase,
+    PhaseState,
+    RoundState,
+    Study,
+    StudyState,
+    Submission,
+    Withdrawal,
+)
+
+
+class ChainReader(Connection):
+    """The contracts' views; `at` asks for the state at an earlier block.
+
+    Raises what `Connection` raises; the contract refuses a number that was never given (`ContractReverted`).
+    """
+
+    # Hospitals and bonds
+
+    def hospital(self, hospital_id: int) -> Hospital:
+        """A hospital by its number."""
+        return to_record(Hospital, self.call("HospitalRegistry", "hospital", hospital_id), id=hospital_id)
+
+    def hospital_count(self) -> int:
+        """Hospitals are numbered 1 to this."""
+        return int(self.call("HospitalRegistry", "hospitalCount"))
+
+    def hospitals(self) -> tuple[Hospital, ...]:
+        """All hospitals, by number."""
+        return tuple(self.hospital(number) for number in range(1, self.hospital_count() + 1))
+
+    def hospital_id_of(self, owner: Address) -> int:
+        """The hospital that an address owns, or 0."""
+        return int(self.call("HospitalRegistry", "hospitalIdOf", owner))
+
+    def hospital_id_of_operator(self, operator: Address) -> int:
+        """The hospital whose current operator an address is, or 0."""
+        return int(self.call("HospitalRegistry", "hospitalIdOfOperator", operator))
+
+    def available_bond(self, hospital_id: int) -> int:
+        """Bond that can be locked or asked back."""
+        return int(self.call("StakeVault", "available", hospital_id))
+
+    def locked_bond(self, study: int, hospital_id: int) -> int:
+        """What is left of the bond locked for a study."""
+        return int(self.call("StakeVault", "locked", study, hospital_id))
+
+    def pending_withdrawal(self, hospital_id: int) -> Withdrawal:
+        """What is on its way out."""
+        amount, available_at = self.call("StakeVault", "pending", hospital_id)
+        return Withdrawal(amount, available_at)
+
+    # Studies
+
+    def study_count(self) -> int:
+        """Studies are numbered 1 to this."""
+        return int(self.call("StudyRegistry", "studyCount"))
+
+    def study(self, study: int) -> Study:
+        """A study by its number."""
+        return to_record(Study, self.call("StudyRegistry", "study", study), id=study)
+
+    def study_state(self, study: int, at: BlockTag = "latest") -> StudyState:
+        """What a study is doing; NONE for a number never given."""
+        return StudyState(self.call("StudyRegistry", "studyState", study, at=at))
+
+    def required_funding(self, study: int) -> int:
+        """Tokens that must be escrowed before hospitals can enrol."""
+        return int(self.call("StudyRegistry", "requiredFunding", study))
+
+    def enrolment_end(self, study: int) -> int:
+        """The second at which enrolment ends or ended."""
+        return int(self.call("StudyRegistry", "enrolmentEnd", study))
+
+    def plan_root(self, study: int) -> int:
+        """The public input that packs the proved hyper-parameters."""
+        return int(self.call("StudyRegistry", "planRoot", study))
+
+    def circuit(self, circuit_id: int) -> Circuit:
+        """A circuit by its number, listed or not."""
+        return to_record(Circuit, self.call("StudyRegistry", "circuit", circuit_id))
+
+    def circuit_count(self) -> int:
+        """Circuits are numbered 1 to this."""
+        return int(self.call("StudyRegistry", "circuitCount"))
+
+    def is_listed(self, circuit_id: int) -> bool:
+        """Whether new studies may name the circuit."""
+        return bool(self.call("StudyRegistry", "isListed", circuit_id))
+
+    def enrolment(self, study: int, hospital_id: int) -> Enrolment:
+        """A hospital's place in a study; refused where it has none."""
+        return to_record(Enrolment, self.call("StudyRegistry", "enrolment", study, hospital_id))
+
+    def enrolment_of(self, study: int, operator: Address) -> Enrolment:
+        """The place that an operator acts for; refused where there is none."""
+        return to_record(Enrolment, self.call("StudyRegistry", "enrolmentOf", study, operator))
+
+    def enrolled_ids(self, study: int) -> tuple[int, ...]:
+        """Hospital numbers by enrolment index."""
+        return tuple(self.call("StudyRegistry", "enrolledIds", study))
+
+    def enrolments(self, study: int) -> tuple[Enrolment, ...]:
+        """All places of a study, by index."""
+        return tuple(self.enrolment(study, hospital_id) for hospital_id in self.enrolled_ids(study))
+
+    def ceremony_state(self, study: int, at: BlockTag = "latest") -> CeremonyState:
+        """Where the key ceremony stands."""
+        return to_record(CeremonyState, self.call("StudyRegistry", "ceremonyState", study, at=at))
+
+    def ceremony_digest(
+        self, study: int, ceremony: int, step: CeremonyStep, hospital_id: int
+    ) -> bytes | None:
+        """What a hospital posted in a ceremony step, or None."""
+        digest: bytes = self.call("StudyRegistry", "ceremonyDigest", study, ceremony, step, hospital_id)
+        return digest if any(digest) else None
+
+    def ceremony_posts(self, study: int, ceremony: int, step: CeremonyStep) -> Mapping[int, FilePost]:
+        """What was posted in a ceremony step with sizes, by hospital number."""
+        events = self.events("StudyRegistry", "CeremonyPosted", studyId=study, ceremony=ceremony)
+        return _posts(event for event in events if event.arguments["step"] == step)
+
+    # Rounds
+
+    def current_round(self, study: int) -> int:
+        """The round that is going on, from 1; 0 before the first, the last one after the end."""
+        return int(self.call("RoundManager", "currentRound", study))
+
+    def phase(self, study: int, round_number: int, at: BlockTag = "latest") -> PhaseState:
+        """A round's phase and the second at which it ends."""
+        phase, deadline = self.call("RoundManager", "phase", study, round_number, at=at)
+        return PhaseState(Phase(phase), deadline)
+
+    def round_state(self, study: int, round_number: int, at: BlockTag = "latest") -> RoundState:
+        """A round's record."""
+        return to_record(RoundState, self.call("RoundManager", "roundState", study, round_number, at=at))
+
+    def submission(self, study: int, round_number: int, hospital_id: int) -> Submission | None:
+        """What a hospital submitted, or None."""
+        record = to_record(
+            Submission, self.call("RoundManager", "submission", study, round_number, hospital_id)
+        )
+        return record if any(record.digest) else None
+
+    def attestation(self, study: int, round_number: int, hospital_id: int) -> int:
+        """The bitmap a hospital attested; 0 if none."""
+        return int(self.call("RoundManager", "attestation", study, round_number, hospital_id))
+
+    def current_attempt(self, study: int, round_number: int, at: BlockTag = "latest") -> int:
+        """The opening attempt by the clock, from 0; the plan's number of attempts once all ran out."""
+        return int(self.call("RoundManager", "currentAttempt", study, round_number, at=at))
+
+    def quorum(self, study: int, round_number: int, attempt: int, at: BlockTag = "latest") -> tuple[int, ...]:
+        """Hospital numbers named for an attempt, in order; empty where there is no quorum."""
+        return tuple(self.call("RoundManager", "quorum", study, round_number, attempt, at=at))
+
+    def shares_posted(self, study: int, round_number: int, attempt: int) -> int:
+        """Bitmap of the indices that posted a share in an attempt."""
+        return int(self.call("RoundManager", "sharesPosted", study, round_number, attempt))
+
+    def share_posts(self, study: int, round_number: int, attempt: int) -> Mapping[int, FilePost]:
+        """The shares of an attempt with their sizes, by hospital number."""
+        events = self.events("RoundManager", "SharePosted", studyId=study, round=round_number)
+        return _posts(event for event in events if event.arguments["attempt"] == attempt)
+
+    def model_posts(self, study: int, round_number: int) -> tuple[ModelPost, ...]:
+        """Claims of where a finalised model's file is, oldest first."""
+        events = self.events("RoundManager", "ModelPosted", studyId=study, round=round_number)
+        return tuple(
+            ModelPost(e.arguments["from"], e.arguments["digest"], e.arguments["size"], e.block_number)
+            for e in events
+        )
+
+    def outcome(self, study: int) -> Outcome:
+        """How a study's rounds ended, or OPEN."""
+        return Outcome(self.call("RoundManager", "outcome", study))
+
+    def tally(self, study: int) -> tuple[int, int]:
+        """Rounds whose work was verified, and rounds finalised."""
+        verified, finalised = self.call("RoundManager", "tally", study)
+        return int(verified), int(finalised)
+
+    def training_context(self, study: int, round_number: int, hospital_id: int, digest: bytes) -> int:
+        """The `context` of a training proof, as the contract computes it."""
+        return int(self.call("RoundManager", "trainingContext", study, round_number, hospital_id, digest))
+
+    def aggregation_context(self, study: int, round_number: int, included: int) -> int:
+        """The `context` of an aggregation proof, as the contract computes it."""
+        return int(self.call("RoundManager", "aggregationContext", study, round_number, included))
+
+    # Money
+
+    def funded(self, study: int) -> int:
+        """Tokens that came in for a study."""
+        return int(self.call("RewardPool", "funded", study))
+
+    def earned(self, study: int, round_number: int, hospital_id: int) -> int:
+        """What a hospital earned in a round so far."""
+        return int(self.call("RewardPool", "earned", study, round_number, hospital_id))
+
+    def claimable(self, study: int, hospital_id: int, rounds: Sequence[int]) -> int:
+        """What claiming these rounds would pay."""
+        return int(self.call("RewardPool", "claimable", study, hospital_id, list(rounds)))
+
+    def paid(self, study: int, round_number: int, hospital_id: int) -> int:
+        """What was paid to a hospital for a round."""
+        return int(self.call("RewardPool", "paid", study, round_number, hospital_id))
+
+    def refundable(self, study: int) -> int:
+        """What a refund would pay the sponsor; 0 while the study goes on."""
+        return int(self.call("RewardPool", "refundable", study))
+
+    def token_balance(self, holder: Address) -> int:
+        """Tokens that an address holds."""
+        return int(self.call("ConsiliumToken", "balanceOf", holder))
+
+    def token_allowance(self, holder: Address, spender: Address) -> int:
+        """Tokens that `spender` may take from `holder`."""
+        return int(self.call("ConsiliumToken", "allowance", holder, spender))
+
+
+def _posts(events: Iterable[ChainEvent]) -> dict[int, FilePost]:
+    return {
+        event.arguments["hospitalId"]: FilePost(
+            event.arguments["hospitalId"],
+            event.arguments["digest"],
+            event.arguments["size"],
+            event.block_number,
+        )
+        for event in events
+    }

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes to the registry of hospitals: by owners, and by the council."""
+
+from __future__ import annotations
+
+from node.chain.sender import TransactionSender
+from node.types import Address, Receipt
+
+
+class RegistryWriter:
+    """Registers hospitals and changes their standing.
+
+    `intent` names what is to be done once; the same name again returns the first receipt.
+    """
+
+    def __init__(self, sender: TransactionSender) -> None:
+        self._sender = sender
+
+    def register(self, operator: Address, name: str, endpoint: str) -> Receipt:
+        """Register the sender's address as the owner of a hospital; once per address."""
+        return self._sender.send(
+            "hospital/register", "HospitalRegistry", "register", operator, name, endpoint
+        )
+
+    def rotate_operator(self, intent: str, hospital_id: int, operator: Address) -> Receipt:
+        """Replace the operator for future enrolments; the owner."""
+        return self._sender.send(intent, "HospitalRegistry", "rotateOperator", hospital_id, operator)
+
+    def set_endpoint(self, intent: str, hospital_id: int, endpoint: str) -> Receipt:
+        """Change where others fetch this hospital's blocks; the owner or the operator."""
+        return self._sender.send(intent, "HospitalRegistry", "setEndpoint", hospital_id, endpoint)
+
+    def admit(self, intent: str, hospital_id: int) -> Receipt:
+        """Let a hospital enrol; the council."""
+        return self._sender.send(intent, "HospitalRegistry", "admit", hospital_id)
+
+    def suspend(self, intent: str, hospital_id: int) -> Receipt:
+        """Bar a hospital from new enrolments; the council."""
+        return self._sender.send(intent, "HospitalRegistry", "suspend", hospital_id)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes to the rounds: submit, attest, include, share, finalise, fail."""
+
+from __future__ import annotations
+
+from node.chain.records import to_struct
+from node.chain.sender import TransactionSender
+from node.types import Proof, Receipt
+
+
+class RoundWriter:
+    """Moves rounds on. Every step is taken once per round and names its own intent."""
+
+    def __init__(self, sender: TransactionSender) -> None:
+        self._sender = sender
+
+    def submit_update(
+        self, study: int, round_number: int, digest: bytes, size: int, cx: int, cy: int, proof: Proof
+    ) -> Receipt:
+        """Submit the ciphertext's digest (32 bytes) and size, the commitment, and the proof of training."""
+        return self._send(
+            study, round_number, "submit", "submitUpdate", digest, size, cx, cy, to_struct(proof)
+        )
+
+    def attest(self, study: int, round_number: int, bitmap: int) -> Receipt:
+        """Say which ciphertexts the sender's hospital holds, over enrolment indices."""
+        return self._send(study, round_number, "attest", "attest", bitmap)
+
+    def include_updates(self, study: int, round_number: int) -> Receipt:
+        """Fix the included set and add up its commitments and rows; anyone, after Attest."""
+        return self._send(study, round_number, "include", "includeUpdates")
+
+    def post_share(self, study: int, round_number: int, attempt: int, digest: bytes, size: int) -> Receipt:
+        """Record an opening share; an operator of the attempt's quorum."""
+        return self._send(study, round_number, f"share/{attempt}", "postShare", attempt, digest, size)
+
+    def finalise(self, study: int, round_number: int, root_after: int, proof: Proof) -> Receipt:
+        """Set the new model with the proof of aggregation; anyone."""
+        return self._send(study, round_number, "finalise", "finalise", root_after, to_struct(proof))
+
+    def post_model(self, study: int, round_number: int, digest: bytes, size: int) -> Receipt:
+        """Log where a finalised model's file can be found; anyone."""
+        return self._send(study, round_number, "model", "postModel", digest, size)
+
+    def fail_round(self, study: int, round_number: int) -> Receipt:
+        """Record a round whose phase is Failed; anyone."""
+        return self._send(study, round_number, "fail", "failRound")
+
+    def _send(self, study: int, round_number: int, step: str, function: str, *arguments: object) -> Receipt:
+        intent = f"study/{study}/round/{round_number}/{step}"
+        return self._sender.send(intent, "RoundManager", function, study, round_number, *arguments)

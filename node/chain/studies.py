@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes to the registry of studies: publishing, enrolment, the key ceremony, the end."""
+
+from __future__ import annotations
+
+from node.chain.records import to_struct
+from node.chain.sender import TransactionSender
+from node.types import CeremonyStep, PlanTerms, Receipt
+
+NO_PAYOUT_COMMITMENT = bytes(32)
+
+
+class StudyWriter:
+    """Moves studies on. Steps that a key takes once per study name their own intents."""
+
+    def __init__(self, sender: TransactionSender) -> None:
+        self._sender = sender
+
+    def publish(self, intent: str, plan: PlanTerms) -> Receipt:
+        """Publish a study with the sender as its sponsor; the event `StudyPublished` has its number."""
+        return self._sender.send(intent, "StudyRegistry", "publish", to_struct(plan))
+
+    def enrol(
+        self, study: int, data_root: int, rows: int, payout_commitment: bytes = NO_PAYOUT_COMMITMENT
+    ) -> Receipt:
+        """Enrol the sender's hospital and lock its bond; the operator."""
+        return self._sender.send(
+            f"study/{study}/enrol", "StudyRegistry", "enrol", study, data_root, rows, payout_commitment
+        )
+
+    def adopt_operator(self, intent: str, study: int, hospital_id: int) -> Receipt:
+        """Hand an enrolment to the hospital's current operator; the owner."""
+        return self._sender.send(intent, "StudyRegistry", "adoptOperator", study, hospital_id)
+
+    def post_ceremony(
+        self, study: int, ceremony: int, step: CeremonyStep, digest: bytes, size: int
+    ) -> Receipt:
+        """Record a ceremony file's digest (32 bytes) and size; a participant's operator, once per step."""
+        intent = f"study/{study}/ceremony/{ceremony}/{step.name.lower()}"
+        return self._sender.send(intent, "StudyRegistry", "postCeremony", study, ceremony, step, digest, size)
+
+    def fail_ceremony(self, study: int, ceremony: int) -> Receipt:
+        """End a ceremony whose step ran out; anyone."""
+        return self._sender.send(
+            f"study/{study}/ceremony/{ceremony}/fail", "StudyRegistry", "failCeremony", study
+        )
+
+    def release_bond(self, study: int, hospital_id: int) -> Receipt:
+        """Make a hospital's bond available again once the study ended; anyone."""
+        return self._sender.send(
+            f"study/{study}/release/{hospital_id}", "StudyRegistry", "releaseBond", study, hospital_id
+        )
+
+    def close(self, study: int) -> Receipt:
+        """Put on record that a study has ended; anyone."""
+        return self._sender.send(f"study/{study}/close", "StudyRegistry", "closeStudy", study)

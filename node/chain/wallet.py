@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A key that signs transactions, kept in a v3 keyfile (Web3 Secret Storage) with mode 0600."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from web3 import Web3
+
+from node.errors import ConfigError, UsageError
+from node.files import make_private_folder, refuse_if_shared, write_private
+from node.types import Address
+
+WORK_FACTOR = 2**18
+"""scrypt's n: 256 MiB and about a second for every opening."""
+LIGHT_WORK_FACTOR = 2**12
+"""For keys of local test networks only, where a demonstration opens many at once."""
+
+
+class Wallet:
+    """An unlocked key. It never shows in a representation, a log or an error."""
+
+    def __init__(self, private_key: bytes) -> None:
+        self._account = Account.from_key(private_key)
+        self.address: Address = str(self._account.address)
+
+    def __repr__(self) -> str:
+        return f"Wallet({self.address})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("A wallet is not to be copied or stored: load it from its keyfile.")
+
+    @classmethod
+    def load(cls, path: Path, passphrase: str) -> Wallet:
+        """Unlock a keyfile; raises `ConfigError` on a wrong passphrase or a file that is none."""
+        record = _read(path)
+        refuse_if_shared(path)
+        try:
+            return cls(bytes(Account.decrypt(record, passphrase)))
+        except ValueError:
+            raise ConfigError(f"The passphrase does not open {path}.") from None
+        except (KeyError, TypeError, NotImplementedError):
+            raise ConfigError(f"{path} is not a v3 keyfile.") from None
+
+    def sign_transaction(self, transaction: Mapping[str, Any]) -> tuple[str, bytes]:
+        """Sign a transaction; returns its hash (0x…) and the raw bytes to send."""
+        signed = self._account.sign_transaction(dict(transaction))
+        return "0x" + bytes(signed.hash).hex(), bytes(signed.raw_transaction)
+
+
+def create_keyfile(path: Path, passphrase: str, *, work_factor: int = WORK_FACTOR) -> Address:
+    """Make a new key and write its keyfile; returns its address.
+
+    Raises `UsageError` when the file exists (a key is never overwritten) or the passphrase is empty.
+    """
+    return _write(path, bytes(Account.create().key), passphrase, work_factor)
+
+
+def import_key(path: Path, private_key: bytes, passphrase: str, *, work_factor: int = WORK_FACTOR) -> Address:
+    """Write the keyfile of an existing key of 32 bytes, as `create_keyfile` does."""
+    if len(private_key) != 32:
+        raise UsageError("A private key has 32 bytes.")
+    return _write(path, private_key, passphrase, work_factor)
+
+
+def keyfile_address(path: Path) -> Address:
+    """The address a keyfile says it is of, without unlocking it; raises `ConfigError`."""
+    address = _read(path).get("address")
+    if not isinstance(address, str) or not Web3.is_address("0x" + address.removeprefix("0x")):
+        raise ConfigError(f"{path} does not name its address: it is not a v3 keyfile.")
+    return str(Web3.to_checksum_address("0x" + address.removeprefix("0x")))
+
+
+def _write(path: Path, private_key: bytes, passphrase: str, work_factor: int) -> Address:
+    if not passphrase:
+        raise UsageError("A keyfile needs a passphrase that is not empty.")
+    if path.exists():
+        raise UsageError(f"{path} exists already and is left as it is: name another file.")
+    make_private_folder(path.parent)
+    record = Account.encrypt(private_key, passphrase, kdf="scrypt", iterations=work_factor)
+    write_private(path, json.dumps(record).encode())
+    return keyfile_address(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"No keyfile at {path}: make one with `consilium wallet new`.") from None
+    except (OSError, ValueError):
+        raise ConfigError(f"{path} cannot be read as a keyfile.") from None
+    if not isinstance(record, dict):
+        raise ConfigError(f"{path} is not a v3 keyfile.")
+    return record
