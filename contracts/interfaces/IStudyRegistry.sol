@@ -113,7 +113,7 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     error StudyRegistryEpochsOutOfRange(uint16 epochs, uint16 maximum);
     error StudyRegistryLearningRateOutOfRange(uint32 learningRate, uint32 maximum);
     error StudyRegistryThresholdTooLow(uint8 threshold, uint8 minimum);
-    error StudyRegistryMinimumTooLow(uint8 minimum, uint8 needed);
+    error StudyRegistryMinimumTooLow(uint8 minimum, uint256 needed);
     error StudyRegistryMaximumOutOfRange(uint8 maximum, uint8 needed, uint8 limit);
     error StudyRegistryTooManyRows(uint256 rows, uint256 limit);
     error StudyRegistryAttemptsOutOfRange(uint8 attempts, uint8 limit);
@@ -128,6 +128,7 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     error StudyRegistryOperatorTaken(uint256 studyId, address operator);
     error StudyRegistryRowsOutOfRange(uint32 rows, uint32 capacity);
     error StudyRegistryNotEnrolled(uint256 studyId, address operator);
+    error StudyRegistryHospitalNotEnrolled(uint256 studyId, uint32 hospitalId);
     error StudyRegistryNotOwner(uint32 hospitalId, address caller);
     error StudyRegistryAlreadyClosed(uint256 studyId);
 

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IHospitalRegistry} from "./interfaces/IHospitalRegistry.sol";
+import {IRewardPool} from "./interfaces/IRewardPool.sol";
+import {IRoundManager} from "./interfaces/IRoundManager.sol";
+import {IStakeVault} from "./interfaces/IStakeVault.sol";
+import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
+import {Bitmaps} from "./libraries/Bitmaps.sol";
+import {FIELD_ORDER} from "./libraries/FieldOrder.sol";
+import {CircuitCatalogue} from "./studies/CircuitCatalogue.sol";
+import {Council} from "./studies/Council.sol";
+import {KeyCeremony} from "./studies/KeyCeremony.sol";
+import {PlanRules} from "./studies/PlanRules.sol";
+
+/// @title Studies: plan, funding, enrolment, ceremony
+contract StudyRegistry is IStudyRegistry, CircuitCatalogue, KeyCeremony {
+    using Bitmaps for uint8;
+
+    struct Member {
+        uint32 hospitalId;
+        uint32 rows;
+        address operator;
+        uint256 dataRoot;
+        bytes32 payoutCommitment;
+    }
+
+    /// @notice Part of the plan's bond, in 1/10000, that one offence costs.
+    uint256 public constant SLASH_BPS = 2_500;
+    /// @notice Knows operators and standings.
+    IHospitalRegistry public immutable HOSPITALS;
+    /// @notice Holds the bonds.
+    IStakeVault public immutable VAULT;
+    /// @notice Knows how a study's rounds ended.
+    IRoundManager public immutable ROUNDS;
+    /// @notice Holds the rewards.
+    IRewardPool public immutable REWARDS;
+    /// @notice Seconds per block that finality is reckoned with.
+    uint32 public immutable BLOCK_TIME;
+    /// @notice Seconds that a phase must last beyond finality.
+    uint32 public immutable PHASE_MARGIN;
+
+    /// @inheritdoc IStudyRegistry
+    bool public paused;
+    /// @inheritdoc IStudyRegistry
+    uint256 public studyCount;
+
+    mapping(uint256 studyId => Study) private _studies;
+    mapping(uint256 studyId => Member[]) private _members;
+    /// @dev Index plus one, so that 0 means none.
+    mapping(uint256 studyId => mapping(uint32 hospitalId => uint8)) private _places;
+    mapping(uint256 studyId => mapping(address operator => uint8)) private _operators;
+
+    /// @param council Lists circuits and pauses intake.
+    /// @param vault May be an address that is deployed later, as `rounds` and `rewards`.
+    constructor(
+        address council,
+        uint48 adminDelay,
+        IHospitalRegistry hospitals,
+        IStakeVault vault,
+        IRoundManager rounds,
+        IRewardPool rewards,
+        uint32 blockTime,
+        uint32 phaseMargin
+    ) Council(council, adminDelay) {
+        HOSPITALS = hospitals;
+        VAULT = vault;
+        ROUNDS = rounds;
+        REWARDS = rewards;
+        BLOCK_TIME = blockTime;
+        PHASE_MARGIN = phaseMargin;
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function setPaused(bool paused_) external onlyRole(COUNCIL_ROLE) {
+        paused = paused_;
+        emit IntakePaused(paused_);
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function publish(Plan calldata plan) external returns (uint256 studyId) {
+        if (paused) revert StudyRegistryPaused();
+        if (!isListed[plan.trainingCircuit]) revert StudyRegistryCircuitNotListed(plan.trainingCircuit);
+        if (!isListed[plan.aggregationCircuit]) revert StudyRegistryCircuitNotListed(plan.aggregationCircuit);
+        PlanRules.requireSound(plan, uint256(plan.confirmations) * BLOCK_TIME + PHASE_MARGIN);
+        PlanRules.requireProvable(plan, _circuits[plan.trainingCircuit], _circuits[plan.aggregationCircuit]);
+
+        studyId = ++studyCount;
+        Study storage record = _studies[studyId];
+        record.sponsor = msg.sender;
+        record.publishedAt = uint64(block.timestamp);
+        record.plan = plan;
+        emit StudyPublished(studyId, msg.sender, plan.documentDigest, plan.documentSize, planRoot(studyId));
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function enrol(uint256 studyId, uint256 dataRoot, uint32 rows, bytes32 payoutCommitment) external {
+        if (paused) revert StudyRegistryPaused();
+        _requireState(studyId, StudyState.Enrolling);
+        uint32 hospitalId = HOSPITALS.hospitalIdOfOperator(msg.sender);
+        if (hospitalId == 0) revert StudyRegistryNotOperator(msg.sender);
+        if (HOSPITALS.standingOf(hospitalId) != IHospitalRegistry.Standing.Admitted) {
+            revert StudyRegistryNotAdmitted(hospitalId);
+        }
+        if (_places[studyId][hospitalId] != 0) revert StudyRegistryAlreadyEnrolled(studyId, hospitalId);
+        if (dataRoot >= FIELD_ORDER) revert StudyRegistryNotInField(dataRoot);
+        Study storage record = _studies[studyId];
+        uint32 capacity = _circuits[record.plan.trainingCircuit].capacity;
+        if (rows == 0 || rows > capacity) revert StudyRegistryRowsOutOfRange(rows, capacity);
+
+        uint8 index = record.enrolled++;
+        _members[studyId].push(Member(hospitalId, rows, msg.sender, dataRoot, payoutCommitment));
+        _places[studyId][hospitalId] = index + 1;
+        _assignOperator(studyId, msg.sender, index);
+        if (record.enrolled == record.plan.maximum) record.filledAt = uint64(block.timestamp);
+        emit HospitalEnrolled(studyId, hospitalId, index, dataRoot, rows);
+        VAULT.lock(studyId, hospitalId, record.plan.bond);
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function adoptOperator(uint256 studyId, uint32 hospitalId) external {
+        if (msg.sender != HOSPITALS.ownerOf(hospitalId)) revert StudyRegistryNotOwner(hospitalId, msg.sender);
+        uint8 index = _indexOf(studyId, hospitalId);
+        Member storage member = _members[studyId][index];
+        address operator = HOSPITALS.hospital(hospitalId).operator;
+        delete _operators[studyId][member.operator];
+        _assignOperator(studyId, operator, index);
+        member.operator = operator;
+        emit OperatorAdopted(studyId, hospitalId, operator);
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function releaseBond(uint256 studyId, uint32 hospitalId) external {
+        if (!_isBarred(studyId, _indexOf(studyId, hospitalId))) _requireEnded(studyId);
+        VAULT.release(studyId, hospitalId);
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function closeStudy(uint256 studyId) external {
+        StudyState state = _requireEnded(studyId);
+        if (_studies[studyId].closed) revert StudyRegistryAlreadyClosed(studyId);
+        _studies[studyId].closed = true;
+        emit StudyClosed(studyId, state);
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function study(uint256 studyId) external view returns (Study memory) {
+        return _known(studyId);
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function sponsorOf(uint256 studyId) external view returns (address) {
+        return _studies[studyId].sponsor;
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function enrolment(uint256 studyId, uint32 hospitalId) external view returns (Enrolment memory) {
+        return _enrolmentAt(studyId, _indexOf(studyId, hospitalId));
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function enrolmentOf(uint256 studyId, address operator) external view returns (Enrolment memory) {
+        (, uint8 index) = _ceremonyMember(studyId, operator);
+        return _enrolmentAt(studyId, index);
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function enrolledIds(uint256 studyId) external view returns (uint32[] memory ids) {
+        Member[] storage members = _members[studyId];
+        ids = new uint32[](members.length);
+        for (uint256 i = 0; i < ids.length; ++i) ids[i] = members[i].hospitalId;
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function enrolledRows(uint256 studyId) external view returns (uint32[] memory rows) {
+        Member[] storage members = _members[studyId];
+        rows = new uint32[](members.length);
+        for (uint256 i = 0; i < rows.length; ++i) rows[i] = members[i].rows;
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function roundTerms(uint256 studyId) external view returns (RoundTerms memory terms) {
+        Study storage record = _known(studyId);
+        Plan storage plan = record.plan;
+        terms.startedAt = record.startedAt;
+        terms.participants = _participants(studyId);
+        terms.enrolled = record.enrolled;
+        terms.threshold = plan.threshold;
+        terms.minimum = plan.minimum;
+        terms.attempts = plan.attempts;
+        terms.unopenedRounds = plan.unopenedRounds;
+        terms.rounds = plan.rounds;
+        terms.submitLength = plan.submitLength;
+        terms.attestLength = plan.attestLength;
+        terms.openLength = plan.openLength;
+        terms.initialRoot = plan.initialRoot;
+        terms.slice = _slice(plan);
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function trainingTerms(uint256 studyId) external view returns (address verifier, uint256 root) {
+        return (_circuits[_studies[studyId].plan.trainingCircuit].verifier, planRoot(studyId));
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function aggregationVerifier(uint256 studyId) external view returns (address) {
+        return _circuits[_studies[studyId].plan.aggregationCircuit].verifier;
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function rewardTerms(uint256 studyId)
+        external
+        view
+        returns (uint256 rewardPerRound, uint256 verifiedShareBps)
+    {
+        Plan storage plan = _studies[studyId].plan;
+        return (plan.rewardPerRound, plan.verifiedShareBps);
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function studyState(uint256 studyId) public view returns (StudyState) {
+        Study storage record = _studies[studyId];
+        if (record.publishedAt == 0) return StudyState.None;
+        if (record.startedAt != 0) return _runningState(studyId);
+        bool isFunded = REWARDS.funded(studyId) >= requiredFunding(studyId);
+        if (record.filledAt == 0 && block.timestamp < enrolmentEnd(studyId)) {
+            return isFunded ? StudyState.Enrolling : StudyState.Published;
+        }
+        bool enough = record.enrolled >= _ceremonyNeeds(studyId);
+        return isFunded && enough && !_ceremonyFailed(studyId) ? StudyState.Ceremony : StudyState.Cancelled;
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function requiredFunding(uint256 studyId) public view returns (uint256) {
+        Plan storage plan = _studies[studyId].plan;
+        return uint256(plan.rewardPerRound) * plan.rounds;
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function enrolmentEnd(uint256 studyId) public view returns (uint64) {
+        Study storage record = _studies[studyId];
+        return record.filledAt != 0 ? record.filledAt : record.publishedAt + record.plan.enrolLength;
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function planRoot(uint256 studyId) public view returns (uint256) {
+        Plan storage plan = _studies[studyId].plan;
+        Circuit storage training = _circuits[plan.trainingCircuit];
+        return uint256(training.features) | (uint256(training.batchSize) << 16) | (uint256(plan.epochs) << 32)
+            | (uint256(plan.learningRate) << 48) | (uint256(training.valueBits) << 80)
+            | (uint256(training.loss) << 88);
+    }
+
+    function _firstCeremony(uint256 studyId) internal view override returns (uint64 startedAt, uint64 participants) {
+        if (studyState(studyId) == StudyState.Ceremony) {
+            return (enrolmentEnd(studyId), _studies[studyId].enrolled.firstOf());
+        }
+    }
+
+    function _ceremonyStepLength(uint256 studyId) internal view override returns (uint32) {
+        return _studies[studyId].plan.ceremonyStepLength;
+    }
+
+    function _ceremonyNeeds(uint256 studyId) internal view override returns (uint8) {
+        Plan storage plan = _studies[studyId].plan;
+        return PlanRules.needed(plan.minimum, plan.threshold);
+    }
+
+    function _ceremonyMember(uint256 studyId, address operator)
+        internal
+        view
+        override
+        returns (uint32 hospitalId, uint8 index)
+    {
+        uint8 place = _operators[studyId][operator];
+        if (place == 0) revert StudyRegistryNotEnrolled(studyId, operator);
+        index = place - 1;
+        hospitalId = _hospitalAt(studyId, index);
+    }
+
+    function _hospitalAt(uint256 studyId, uint8 index) internal view override returns (uint32) {
+        return _members[studyId][index].hospitalId;
+    }
+
+    function _slashDealing(uint256 studyId, uint8 index, uint32 ceremony) internal override {
+        uint256 amount = _slice(_studies[studyId].plan);
+        VAULT.slash(studyId, _hospitalAt(studyId, index), amount, IStakeVault.Offence.MissingDealing, ceremony);
+    }
+
+    function _ceremonyCompleted(uint256 studyId) internal override {
+        _studies[studyId].startedAt = uint64(block.timestamp);
+    }
+
+    function _assignOperator(uint256 studyId, address operator, uint8 index) private {
+        if (_operators[studyId][operator] != 0) revert StudyRegistryOperatorTaken(studyId, operator);
+        _operators[studyId][operator] = index + 1;
+    }
+
+    function _enrolmentAt(uint256 studyId, uint8 index) private view returns (Enrolment memory) {
+        Member memory member = _members[studyId][index];
+        return Enrolment(
+            member.hospitalId,
+            index,
+            member.rows,
+            member.operator,
+            _isBarred(studyId, index),
+            member.dataRoot,
+            member.payoutCommitment
+        );
+    }
+
+    function _indexOf(uint256 studyId, uint32 hospitalId) private view returns (uint8) {
+        uint8 place = _places[studyId][hospitalId];
+        if (place == 0) revert StudyRegistryHospitalNotEnrolled(studyId, hospitalId);
+        return place - 1;
+    }
+
+    function _known(uint256 studyId) private view returns (Study storage record) {
+        record = _studies[studyId];
+        if (record.publishedAt == 0) revert StudyRegistryUnknownStudy(studyId);
+    }
+
+    function _requireState(uint256 studyId, StudyState wanted) private view {
+        StudyState state = studyState(studyId);
+        if (state != wanted) revert StudyRegistryWrongState(studyId, state);
+    }
+
+    function _requireEnded(uint256 studyId) private view returns (StudyState state) {
+        state = studyState(studyId);
+        if (state != StudyState.Completed && state != StudyState.Cancelled) {
+            revert StudyRegistryWrongState(studyId, state);
+        }
+    }
+
+    function _runningState(uint256 studyId) private view returns (StudyState) {
+        IRoundManager.Outcome ended = ROUNDS.outcome(studyId);
+        if (ended == IRoundManager.Outcome.Open) return StudyState.Running;
+        return ended == IRoundManager.Outcome.Completed ? StudyState.Completed : StudyState.Cancelled;
+    }
+
+    function _slice(Plan storage plan) private view returns (uint256) {
+        return uint256(plan.bond) * SLASH_BPS / PlanRules.BASIS_POINTS;
+    }
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IRoundManager} from "../interfaces/IRoundManager.sol";
+import {IStudyRegistry} from "../interfaces/IStudyRegistry.sol";
+import {FIELD_ORDER} from "../libraries/FieldOrder.sol";
+import {PhaseArithmetic} from "../libraries/PhaseArithmetic.sol";
+import {Quorums} from "../libraries/Quorums.sol";
+
+/// @title What rounds remember, and everything that can be read of them
+abstract contract RoundLedger is IRoundManager {
+    struct Progress {
+        uint32 current;
+        uint32 verifiedRounds;
+        uint32 finalisedRounds;
+        uint8 failedInARow;
+        Outcome outcome;
+    }
+
+    struct Sums {
+        uint256 rootBefore;
+        uint256 rootAfter;
+        uint256 cx;
+        uint256 cy;
+    }
+
+    /// @notice Tags of a proof's context, so that no proof serves for another purpose.
+    bytes32 public constant TRAINING_TAG = keccak256("consilium.training.v1");
+    /// @notice As TRAINING_TAG.
+    bytes32 public constant AGGREGATION_TAG = keccak256("consilium.aggregation.v1");
+    /// @notice Knows the study a round belongs to.
+    IStudyRegistry public immutable STUDIES;
+
+    mapping(uint256 studyId => Progress) internal _progress;
+    mapping(uint256 studyId => mapping(uint32 round => PhaseArithmetic.Clock)) internal _clocks;
+    mapping(uint256 studyId => mapping(uint32 round => Sums)) internal _sums;
+    mapping(uint256 studyId => mapping(uint32 round => mapping(uint8 index => Submission))) internal _submissions;
+    mapping(uint256 studyId => mapping(uint32 round => mapping(uint8 index => uint64))) internal _attestations;
+    mapping(uint256 studyId => mapping(uint32 round => mapping(uint8 attempt => uint64))) internal _posted;
+    mapping(
+        uint256 studyId => mapping(uint32 round => mapping(uint8 attempt => mapping(uint8 index => bytes32)))
+    ) internal _shares;
+
+    constructor(IStudyRegistry studies) {
+        STUDIES = studies;
+    }
+
+    /// @inheritdoc IRoundManager
+    function currentRound(uint256 studyId) external view returns (uint32) {
+        uint32 stored = _progress[studyId].current;
+        return stored != 0 || STUDIES.roundTerms(studyId).startedAt == 0 ? stored : 1;
+    }
+
+    /// @inheritdoc IRoundManager
+    function phase(uint256 studyId, uint32 round) external view returns (Phase, uint64 deadline) {
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        return _phase(studyId, round, _clock(studyId, round, terms), terms);
+    }
+
+    /// @inheritdoc IRoundManager
+    function roundState(uint256 studyId, uint32 round) external view returns (RoundState memory state) {
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        PhaseArithmetic.Clock memory clock = _clock(studyId, round, terms);
+        Sums storage sums = _sums[studyId][round];
+        state.startedAt = clock.startedAt;
+        state.submittedBitmap = clock.submitted;
+        state.attestedBitmap = clock.attested;
+        state.includedBitmap = clock.included;
+        state.submitEndedAt = clock.submitEndedAt;
+        state.attestEndedAt = clock.attestEndedAt;
+        state.includedAt = clock.includedAt;
+        state.closedAt = clock.closedAt;
+        state.submitEndedBlock = clock.submitEndedBlock;
+        state.attestEndedBlock = clock.attestEndedBlock;
+        state.includedBlock = clock.includedBlock;
+        state.sumRows = clock.sumRows;
+        state.verified = clock.verified;
+        state.closedAs = clock.closedAs;
+        if (clock.startedAt != 0) state.rootBefore = _rootBefore(studyId, round, terms);
+        state.rootAfter = sums.rootAfter;
+        state.sumCx = sums.cx;
+        state.sumCy = sums.cy;
+    }
+
+    /// @inheritdoc IRoundManager
+    function submission(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (Submission memory) {
+        return _submissions[studyId][round][STUDIES.enrolment(studyId, hospitalId).index];
+    }
+
+    /// @inheritdoc IRoundManager
+    function attestation(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (uint64) {
+        return _attestations[studyId][round][STUDIES.enrolment(studyId, hospitalId).index];
+    }
+
+    /// @inheritdoc IRoundManager
+    function currentAttempt(uint256 studyId, uint32 round) external view returns (uint8) {
+        return _attempt(_clocks[studyId][round], STUDIES.roundTerms(studyId));
+    }
+
+    /// @inheritdoc IRoundManager
+    function quorum(uint256 studyId, uint32 round, uint8 attempt)
+        external
+        view
+        returns (uint32[] memory hospitalIds)
+    {
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        PhaseArithmetic.Clock memory clock = _clocks[studyId][round];
+        if (clock.includedAt == 0 || attempt >= terms.attempts || attempt > _attempt(clock, terms)) {
+            return new uint32[](0);
+        }
+        (uint8[] memory named,) = _quorum(studyId, round, attempt, clock, terms);
+        uint32[] memory ids = STUDIES.enrolledIds(studyId);
+        hospitalIds = new uint32[](named.length);
+        for (uint256 i = 0; i < named.length; ++i) hospitalIds[i] = ids[named[i]];
+    }
+
+    /// @inheritdoc IRoundManager
+    function sharesPosted(uint256 studyId, uint32 round, uint8 attempt) external view returns (uint64) {
+        return _posted[studyId][round][attempt];
+    }
+
+    /// @inheritdoc IRoundManager
+    function shareDigest(uint256 studyId, uint32 round, uint8 attempt, uint32 hospitalId)
+        external
+        view
+        returns (bytes32)
+    {
+        return _shares[studyId][round][attempt][STUDIES.enrolment(studyId, hospitalId).index];
+    }
+
+    /// @inheritdoc IRoundManager
+    function outcome(uint256 studyId) external view returns (Outcome) {
+        return _progress[studyId].outcome;
+    }
+
+    /// @inheritdoc IRoundManager
+    function tally(uint256 studyId) external view returns (uint32 verifiedRounds, uint32 finalisedRounds) {
+        Progress memory progress = _progress[studyId];
+        return (progress.verifiedRounds, progress.finalisedRounds);
+    }
+
+    /// @inheritdoc IRoundManager
+    function trainingContext(uint256 studyId, uint32 round, uint32 hospitalId, bytes32 digest)
+        public
+        view
+        returns (uint256)
+    {
+        return _context(TRAINING_TAG, studyId, round, hospitalId, digest);
+    }
+
+    /// @inheritdoc IRoundManager
+    function aggregationContext(uint256 studyId, uint32 round, uint64 includedBitmap) public view returns (uint256) {
+        return _context(AGGREGATION_TAG, studyId, round, 0, bytes32(uint256(includedBitmap)));
+    }
+
+    /// @dev Round 1 begins with the ceremony's end, without a transaction here.
+    function _clock(uint256 studyId, uint32 round, IStudyRegistry.RoundTerms memory terms)
+        internal
+        view
+        returns (PhaseArithmetic.Clock memory clock)
+    {
+        clock = _clocks[studyId][round];
+        if (round == 1 && clock.startedAt == 0) clock.startedAt = terms.startedAt;
+    }
+
+    function _rootBefore(uint256 studyId, uint32 round, IStudyRegistry.RoundTerms memory terms)
+        internal
+        view
+        returns (uint256)
+    {
+        return round == 1 ? terms.initialRoot : _sums[studyId][round].rootBefore;
+    }
+
+    function _phase(
+        uint256 studyId,
+        uint32 round,
+        PhaseArithmetic.Clock memory clock,
+        IStudyRegistry.RoundTerms memory terms
+    ) internal view returns (Phase current, uint64 deadline) {
+        (current, deadline) = PhaseArithmetic.phase(clock, terms);
+        if (current == Phase.Open) {
+            uint8 attempt = _attempt(clock, terms);
+            (uint8[] memory named,) = _quorum(studyId, round, attempt, clock, terms);
+            if (named.length == 0) return (Phase.Failed, 0);
+        }
+    }
+
+    function _attempt(PhaseArithmetic.Clock memory clock, IStudyRegistry.RoundTerms memory terms)
+        internal
+        view
+        returns (uint8)
+    {
+        return clock.includedAt == 0 ? 0 : PhaseArithmetic.attempt(clock, terms);
+    }
+
+    /// @dev Indices named for an attempt, and the bitmap of those who missed an earlier one.
+    function _quorum(
+        uint256 studyId,
+        uint32 round,
+        uint8 attempt,
+        PhaseArithmetic.Clock memory clock,
+        IStudyRegistry.RoundTerms memory terms
+    ) internal view returns (uint8[] memory named, uint64 missing) {
+        uint64[] memory posted = new uint64[](attempt);
+        for (uint8 earlier = 0; earlier < attempt; ++earlier) posted[earlier] = _posted[studyId][round][earlier];
+        return Quorums.derive(round, terms.enrolled, clock.attested, terms.threshold, posted);
+    }
+
+    function _context(bytes32 tag, uint256 studyId, uint32 round, uint32 hospitalId, bytes32 digest)
+        private
+        view
+        returns (uint256)
+    {
+        bytes memory bound = abi.encode(
+            tag, block.chainid, address(this), studyId, uint256(round), uint256(hospitalId), digest
+        );
+        return uint256(keccak256(bound)) % FIELD_ORDER;
+    }
+}
