@@ -5,19 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node.chain.sender import TransactionSender
+from node.chain.writer import Writer
 from node.types import Address, Receipt
 
 
-class MoneyWriter:
+class MoneyWriter(Writer):
     """Moves tokens, in the token's smallest unit.
 
     Nothing here happens only once in a key's life, so each call takes an `intent` of its own; the same one
     again returns the first receipt instead of paying twice.
     """
-
-    def __init__(self, sender: TransactionSender) -> None:
-        self._sender = sender
 
     def transfer(self, intent: str, to: Address, amount: int) -> Receipt:
         """Send tokens."""

@@ -3,18 +3,12 @@
 
 from __future__ import annotations
 
-from node.chain.sender import TransactionSender
+from node.chain.writer import Writer
 from node.types import Address, Receipt
 
 
-class RegistryWriter:
-    """Registers hospitals and changes their standing.
-
-    `intent` names what is to be done once; the same name again returns the first receipt.
-    """
-
-    def __init__(self, sender: TransactionSender) -> None:
-        self._sender = sender
+class RegistryWriter(Writer):
+    """Registers hospitals and changes their standing."""
 
     def register(self, operator: Address, name: str, endpoint: str) -> Receipt:
         """Register the sender's address as the owner of a hospital; once per address."""

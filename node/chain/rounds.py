@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 from node.chain.records import to_struct
-from node.chain.sender import TransactionSender
+from node.chain.writer import Writer
 from node.types import Proof, Receipt
 
 
-class RoundWriter:
+class RoundWriter(Writer):
     """Moves rounds on. Every step is taken once per round and names its own intent."""
-
-    def __init__(self, sender: TransactionSender) -> None:
-        self._sender = sender
 
     def submit_update(
         self, study: int, round_number: int, digest: bytes, size: int, cx: int, cy: int, proof: Proof

@@ -4,17 +4,14 @@
 from __future__ import annotations
 
 from node.chain.records import to_struct
-from node.chain.sender import TransactionSender
+from node.chain.writer import Writer
 from node.types import CeremonyStep, PlanTerms, Receipt
 
 NO_PAYOUT_COMMITMENT = bytes(32)
 
 
-class StudyWriter:
+class StudyWriter(Writer):
     """Moves studies on. Steps that a key takes once per study name their own intents."""
-
-    def __init__(self, sender: TransactionSender) -> None:
-        self._sender = sender
 
     def publish(self, intent: str, plan: PlanTerms) -> Receipt:
         """Publish a study with the sender as its sponsor; the event `StudyPublished` has its number."""

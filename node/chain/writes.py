@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything one key can write to the suite."""
+
+from __future__ import annotations
+
+from node.chain.money import MoneyWriter
+from node.chain.registry import RegistryWriter
+from node.chain.rounds import RoundWriter
+from node.chain.studies import StudyWriter
+
+
+class Ledger(RegistryWriter, StudyWriter, RoundWriter, MoneyWriter):
+    """All writes under one key: `Ledger(sender)`."""
