@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening of one sum by a quorum: share_k = lambda_k * a * sum([s_i]_k) + noise_k + cancelling masks.
+
+A share depends on the included set, not on the ciphertexts. These functions hold no state: it is the
+caller who makes shares for one set a round only, ever, and records the set before the first share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from node.crypto.context import HEADER_BYTES, Kind, RoundContext, bitmap_of, frame, in_index_order, index_of, unframe
+from node.crypto.dealing import share_words
+from node.crypto.encryption import CiphertextSum, data_ring, round_polynomial
+from node.crypto.masking import cancelling_masks, smudging_noise
+from node.crypto.packing import unpack
+from node.crypto.parameters import MINIMUM_INCLUDED
+from node.crypto.prf import Field, Words
+from node.crypto.round_secrets import read_round_secrets
+from node.crypto.shamir import lagrange
+from node.errors import MalformedShare, OpeningFailed, OpeningRefused, ParameterError
+
+_PREFIX_BYTES = 17
+
+
+@dataclass(frozen=True)
+class OpeningShare:
+    """One quorum member's share of one attempt: NTT domain, one array for each block."""
+
+    member: int
+    included: tuple[int, ...]
+    attempt: int
+    quorum: tuple[int, ...]
+    blocks: tuple[Words, ...]
+
+
+def opening_share(
+    ctx: RoundContext, me: int, secrets: bytes, included: Sequence[int], attempt: int, quorum: Sequence[int]
+) -> bytes:
+    """Returns this hospital's opening share of the sum over `included`, the same bytes each time.
+
+    Raises OpeningRefused for fewer than three included hospitals, a quorum that is not of t parties
+    with this hospital among them, or an attempt that the noise was not chosen for.
+    """
+    included, quorum = _ordered(ctx, included, attempt, quorum)
+    if me not in quorum:
+        raise OpeningRefused(f"hospital {me} is not in the quorum of attempt {attempt}")
+    own = read_round_secrets(ctx, me, secrets)
+    parameters = ctx.parameters
+    domain = data_ring(ctx)
+    total = share_words(parameters, own.shares[included[0]])
+    for dealer in included[1:]:
+        total = domain.add(total, share_words(parameters, own.shares[dealer]))
+    points = [index_of(ctx, member) + 1 for member in quorum]
+    factor = domain.constants(lagrange(points, 0, domain.primes)[index_of(ctx, me) + 1])
+    key = domain.scale(total, factor)
+    blocks = []
+    for number in range(parameters.blocks):
+        about: list[Field] = ["open", *ctx.identity, included, attempt, quorum, number]
+        noise = smudging_noise(domain, own.noise_seed, domain.degree, parameters.noise_bits, about)
+        masks = cancelling_masks(domain, me, quorum, own.pair_seeds, domain.degree, about)
+        product = domain.multiply(round_polynomial(ctx, number), key)
+        blocks.append(domain.add(domain.add(product, domain.forward(noise)), masks))
+    payload = _prefix(ctx, included, attempt, quorum) + np.stack(blocks).astype("<u8").tobytes()
+    return frame(Kind.OPENING_SHARE, ctx.digest, me, payload)
+
+
+def share_size(ctx: RoundContext) -> int:
+    """Exact size in bytes of every opening share of the round."""
+    parameters = ctx.parameters
+    words = parameters.blocks * len(parameters.data_primes) * parameters.degree
+    return HEADER_BYTES + _PREFIX_BYTES + 8 * words
+
+
+def read_share(
+    ctx: RoundContext,
+    member: int,
+    included: Sequence[int],
+    attempt: int,
+    quorum: Sequence[int],
+    data: bytes,
+) -> OpeningShare:
+    """Reads a member's share of this set, attempt and quorum; raises MalformedShare for any other."""
+    included, quorum = _ordered(ctx, included, attempt, quorum)
+    if member not in quorum:
+        raise MalformedShare(f"hospital {member} is not in the quorum of attempt {attempt}")
+    payload = unframe(Kind.OPENING_SHARE, ctx.digest, member, share_size(ctx), data, MalformedShare)
+    if payload[:_PREFIX_BYTES] != _prefix(ctx, included, attempt, quorum):
+        raise MalformedShare(f"the opening share of hospital {member} is for another set, attempt or quorum")
+    domain = data_ring(ctx)
+    words = np.frombuffer(payload, dtype="<u8", offset=_PREFIX_BYTES).astype(np.uint64)
+    words = words.reshape(ctx.parameters.blocks, len(domain.primes), domain.degree)
+    if not domain.is_reduced(words):
+        raise MalformedShare(f"the opening share of hospital {member} holds a residue that is not reduced")
+    return OpeningShare(member, included, attempt, quorum, tuple(words))
+
+
+def open_sum(ctx: RoundContext, total: CiphertextSum, shares: Sequence[OpeningShare]) -> list[int]:
+    """Returns the exact sums of the included updates' values.
+
+    Needs one share of each member of one quorum; raises OpeningFailed when shares are missing, differ
+    in set or attempt, or do not open the sum.
+    """
+    if not shares:
+        raise OpeningFailed("there is no share to open with")
+    first = shares[0]
+    if any(
+        (share.included, share.attempt, share.quorum) != (first.included, first.attempt, first.quorum)
+        for share in shares
+    ):
+        raise OpeningFailed("the shares belong to different sets, attempts or quorums")
+    if first.included != total.included:
+        raise OpeningFailed("the shares are for another set than the sum")
+    if in_index_order(ctx, (share.member for share in shares)) != first.quorum:
+        raise OpeningFailed("the shares at hand are not one of each member of the quorum")
+    domain = data_ring(ctx)
+    opened = []
+    for number, block in enumerate(total.blocks):
+        for share in shares:
+            block = domain.add(block, share.blocks[number])
+        opened.append(domain.inverse(block))
+    return unpack(ctx.parameters, opened, len(total.included))
+
+
+def _ordered(
+    ctx: RoundContext, included: Sequence[int], attempt: int, quorum: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    parameters = ctx.parameters
+    try:
+        included, quorum = in_index_order(ctx, included), in_index_order(ctx, quorum)
+    except ParameterError as error:
+        raise OpeningRefused(str(error)) from None
+    if len(included) < MINIMUM_INCLUDED:
+        raise OpeningRefused(f"a sum over {len(included)} updates is never opened; {MINIMUM_INCLUDED} or more are")
+    if len(quorum) != parameters.threshold:
+        raise OpeningRefused(f"a quorum has {parameters.threshold} hospitals, not {len(quorum)}")
+    if not 0 <= attempt < parameters.attempts:
+        raise OpeningRefused(f"attempt {attempt} is beyond the {parameters.attempts} that the noise covers")
+    return included, quorum
+
+
+def _prefix(ctx: RoundContext, included: tuple[int, ...], attempt: int, quorum: tuple[int, ...]) -> bytes:
+    sets = bitmap_of(ctx, included).to_bytes(8, "big") + bitmap_of(ctx, quorum).to_bytes(8, "big")
+    return bytes((attempt,)) + sets

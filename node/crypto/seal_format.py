@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the bytes that SEAL 4.3 and TenSEAL 0.3.18 read, and reads ciphertext files strictly.
+
+A ciphertext file is a serialised TenSEAL CKKSVector whose SEAL ciphertexts are "seeded": they hold the
+first component only, and the public seed from which SEAL expands the second. All of a file but the
+coefficients follows from the plan, so the reader compares every byte and never hands a stranger's bytes
+to SEAL. Nothing is compressed: 60-bit residues do not shrink, and there is no bomb to defuse.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+
+from node.crypto.parameters import ThresholdParameters
+from node.crypto.prf import Words
+from node.errors import MalformedCiphertext
+
+SEAL_VERSION = (4, 3)
+
+_SEAL_HEADER = struct.Struct("<HBBBBHQ")
+_MAGIC = 0xA15E
+_UNCOMPRESSED = 0
+_SCHEME_CKKS = 2
+_PRNG_SHAKE256 = 2
+_SYMMETRIC = 1
+
+
+def parms_id(degree: int, primes: Sequence[int]) -> bytes:
+    """SEAL's identifier of a parameter level: BLAKE2b-256 over scheme, degree, primes and a zero."""
+    words = (_SCHEME_CKKS, degree, *primes, 0)
+    return hashlib.blake2b(struct.pack(f"<{len(words)}Q", *words), digest_size=32).digest()
+
+
+def private_context(parameters: ThresholdParameters, secret_key: Words) -> bytes:
+    """A TenSEAL context for symmetric encryption under a key given in the NTT domain for all primes."""
+    degree, primes = parameters.degree, parameters.primes
+    parms = struct.pack("<BQQ", _SCHEME_CKKS, degree, len(primes))
+    parms += b"".join(_seal_object(struct.pack("<Q", prime)) for prime in (*primes, 0))
+    count = len(primes) * degree
+    plaintext = parms_id(degree, primes) + struct.pack("<Qd", count, 1.0)
+    plaintext += _seal_object(struct.pack("<Q", count) + secret_key.astype("<u8").tobytes())
+    public = b"\x10\x00" + b"\x19" + struct.pack("<d", vector_scale(parameters))
+    private = _bytes_field(1, _seal_object(plaintext))
+    return b"".join((
+        _bytes_field(1, _seal_object(parms)), _bytes_field(2, public), _bytes_field(3, private),
+        bytes((4 << 3, _SYMMETRIC)),
+    ))  # fmt: skip
+
+
+def vector_scale(parameters: ThresholdParameters) -> float:
+    """The CKKS scale of a file: the payload's unit, above the noise."""
+    return float(1 << parameters.shift)
+
+
+def vector_size(parameters: ThresholdParameters) -> int:
+    """Exact size in bytes of every ciphertext file under these parameters."""
+    polynomial = len(parameters.data_primes) * parameters.degree * 8
+    seeds = [bytes(64)] * parameters.blocks
+    fixed = sum(len(part) for _, part in _layout(parameters, seeds) if part is not None)
+    return fixed + parameters.blocks * polynomial
+
+
+def write_vector(parameters: ThresholdParameters, seeds: Sequence[bytes], blocks: Sequence[Words]) -> bytes:
+    """Serialises first components, NTT domain, shape (data primes, N), with their public seeds."""
+    remaining = iter(blocks)
+    parts = _layout(parameters, seeds)
+    return b"".join(next(remaining).astype("<u8").tobytes() if part is None else part for _, part in parts)
+
+
+def read_vector(parameters: ThresholdParameters, seeds: Sequence[bytes], data: bytes) -> tuple[Words, ...]:
+    """Reads a file that must be exactly what `write_vector` writes; raises MalformedCiphertext.
+
+    Returns one array of shape (data primes, N) for each block, every residue below its prime.
+    """
+    expected = vector_size(parameters)
+    if len(data) != expected:
+        raise MalformedCiphertext(f"the ciphertext has {len(data)} bytes; the plan implies {expected}")
+    primes = np.array(parameters.data_primes, dtype=np.uint64)[:, None]
+    polynomial = primes.size * parameters.degree * 8
+    blocks = []
+    position = 0
+    for name, part in _layout(parameters, seeds):
+        if part is None:
+            words = np.frombuffer(data, dtype="<u8", count=polynomial // 8, offset=position)
+            block = words.astype(np.uint64).reshape(primes.size, parameters.degree)
+            if not (block < primes).all():
+                raise MalformedCiphertext(f"block {len(blocks)} holds a coefficient that is not reduced")
+            blocks.append(block)
+            position += polynomial
+            continue
+        found = data[position : position + len(part)]
+        if found != part:
+            raise MalformedCiphertext(_complaint(name, part, found, len(blocks)))
+        position += len(part)
+    return tuple(blocks)
+
+
+def _complaint(name: str, expected: bytes, found: bytes, block: int) -> str:
+    if name == "SEAL version":
+        wanted, given = (".".join(map(str, version)) for version in (expected, found))
+        return f"block {block} was written by SEAL {given}; install the TenSEAL that has SEAL {wanted}"
+    if name == "compression":
+        return f"block {block} is compressed (mode {found[0]}); ciphertexts are sent uncompressed"
+    return f"block {block} has an unexpected {name}: {found[:16].hex()}, the plan implies {expected[:16].hex()}"
+
+
+def _layout(parameters: ThresholdParameters, seeds: Sequence[bytes]) -> list[tuple[str, bytes | None]]:
+    """All parts of a file in order, by name; None stands for a block's coefficients."""
+    degree, primes = parameters.degree, parameters.data_primes
+    count = len(primes) * degree
+    parts: list[tuple[str, bytes | None]] = []
+    sizes = _varint(degree // 2) * parameters.blocks
+    parts.append(("list of sizes", _bytes_field(1, sizes)))
+    members = struct.pack("<BQQQ", 1, 2, degree, len(primes))
+    metadata = parms_id(degree, primes) + members + struct.pack("<dQ", vector_scale(parameters), 1)
+    array_size = _SEAL_HEADER.size + 8 + 8 * count
+    generator_size = _SEAL_HEADER.size + 1 + 64
+    total = _SEAL_HEADER.size + len(metadata) + array_size + generator_size
+    for seed in seeds:
+        parts.append(("length", bytes((2 << 3 | 2,)) + _varint(total)))
+        parts += _header_parts(total)
+        parts += [
+            ("parameter id", metadata[:32]),
+            ("NTT flag", members[:1]),
+            ("number of components", members[1:9]),
+            ("degree", members[9:17]),
+            ("number of primes", members[17:]),
+            ("scale", metadata[32 + len(members) : -8]),
+            ("correction factor", metadata[-8:]),
+        ]
+        parts += _header_parts(array_size)
+        parts += [("number of coefficients", struct.pack("<Q", count)), ("coefficients", None)]
+        parts += _header_parts(generator_size)
+        parts += [("generator", bytes((_PRNG_SHAKE256,))), ("seed (study, round or block)", seed)]
+    parts.append(("scale", b"\x19" + struct.pack("<d", vector_scale(parameters))))
+    return parts
+
+
+def _header_parts(size: int) -> list[tuple[str, bytes | None]]:
+    header = _SEAL_HEADER.pack(_MAGIC, _SEAL_HEADER.size, *SEAL_VERSION, _UNCOMPRESSED, 0, size)
+    return [
+        ("SEAL magic number", header[:3]),
+        ("SEAL version", header[3:5]),
+        ("compression", header[5:6]),
+        ("object size", header[6:]),
+    ]
+
+
+def _seal_object(payload: bytes) -> bytes:
+    size = _SEAL_HEADER.size + len(payload)
+    return _SEAL_HEADER.pack(_MAGIC, _SEAL_HEADER.size, *SEAL_VERSION, _UNCOMPRESSED, 0, size) + payload
+
+
+def _bytes_field(number: int, content: bytes) -> bytes:
+    return bytes((number << 3 | 2,)) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
