@@ -92,7 +92,7 @@ class Many:
     each: Rule
     most: int
 
-    def build(self, value: object, where: str) -> object:
+    def build(self, value: object, where: str) -> tuple[Any, ...]:
         if not isinstance(value, list):
             refuse(where, "is not a list")
         return tuple(self.each.build(entry, f"{where}[{index}]") for index, entry in enumerate(value))

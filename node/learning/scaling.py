@@ -4,15 +4,16 @@
     x = clamp(⌊(v − mean) / std · 32 + 1/2⌋, −128, 127)
 
 computed exactly, in rational numbers: a value of a table, a mean and a standard deviation are decimal
-numbers as written, so nothing is rounded before the floor and every machine gets the same integer. (In
-float64 a value on the border between two integers could fall to either side, and the data commitment with it.)
+numbers as written, so nothing is rounded before the floor and every machine gets the same integer. In
+float64 a value on the border between two integers could fall to either side, and take the data commitment
+with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 
 from node.errors import DataError
@@ -47,9 +48,9 @@ class Scaling:
             variance = sum(((v - mean) ** 2 for v in column), Fraction()) / len(column)
             if variance == 0:
                 raise DataError(
-                    f"The feature {name!r} has one value in all of the sponsor's records; leave it out of the plan."
+                    f"The feature {name!r} has the same value in all of the sponsor's records: leave it out."
                 )
-            with localcontext(prec=60):
+            with localcontext(Context(prec=60)):
                 root = (Decimal(variance.numerator) / Decimal(variance.denominator)).sqrt()
                 centre = Decimal(mean.numerator) / Decimal(mean.denominator)
             fitted.append(FeatureScaling(mean=_written(centre), std=_written(root)))
@@ -68,7 +69,7 @@ class Scaling:
         return [sum(column) / len(scaled) for column in zip(*outside, strict=True)]
 
     def clipped_share(self, rows: Values) -> float:
-        """The share of all values (0 to 1) that the 8-bit range cuts off, to compare with the plan's limit."""
+        """The share of all values (0 to 1) that the 8-bit range cuts off."""
         shares = self.clipped(rows)
         return sum(shares) / len(shares)
 
@@ -86,7 +87,7 @@ class Scaling:
 
 def _written(value: Decimal) -> str:
     """A constant in the plan's grammar: at most nine significant digits, no exponent, no trailing zeros."""
-    with localcontext(prec=SIGNIFICANT_DIGITS):
+    with localcontext(Context(prec=SIGNIFICANT_DIGITS)):
         rounded = +value
     text = format(rounded, "f")
     return (text.rstrip("0").rstrip(".") if "." in text else text) if rounded else "0"

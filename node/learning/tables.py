@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from node.errors import DataError
 from node.plan import Label
@@ -25,6 +25,13 @@ MISSING = {"", "na", "n/a", "null", "none", "?", "-"}
 LONGEST_NUMBER = 64
 # Beyond these powers of ten a number is a mistake, and exact arithmetic on it would take long.
 EXPONENT_LIMIT = 30
+
+
+class _Reader(Protocol):
+    @property
+    def line_num(self) -> int: ...
+
+    def __next__(self) -> list[str]: ...
 
 
 @dataclass(frozen=True)
@@ -73,10 +80,6 @@ def _read(name: str, reader: _Reader, features: tuple[str, ...], label: Label, c
     if not rows:
         raise DataError(f"{name} has column names but no records.")
     return Table(features, tuple(rows), tuple(labels))
-
-
-class _Reader(Iterator[list[str]]):
-    line_num: int
 
 
 def _records(name: str, reader: _Reader) -> Iterator[tuple[int, list[str]]]:

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One plan has one sequence of bytes; everything else is refused by the name of its key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from node.errors import DataError
+from node.plan import TrainingPlan
+from tests.support.plans import small_plan
+
+
+def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
+    document = json.loads(small_plan().canonical())
+    change(document)
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def test_plan__written_and_read__is_the_same_with_one_digest() -> None:
+    plan = replace(small_plan(), title="Brustkrebs: gut- oder bösartig?")
+    content = plan.canonical()
+    assert content.startswith(b'{"aggregation":{"circuit":"aggregation_5"},')
+    assert TrainingPlan.parse(content) == plan
+    assert plan.digest() == sha256(content).digest()
+
+
+def test_root__packs_the_proved_numbers_injectively() -> None:
+    plan = small_plan()
+    assert plan.root() == 4 + (4 << 16) + (2 << 32) + (128 << 48) + (26 << 80) + (1 << 88)
+    roots = {plan.root()}
+    for change in ({"batch_size": 8}, {"epochs": 1}, {"learning_rate": 127}):
+        roots.add(replace(plan, training=replace(plan.training, **change)).root())
+    assert len(roots) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.pop("question"), "question is missing"),
+        (lambda d: d["money"].pop("bond"), "money.bond is missing"),
+        (lambda d: d["training"].update(momentum=1), "training.momentum' is a key that no plan has"),
+        (lambda d: d.update(consilium="plan/2"), "is it a plan"),
+        (lambda d: d.update(model=[]), "model is not an object"),
+        (lambda d: d.update(scaling={}), "scaling is not a list"),
+        (lambda d: d.update(title=""), "title is not a text"),
+        (lambda d: d.update(title="a\nb"), "title is not a text"),
+        (lambda d: d["model"].update(loss="hinge"), "model.loss is not one of"),
+        (lambda d: d["model"]["features"].__setitem__(1, d["model"]["features"][0]), "a name twice"),
+        (lambda d: d["model"]["features"].__setitem__(1, 7), r"model.features\[1\] is not a text"),
+        (lambda d: d["model"]["label"].update(name="a"), "model.label.name is also"),
+        (lambda d: d["model"]["label"].update(positive="no"), "model.label has the same value"),
+        (lambda d: d["model"]["initial"].append(0), "model.initial has 6 weights"),
+        (lambda d: d["model"]["initial"].__setitem__(2, 1 << 23), r"model.initial\[2\] is not an integer"),
+        (lambda d: d["model"]["initial"].__setitem__(2, True), r"model.initial\[2\] is not an integer"),
+        (lambda d: d["scaling"].pop(), "scaling has 3 entries for 4 features"),
+        (lambda d: d["scaling"][3].update(std="0.0"), r"scaling\[3\].std is not above zero"),
+        (lambda d: d["scaling"][0].update(mean="1e3"), r"scaling\[0\].mean is not a decimal"),
+        (lambda d: d["scaling"][0].update(mean="NaN"), r"scaling\[0\].mean is not a decimal"),
+        (lambda d: d["training"].update(learning_rate=1024), "training.learning_rate is not an integer in"),
+        (lambda d: d["training"].update(learning_rate=0.5), "0.5 is not an integer"),
+        (lambda d: d["training"].update(batch_size=3), "training.batch_size is not a power of two"),
+        (lambda d: d["training"].update(rows_maximum=10), "training.rows_maximum is not a multiple"),
+        (lambda d: d["quantisation"].update(weight_bits=32), "quantisation.weight_bits is not 24"),
+        (lambda d: d["encryption"].update(threshold=1), "encryption.threshold"),
+        (lambda d: d["encryption"].update(threshold=3), "participation.minimum is below"),
+        (lambda d: d["participation"].update(minimum=2), "participation.minimum"),
+        (lambda d: d["participation"].update(minimum=5, maximum=4), "participation.maximum is below"),
+        (lambda d: d["participation"].update(maximum=65), "participation.maximum"),
+        (
+            lambda d: (d["encryption"].update(threshold=5), d["participation"].update(minimum=6, maximum=8)),
+            "participation.maximum is below 2",
+        ),
+        (lambda d: d["money"].update(bond=5), "money.bond is not a whole number as text"),
+        (lambda d: d["money"].update(bond="-5"), "money.bond is not a whole number as text"),
+        (lambda d: d["privacy"].update(budget=1), "privacy.budget is not 0"),
+    ],
+)
+def test_parse__one_wrong_key__is_refused_by_its_name(
+    change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        TrainingPlan.parse(edited(change))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"null",
+        b"[]",
+        b"[" * 100_000,
+        b'{"consilium":"plan/1","clip_warning_share_ppm":NaN}',
+        b'{"consilium":"plan/1","clip_warning_share_ppm":' + b"9" * 5000 + b"}",
+        b" " * 262_145,
+        small_plan().canonical() + b"\n",
+        small_plan().canonical().replace(b":", b": ", 1),
+        small_plan().canonical().replace(b'{"budget":0}', b'{"budget":0,"budget":0}'),
+        small_plan().canonical().replace(b'"title":"', b'"title":"\\ud800'),
+    ],
+)
+def test_parse__bytes_that_are_no_canonical_plan__are_refused(content: bytes) -> None:
+    with pytest.raises(DataError, match="The plan cannot be used"):
+        TrainingPlan.parse(content)
+
+
+def test_plan__built_wrong__is_refused_like_one_that_was_read() -> None:
+    with pytest.raises(DataError, match="question is not a text"):
+        replace(small_plan(), question="")
+    with pytest.raises(DataError, match="training is not a Training"):
+        replace(small_plan(), training=None)  # type: ignore[arg-type]
