@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {
+    AccessControlDefaultAdminRules
+} from "@openzeppelin/contracts/access/extensions/AccessControlDefaultAdminRules.sol";
 import {IHospitalRegistry} from "./interfaces/IHospitalRegistry.sol";
-import {Council} from "./studies/Council.sol";
 
 /// @title Who may take part
-contract HospitalRegistry is IHospitalRegistry, Council {
+contract HospitalRegistry is IHospitalRegistry, AccessControlDefaultAdminRules {
+    /// @notice Role of the council (a multisig in production), here and in the StudyRegistry.
+    bytes32 public constant COUNCIL_ROLE = keccak256("consilium.council");
     uint256 private constant MAX_NAME_BYTES = 64;
     uint256 private constant MAX_ENDPOINT_BYTES = 256;
 
@@ -18,9 +22,11 @@ contract HospitalRegistry is IHospitalRegistry, Council {
 
     mapping(uint32 hospitalId => Hospital) private _hospitals;
 
-    /// @param council Admits and suspends.
-    /// @param adminDelay Seconds before a new admin can accept.
-    constructor(address council, uint48 adminDelay) Council(council, adminDelay) {}
+    /// @param council First holder of the council's role, and first admin: who hands the role on.
+    /// @param adminDelay Seconds between announcing a new admin and its acceptance.
+    constructor(address council, uint48 adminDelay) AccessControlDefaultAdminRules(adminDelay, council) {
+        _grantRole(COUNCIL_ROLE, council);
+    }
 
     /// @inheritdoc IHospitalRegistry
     function register(address operator, string calldata name, string calldata endpoint)
@@ -99,6 +105,11 @@ contract HospitalRegistry is IHospitalRegistry, Council {
     /// @inheritdoc IHospitalRegistry
     function ownerOf(uint32 hospitalId) external view returns (address) {
         return _hospitals[hospitalId].owner;
+    }
+
+    /// @inheritdoc IHospitalRegistry
+    function isCouncil(address account) external view returns (bool) {
+        return hasRole(COUNCIL_ROLE, account);
     }
 
     function _known(uint32 hospitalId) private view returns (Hospital storage record) {

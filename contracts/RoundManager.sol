@@ -4,15 +4,14 @@ pragma solidity ^0.8.30;
 import {IRoundManager} from "./interfaces/IRoundManager.sol";
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
-import {IAggregationVerifier, ITrainingVerifier} from "./interfaces/IVerifiers.sol";
 import {BabyJubJub} from "./libraries/BabyJubJub.sol";
 import {Bitmaps} from "./libraries/Bitmaps.sol";
-import {FIELD_ORDER} from "./libraries/FieldOrder.sol";
 import {PhaseArithmetic} from "./libraries/PhaseArithmetic.sol";
+import {ProofChecks} from "./rounds/ProofChecks.sol";
 import {RoundLedger} from "./rounds/RoundLedger.sol";
 
 /// @title Rounds: submit, attest, include, open, finalise or fail
-contract RoundManager is RoundLedger {
+contract RoundManager is ProofChecks {
     using Bitmaps for uint64;
     using Bitmaps for uint8;
 
@@ -34,38 +33,7 @@ contract RoundManager is RoundLedger {
         uint256 cy,
         Proof calldata proof
     ) external {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
-        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Submit);
-        IStudyRegistry.Enrolment memory member = _participant(studyId, terms);
-        if (clock.submitted.has(member.index)) {
-            revert RoundManagerAlreadySubmitted(studyId, round, member.hospitalId);
-        }
-        if (digest == bytes32(0)) revert RoundManagerEmptyDigest();
-        _requireInField(cx);
-        _requireInField(cy);
-        {
-            (address verifier, uint256 planRoot) = STUDIES.trainingTerms(studyId);
-            uint256[7] memory signals = [
-                trainingContext(studyId, round, member.hospitalId, digest),
-                _rootBefore(studyId, round, terms),
-                member.dataRoot,
-                member.rows,
-                planRoot,
-                cx,
-                cy
-            ];
-            if (!ITrainingVerifier(verifier).verifyProof(proof.a, proof.b, proof.c, signals)) {
-                revert RoundManagerProofInvalid(studyId, round);
-            }
-        }
-        _submissions[studyId][round][member.index] = Submission(digest, size, cx, cy);
-        clock.submitted |= member.index.single();
-        if (clock.submitted == terms.participants) {
-            clock.submitEndedAt = uint64(block.timestamp);
-            clock.submitEndedBlock = uint64(block.number);
-        }
-        _clocks[studyId][round] = clock;
-        emit UpdateSubmitted(studyId, round, member.hospitalId, digest, size, member.rows, cx, cy);
+        _submit(studyId, round, Submission(digest, size, cx, cy), proof);
     }
 
     /// @inheritdoc IRoundManager
@@ -144,22 +112,9 @@ contract RoundManager is RoundLedger {
         IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
         PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Open);
         _requireInField(rootAfter);
-        {
-            Sums storage sums = _sums[studyId][round];
-            uint256[6] memory signals = [
-                aggregationContext(studyId, round, clock.included),
-                sums.cx,
-                sums.cy,
-                clock.sumRows,
-                _rootBefore(studyId, round, terms),
-                rootAfter
-            ];
-            IAggregationVerifier verifier = IAggregationVerifier(STUDIES.aggregationVerifier(studyId));
-            if (!verifier.verifyProof(proof.a, proof.b, proof.c, signals)) {
-                revert RoundManagerProofInvalid(studyId, round);
-            }
-            sums.rootAfter = rootAfter;
-        }
+        _requireAggregation(studyId, round, clock, _rootBefore(studyId, round, terms), rootAfter, proof);
+
+        _sums[studyId][round].rootAfter = rootAfter;
         Progress memory progress = _progress[studyId];
         if (!clock.verified) ++progress.verifiedRounds;
         ++progress.finalisedRounds;
@@ -193,6 +148,30 @@ contract RoundManager is RoundLedger {
         if (opened) (, missing) = _quorum(studyId, round, _attempt(clock, terms), clock, terms);
         _fail(studyId, round, clock, terms, opened ? FailureReason.Unopened : FailureReason.TooFewSubmissions);
         _slash(studyId, round, missing, terms, IStakeVault.Offence.MissingShare);
+    }
+
+    function _submit(uint256 studyId, uint32 round, Submission memory entry, Proof calldata proof) private {
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Submit);
+        IStudyRegistry.Enrolment memory member = _participant(studyId, terms);
+        if (clock.submitted.has(member.index)) {
+            revert RoundManagerAlreadySubmitted(studyId, round, member.hospitalId);
+        }
+        if (entry.digest == bytes32(0)) revert RoundManagerEmptyDigest();
+        _requireInField(entry.cx);
+        _requireInField(entry.cy);
+        _requireTraining(studyId, round, member, _rootBefore(studyId, round, terms), entry, proof);
+
+        _submissions[studyId][round][member.index] = entry;
+        clock.submitted |= member.index.single();
+        if (clock.submitted == terms.participants) {
+            clock.submitEndedAt = uint64(block.timestamp);
+            clock.submitEndedBlock = uint64(block.number);
+        }
+        _clocks[studyId][round] = clock;
+        emit UpdateSubmitted(
+            studyId, round, member.hospitalId, entry.digest, entry.size, member.rows, entry.cx, entry.cy
+        );
     }
 
     function _fail(
@@ -318,9 +297,5 @@ contract RoundManager is RoundLedger {
             if (named[i] == index) return true;
         }
         return false;
-    }
-
-    function _requireInField(uint256 value) private pure {
-        if (value >= FIELD_ORDER) revert RoundManagerNotInField(value);
     }
 }

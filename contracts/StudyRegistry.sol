@@ -9,25 +9,16 @@ import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
 import {Bitmaps} from "./libraries/Bitmaps.sol";
 import {FIELD_ORDER} from "./libraries/FieldOrder.sol";
 import {CircuitCatalogue} from "./studies/CircuitCatalogue.sol";
-import {Council} from "./studies/Council.sol";
-import {KeyCeremony} from "./studies/KeyCeremony.sol";
+import {Members} from "./studies/Members.sol";
 import {PlanRules} from "./studies/PlanRules.sol";
 
 /// @title Studies: plan, funding, enrolment, ceremony
-contract StudyRegistry is IStudyRegistry, CircuitCatalogue, KeyCeremony {
+contract StudyRegistry is CircuitCatalogue, Members {
     using Bitmaps for uint8;
-
-    struct Member {
-        uint32 hospitalId;
-        uint32 rows;
-        address operator;
-        uint256 dataRoot;
-        bytes32 payoutCommitment;
-    }
 
     /// @notice Part of the plan's bond, in 1/10000, that one offence costs.
     uint256 public constant SLASH_BPS = 2_500;
-    /// @notice Knows operators and standings.
+    /// @notice Knows operators, standings and the council.
     IHospitalRegistry public immutable HOSPITALS;
     /// @notice Holds the bonds.
     IStakeVault public immutable VAULT;
@@ -46,23 +37,16 @@ contract StudyRegistry is IStudyRegistry, CircuitCatalogue, KeyCeremony {
     uint256 public studyCount;
 
     mapping(uint256 studyId => Study) private _studies;
-    mapping(uint256 studyId => Member[]) private _members;
-    /// @dev Index plus one, so that 0 means none.
-    mapping(uint256 studyId => mapping(uint32 hospitalId => uint8)) private _places;
-    mapping(uint256 studyId => mapping(address operator => uint8)) private _operators;
 
-    /// @param council Lists circuits and pauses intake.
     /// @param vault May be an address that is deployed later, as `rounds` and `rewards`.
     constructor(
-        address council,
-        uint48 adminDelay,
         IHospitalRegistry hospitals,
         IStakeVault vault,
         IRoundManager rounds,
         IRewardPool rewards,
         uint32 blockTime,
         uint32 phaseMargin
-    ) Council(council, adminDelay) {
+    ) {
         HOSPITALS = hospitals;
         VAULT = vault;
         ROUNDS = rounds;
@@ -72,7 +56,7 @@ contract StudyRegistry is IStudyRegistry, CircuitCatalogue, KeyCeremony {
     }
 
     /// @inheritdoc IStudyRegistry
-    function setPaused(bool paused_) external onlyRole(COUNCIL_ROLE) {
+    function setPaused(bool paused_) external onlyCouncil {
         paused = paused_;
         emit IntakePaused(paused_);
     }
@@ -102,16 +86,14 @@ contract StudyRegistry is IStudyRegistry, CircuitCatalogue, KeyCeremony {
         if (HOSPITALS.standingOf(hospitalId) != IHospitalRegistry.Standing.Admitted) {
             revert StudyRegistryNotAdmitted(hospitalId);
         }
-        if (_places[studyId][hospitalId] != 0) revert StudyRegistryAlreadyEnrolled(studyId, hospitalId);
+        if (_isMember(studyId, hospitalId)) revert StudyRegistryAlreadyEnrolled(studyId, hospitalId);
         if (dataRoot >= FIELD_ORDER) revert StudyRegistryNotInField(dataRoot);
         Study storage record = _studies[studyId];
         uint32 capacity = _circuits[record.plan.trainingCircuit].capacity;
         if (rows == 0 || rows > capacity) revert StudyRegistryRowsOutOfRange(rows, capacity);
 
         uint8 index = record.enrolled++;
-        _members[studyId].push(Member(hospitalId, rows, msg.sender, dataRoot, payoutCommitment));
-        _places[studyId][hospitalId] = index + 1;
-        _assignOperator(studyId, msg.sender, index);
+        _addMember(studyId, index, Member(hospitalId, rows, msg.sender, dataRoot, payoutCommitment));
         if (record.enrolled == record.plan.maximum) record.filledAt = uint64(block.timestamp);
         emit HospitalEnrolled(studyId, hospitalId, index, dataRoot, rows);
         VAULT.lock(studyId, hospitalId, record.plan.bond);
@@ -120,12 +102,8 @@ contract StudyRegistry is IStudyRegistry, CircuitCatalogue, KeyCeremony {
     /// @inheritdoc IStudyRegistry
     function adoptOperator(uint256 studyId, uint32 hospitalId) external {
         if (msg.sender != HOSPITALS.ownerOf(hospitalId)) revert StudyRegistryNotOwner(hospitalId, msg.sender);
-        uint8 index = _indexOf(studyId, hospitalId);
-        Member storage member = _members[studyId][index];
         address operator = HOSPITALS.hospital(hospitalId).operator;
-        delete _operators[studyId][member.operator];
-        _assignOperator(studyId, operator, index);
-        member.operator = operator;
+        _replaceOperator(studyId, _indexOf(studyId, hospitalId), operator);
         emit OperatorAdopted(studyId, hospitalId, operator);
     }
 
@@ -151,31 +129,6 @@ contract StudyRegistry is IStudyRegistry, CircuitCatalogue, KeyCeremony {
     /// @inheritdoc IStudyRegistry
     function sponsorOf(uint256 studyId) external view returns (address) {
         return _studies[studyId].sponsor;
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function enrolment(uint256 studyId, uint32 hospitalId) external view returns (Enrolment memory) {
-        return _enrolmentAt(studyId, _indexOf(studyId, hospitalId));
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function enrolmentOf(uint256 studyId, address operator) external view returns (Enrolment memory) {
-        (, uint8 index) = _ceremonyMember(studyId, operator);
-        return _enrolmentAt(studyId, index);
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function enrolledIds(uint256 studyId) external view returns (uint32[] memory ids) {
-        Member[] storage members = _members[studyId];
-        ids = new uint32[](members.length);
-        for (uint256 i = 0; i < ids.length; ++i) ids[i] = members[i].hospitalId;
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function enrolledRows(uint256 studyId) external view returns (uint32[] memory rows) {
-        Member[] storage members = _members[studyId];
-        rows = new uint32[](members.length);
-        for (uint256 i = 0; i < rows.length; ++i) rows[i] = members[i].rows;
     }
 
     /// @inheritdoc IStudyRegistry
@@ -251,6 +204,10 @@ contract StudyRegistry is IStudyRegistry, CircuitCatalogue, KeyCeremony {
             | (uint256(training.loss) << 88);
     }
 
+    function _isCouncil(address account) internal view override returns (bool) {
+        return HOSPITALS.isCouncil(account);
+    }
+
     function _firstCeremony(uint256 studyId) internal view override returns (uint64 startedAt, uint64 participants) {
         if (studyState(studyId) == StudyState.Ceremony) {
             return (enrolmentEnd(studyId), _studies[studyId].enrolled.firstOf());
@@ -266,22 +223,6 @@ contract StudyRegistry is IStudyRegistry, CircuitCatalogue, KeyCeremony {
         return PlanRules.needed(plan.minimum, plan.threshold);
     }
 
-    function _ceremonyMember(uint256 studyId, address operator)
-        internal
-        view
-        override
-        returns (uint32 hospitalId, uint8 index)
-    {
-        uint8 place = _operators[studyId][operator];
-        if (place == 0) revert StudyRegistryNotEnrolled(studyId, operator);
-        index = place - 1;
-        hospitalId = _hospitalAt(studyId, index);
-    }
-
-    function _hospitalAt(uint256 studyId, uint8 index) internal view override returns (uint32) {
-        return _members[studyId][index].hospitalId;
-    }
-
     function _slashDealing(uint256 studyId, uint8 index, uint32 ceremony) internal override {
         uint256 amount = _slice(_studies[studyId].plan);
         VAULT.slash(studyId, _hospitalAt(studyId, index), amount, IStakeVault.Offence.MissingDealing, ceremony);
@@ -289,30 +230,6 @@ contract StudyRegistry is IStudyRegistry, CircuitCatalogue, KeyCeremony {
 
     function _ceremonyCompleted(uint256 studyId) internal override {
         _studies[studyId].startedAt = uint64(block.timestamp);
-    }
-
-    function _assignOperator(uint256 studyId, address operator, uint8 index) private {
-        if (_operators[studyId][operator] != 0) revert StudyRegistryOperatorTaken(studyId, operator);
-        _operators[studyId][operator] = index + 1;
-    }
-
-    function _enrolmentAt(uint256 studyId, uint8 index) private view returns (Enrolment memory) {
-        Member memory member = _members[studyId][index];
-        return Enrolment(
-            member.hospitalId,
-            index,
-            member.rows,
-            member.operator,
-            _isBarred(studyId, index),
-            member.dataRoot,
-            member.payoutCommitment
-        );
-    }
-
-    function _indexOf(uint256 studyId, uint32 hospitalId) private view returns (uint8) {
-        uint8 place = _places[studyId][hospitalId];
-        if (place == 0) revert StudyRegistryHospitalNotEnrolled(studyId, hospitalId);
-        return place - 1;
     }
 
     function _known(uint256 studyId) private view returns (Study storage record) {

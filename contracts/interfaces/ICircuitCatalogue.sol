@@ -31,6 +31,7 @@ interface ICircuitCatalogue {
         bytes32 verifyingKeyDigest;
     }
 
+    error StudyRegistryNotCouncil(address caller);
     error StudyRegistryUnknownCircuit(uint32 circuitId);
     error StudyRegistryCircuitNotListed(uint32 circuitId);
     error StudyRegistryCircuitMalformed(string name);

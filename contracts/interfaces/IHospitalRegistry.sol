@@ -75,6 +75,9 @@ interface IHospitalRegistry {
     /// @notice The hospital whose current operator is `operator`, or 0.
     function hospitalIdOfOperator(address operator) external view returns (uint32);
 
+    /// @notice Whether `account` holds the council's role.
+    function isCouncil(address account) external view returns (bool);
+
     /// @notice Hospitals are numbered 1 to this.
     function hospitalCount() external view returns (uint32);
 }

@@ -40,14 +40,15 @@ library BabyJubJub {
     {
         uint256 s = mulmod(x1, x2, P);
         uint256 t = mulmod(y1, y2, P);
+        x3 = addmod(mulmod(addmod(x1, y1, P), addmod(x2, y2, P), P), 2 * P - s - t, P);
+        y3 = addmod(t, P - mulmod(A, s, P), P);
         uint256 e = mulmod(D, mulmod(s, t, P), P);
         uint256 zz = mulmod(z1, z1, P);
-        uint256 f = addmod(zz, P - e, P);
-        uint256 g = addmod(zz, e, P);
-        uint256 cross = addmod(mulmod(addmod(x1, y1, P), addmod(x2, y2, P), P), 2 * P - s - t, P);
-        x3 = mulmod(mulmod(z1, f, P), cross, P);
-        y3 = mulmod(mulmod(z1, g, P), addmod(t, P - mulmod(A, s, P), P), P);
-        z3 = mulmod(f, g, P);
+        z3 = addmod(zz, P - e, P); // f
+        x3 = mulmod(mulmod(z1, z3, P), x3, P);
+        zz = addmod(zz, e, P); // g
+        y3 = mulmod(mulmod(z1, zz, P), y3, P);
+        z3 = mulmod(z3, zz, P);
     }
 
     /// @dev value^(p − 2) by the modexp precompile (0x05).
