@@ -95,7 +95,7 @@ inline Field<P> Field<P>::operator-(const Field& o) const {
     "movl $0, %k[lo]\n\tadcxq %[lo], %[top]\n\tadoxq %[lo], %[top]\n\t"
 
 template <class P>
-inline Field<P> Field<P>::operator*(const Field& o) const {
+[[gnu::always_inline]] inline Field<P> Field<P>::operator*(const Field& o) const {
     static constexpr u64 ninv = NEG_INV;
     u64 t[4], top, lo, hi;
     __asm__("movq %[b0], %%rdx\n\txorl %k[lo], %k[lo]\n\t"

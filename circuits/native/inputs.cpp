@@ -54,6 +54,7 @@ ProvingKey::ProvingKey(const std::string& path) : bin_(path, "zkey", 1) {
     wires = header.number32();
     publics = header.number32();
     const u32 domain = header.number32();
+    if (wires >> 31) throw Failure(EXIT_BAD_FILE, path + ": more than 2^31 wires are not supported");
     if (publics >= wires) throw Failure(EXIT_BAD_FILE, path + ": the header names more public inputs than wires");
     if (domain == 0 || (domain & (domain - 1)) || domain > (1u << (MAX_TWO_POWER - 1)))
         throw Failure(EXIT_BAD_FILE, path + ": the domain size is not a power of two up to 2^27");

@@ -61,6 +61,8 @@ class Msm {
 
   private:
     static constexpr std::size_t CHUNK = 4096;  // points summed at a time: their working set stays in the second-level cache
+    static constexpr std::size_t AHEAD = 16;    // points to fetch early: they lie all over the file
+    static constexpr u32 NEGATIVE = 1u << 31;
 
     const u8* points_;
     const SignedScalar* scalars_;
@@ -76,6 +78,12 @@ class Msm {
     // A digit of window w can differ from 0 only for magnitudes of at least this many bits: the windows below hold, from a
     // width of 4 on, any value below 7/15·2^(w·width), and so any of w·width - 2 bits.
     static std::size_t lowest_length(unsigned width, unsigned window) { return window == 0 ? 1 : window * width - 1; }
+
+    // A point spans one cache line more than its size, for files do not align it.
+    static void fetch_early(const u8* p) {
+        for (std::size_t offset = 0; offset < Affine<F>::BYTES; offset += 64) __builtin_prefetch(p + offset);
+        __builtin_prefetch(p + Affine<F>::BYTES - 1);
+    }
 
     // In multiplications: 6 for an addition with shared inversion, 10 and 14 for the two per bucket.
     static double window_cost(std::size_t points, unsigned width) {
@@ -124,35 +132,39 @@ class Msm {
 
     void run_window(unsigned window) {
         const std::size_t buckets = windows_.largest_digit();
+        const auto signed_digit = [&](std::size_t i) {
+            const std::int32_t digit = windows_.digit(prepared_[i], window);
+            return scalars_[active_[i]].negative ? -digit : digit;
+        };
         std::vector<std::size_t> ends(buckets + 2, 0);
         std::vector<std::int32_t> digits(active_.size());
         for (std::size_t i = 0; i < active_.size(); ++i) {
-            const std::int32_t d = windows_.digit(prepared_[i], window);
-            digits[i] = scalars_[active_[i]].negative ? -d : d;
-            ++ends[(std::size_t)std::abs(d) + 1];
+            digits[i] = signed_digit(i);
+            ++ends[(std::size_t)std::abs(digits[i]) + 1];
         }
         for (std::size_t b = 1; b < ends.size(); ++b) ends[b] += ends[b - 1];
-        std::vector<u32> sorted(active_.size());  // positions in active_, by bucket
-        for (std::size_t i = 0; i < digits.size(); ++i) sorted[ends[(std::size_t)std::abs(digits[i])]++] = (u32)i;
+        std::vector<u32> sorted(active_.size());  // points by bucket, the sign of the digit on top
+        for (std::size_t i = 0; i < digits.size(); ++i)
+            sorted[ends[(std::size_t)std::abs(digits[i])]++] = active_[i] | (digits[i] < 0 ? NEGATIVE : 0);
 
         std::vector<Affine<F>> bucket_sums(buckets + 1), chunk;
         std::vector<Run> runs;
         BatchAdder<F> adder;
         // Bucket 0 is left out. A chunk's last run may go on in the next chunk: its sum is carried over as a first point.
+        std::size_t bucket = 0;
         for (std::size_t next = ends[0]; next < sorted.size();) {
             for (; next < sorted.size() && chunk.size() < CHUNK; ++next) {
-                if (next + 8 < sorted.size()) __builtin_prefetch(points_ + active_[sorted[next + 8]] * Affine<F>::BYTES);
-                const std::int32_t digit = digits[sorted[next]];
-                const Affine<F> p = point(active_[sorted[next]]);
-                const std::size_t bucket = (std::size_t)std::abs(digit);
+                if (next + AHEAD < sorted.size()) fetch_early(points_ + (sorted[next + AHEAD] & ~NEGATIVE) * Affine<F>::BYTES);
+                while (next >= ends[bucket]) ++bucket;
                 if (runs.empty() || runs.back().bucket != bucket) runs.push_back({bucket, 0});
                 ++runs.back().length;
-                chunk.push_back(digit < 0 ? -p : p);
+                const Affine<F> p = point(sorted[next] & ~NEGATIVE);
+                chunk.push_back(sorted[next] & NEGATIVE ? -p : p);
             }
             sum_runs(chunk, runs, adder);
             for (std::size_t i = 0; i < runs.size(); ++i) bucket_sums[runs[i].bucket] = chunk[i];
-            chunk.assign(1, bucket_sums[runs.back().bucket]);
-            runs.assign(1, {runs.back().bucket, 1});
+            chunk.assign(1, bucket_sums[bucket]);
+            runs.assign(1, {bucket, 1});
         }
 
         Xyzz<F> running = Xyzz<F>::infinity(), total = Xyzz<F>::infinity();
