@@ -15,7 +15,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts import solc
 
-CONTRACTS = ("ConsiliumToken", "HospitalRegistry", "StakeVault", "StudyRegistry", "RoundManager", "RewardPool")
+CONTRACTS = (
+    "ConsiliumToken",
+    "HospitalRegistry",
+    "StakeVault",
+    "StudyRegistry",
+    "RoundManager",
+    "RewardPool",
+)
 ABI_FOLDER = solc.ROOT / "node" / "chain" / "abis"
 
 
@@ -37,7 +44,10 @@ def compile_abis() -> dict[str, str]:
     }
     done = subprocess.run(
         [str(solc.prepare()), "--standard-json", "--base-path", str(solc.ROOT)],
-        input=json.dumps(request), capture_output=True, text=True, check=True,
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     answer = json.loads(done.stdout)
     errors = [e["formattedMessage"] for e in answer.get("errors", []) if e["severity"] == "error"]

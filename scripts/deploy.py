@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ape run deploy --network … --out deployment.json`: deploys the suite and writes the deployment record."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import ape
+import click
+from ape.api import AccountAPI
+from ape.cli import ConnectedProviderCommand, network_option
+
+from scripts.deployment import DEVELOPMENT_CHAINS, DeploymentRefused, catalogue, deploy, load_parameters
+
+
+def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:
+    """The deployer, without a prompt: a keyfile, an ape alias, or the first test account of a local chain."""
+    if keyfile is None and alias is None:
+        if ape.chain.chain_id not in DEVELOPMENT_CHAINS:
+            raise DeploymentRefused("name the deployer: --account ALIAS or --keyfile PATH")
+        return ape.accounts.test_accounts[0]
+    if keyfile is not None:
+        from ape_accounts import KeyfileAccount
+
+        account: AccountAPI = KeyfileAccount(keyfile_path=keyfile)
+        passphrase = os.environ.get("CONSILIUM_PASSPHRASE")
+        if passphrase is None:
+            raise DeploymentRefused("set CONSILIUM_PASSPHRASE to the keyfile's passphrase")
+        account.set_autosign(True, passphrase=passphrase)
+        return account
+    account = ape.accounts.load(alias)
+    passphrase = os.environ.get(f"APE_ACCOUNTS_{alias}_PASSPHRASE")
+    if passphrase is None:
+        raise DeploymentRefused(f"set APE_ACCOUNTS_{alias}_PASSPHRASE to the account's passphrase")
+    account.set_autosign(True, passphrase=passphrase)
+    return account
+
+
+@click.command(cls=ConnectedProviderCommand)
+@network_option()
+@click.option("--params", default="local", show_default=True, help="Name of a file in scripts/params.")
+@click.option(
+    "--account", "alias", help="Ape alias of the deployer; passphrase from APE_ACCOUNTS_<alias>_PASSPHRASE."
+)
+@click.option(
+    "--keyfile",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="v3 keyfile of the deployer; passphrase from CONSILIUM_PASSPHRASE.",
+)
+@click.option("--with-test-circuits", is_flag=True, help="List the small circuits of the tests too.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("deployment.json"),
+    show_default=True,
+    help="Where the deployment record goes.",
+)
+def cli(params: str, alias: str | None, keyfile: Path | None, with_test_circuits: bool, out: Path) -> None:
+    """Deploy Consilium's contracts and verifiers and write the deployment record."""
+    started = time.monotonic()
+    listings, development_keys = catalogue(with_test_circuits)
+    account = _open_account(alias, keyfile)
+    record = deploy(account, load_parameters(params), listings, development_keys, click.echo)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+    click.echo(f"wrote    {out} ({time.monotonic() - started:.1f} s)")
