@@ -52,6 +52,15 @@ def hold(path: Path) -> int:
     return descriptor
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process holds the state file now."""
+    try:
+        os.close(hold(path))
+    except StateError:
+        return True
+    return False
+
+
 def open_database(path: Path) -> sqlite3.Connection:
     """Open or create the file; raises `StateError` when it is damaged, foreign or of another version."""
     if not path.exists():

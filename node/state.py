@@ -248,6 +248,18 @@ class NodeState:
         return self._all(query, values)[0]
 
 
+def recent_steps(path: Path, limit: int = 20) -> tuple[StepRecord, ...]:
+    """The latest steps in a state file, newest first, also while another process holds it."""
+    if not path.exists():
+        return ()
+    with (
+        translated(path),
+        contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db,
+    ):
+        rows = db.execute("SELECT * FROM steps ORDER BY begun_at DESC, step_key LIMIT ?", (limit,))
+        return tuple(_step(row) for row in rows)
+
+
 def _transaction(row: tuple[Any, ...], attempts: tuple[TransactionAttempt, ...]) -> TransactionRecord:
     sender, intent_key, nonce, contract, function, destination, data, gas_limit, status, tx_hash = row
     return TransactionRecord(

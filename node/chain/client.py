@@ -229,6 +229,14 @@ class ChainReader(Connection):
         """What a refund would pay the sponsor; 0 while the study goes on."""
         return int(self.call("RewardPool", "refundable", study))
 
+    def token_symbol(self) -> str:
+        """The token's short name."""
+        return str(self.call("ConsiliumToken", "symbol"))
+
+    def token_decimals(self) -> int:
+        """Digits after the point of a whole token."""
+        return int(self.call("ConsiliumToken", "decimals"))
+
     def token_balance(self, holder: Address) -> int:
         """Tokens that an address holds."""
         return int(self.call("ConsiliumToken", "balanceOf", holder))

@@ -10,6 +10,11 @@ from node.types import CeremonyStep, PlanTerms, Receipt
 NO_PAYOUT_COMMITMENT = bytes(32)
 
 
+def enrolment_intent(study: int) -> str:
+    """The intent under which an operator enrols in a study, to be looked up in its memory."""
+    return f"study/{study}/enrol"
+
+
 class StudyWriter(Writer):
     """Moves studies on. Steps that a key takes once per study name their own intents."""
 
@@ -22,7 +27,7 @@ class StudyWriter(Writer):
     ) -> Receipt:
         """Enrol the sender's hospital and lock its bond; the operator."""
         return self._sender.send(
-            f"study/{study}/enrol", "StudyRegistry", "enrol", study, data_root, rows, payout_commitment
+            enrolment_intent(study), "StudyRegistry", "enrol", study, data_root, rows, payout_commitment
         )
 
     def adopt_operator(self, intent: str, study: int, hospital_id: int) -> Receipt:

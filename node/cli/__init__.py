@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: `consilium`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from node.cli.council import council
+from node.cli.group import common_options
+from node.cli.hospital import hospital
+from node.cli.local import add_local_commands
+from node.cli.models import model
+from node.cli.output import show_error
+from node.cli.participation import add_participation_commands
+from node.cli.process import node
+from node.cli.session import Options, Session
+from node.cli.stake import stake
+from node.cli.study import study
+from node.cli.wallet import wallet
+from node.errors import ConsiliumError, UsageError
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@common_options(hidden=False)
+def cli() -> None:
+    """Hospitals train one model together; no record leaves its hospital.
+
+    Amounts are whole tokens in decimals (250, 12.5), fees wei, times seconds. Keys are opened with the
+    passphrase in CONSILIUM_PASSPHRASE, or one typed at the prompt.
+
+    \b
+    A hospital's first steps:
+      consilium node init --data records.csv --rpc http://127.0.0.1:8545 --deployment deployment.json
+      consilium hospital register --name "St. Anna"      then the council admits it
+      consilium stake deposit 100
+      consilium enrol 1
+      consilium node run
+
+    \b
+    Exit codes: 0 done; 2 wrong usage or configuration; 3 data; 4 chain; 5 storage; 6 encryption;
+    7 proofs; 8 study or audit; 9 the node's own memory; 1 anything else.
+    """
+
+
+for group in (wallet, council, hospital, stake, study, node, model):
+    cli.add_command(group)
+add_participation_commands(cli)
+add_local_commands(cli)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Expected failures become one line (or JSON) on stderr."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    session = Session(Options(as_json="--json" in given))
+    try:
+        code = cli.main(given, prog_name="consilium", standalone_mode=False, obj=session)
+        return code if isinstance(code, int) else 0
+    except ConsiliumError as error:
+        show_error(error, session.options.as_json)
+        return error.exit_code
+    except click.ClickException as error:
+        if session.options.as_json:
+            show_error(UsageError(error.format_message()), True)
+        else:
+            error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("consilium: interrupted", err=True)
+        return INTERRUPTED

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options every command takes, before or after its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from node.cli.session import Session
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def common_options(*, hidden: bool) -> Callable[[_Function], _Function]:
+    """The options that say where: shown once, at the top, and understood everywhere."""
+
+    def decorate(function: _Function) -> _Function:
+        for option in reversed(_options(hidden)):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def command(group: click.Group, name: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command of `group` that also takes the common options and gets the session first."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        return group.command(name, **settings)(common_options(hidden=True)(click.pass_obj(function)))
+
+    return decorate
+
+
+def _options(hidden: bool) -> list[Callable[[Any], Any]]:
+    def option(*names: str, variable: str | None = None, **settings: Any) -> Callable[[Any], Any]:
+        return click.option(
+            *names,
+            expose_value=False,
+            callback=_keep,
+            hidden=hidden,
+            # Only the top reads the environment, so that an option there is not undone by a variable.
+            envvar=None if hidden else variable,
+            show_envvar=not hidden,
+            **settings,
+        )
+
+    path = click.Path(path_type=Path)
+    return [
+        option("--home", variable="CONSILIUM_HOME", type=path, help="The node's folder [~/.consilium]."),
+        option(
+            "--rpc",
+            "rpc_urls",
+            variable="CONSILIUM_RPC",
+            multiple=True,
+            help="RPC endpoint of the chain; give two to have them checked against each other.",
+        ),
+        option(
+            "--deployment",
+            variable="CONSILIUM_DEPLOYMENT",
+            type=path,
+            help="Deployment record [the node's, or ./deployment.json].",
+        ),
+        option(
+            "--keyfile",
+            variable="CONSILIUM_KEYFILE",
+            type=path,
+            help="Key to sign with [owner.json or operator.json in the node's folder].",
+        ),
+        option("--json", "as_json", is_flag=True, default=None, help="Print JSON, errors too."),
+    ]
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value is None or value == ():
+        return
+    session = context.find_object(Session)
+    if session is not None:
+        setattr(session.options, str(parameter.name), value)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What commands print: tables and lines for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from node.errors import ConsiliumError, ContractReverted
+
+
+class Output:
+    """Prints results on standard output, either readable or as JSON."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def record(self, title: str, values: Mapping[str, Any], shown: Mapping[str, str] | None = None) -> None:
+        """One thing's values; `shown` replaces how some read in the table for people."""
+        if self.as_json:
+            click.echo(json.dumps(_plain(values)))
+            return
+        table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+        for name, value in values.items():
+            table.add_row(name.replace("_", " "), (shown or {}).get(name, _text(value)))
+        _console().print(table)
+
+    def rows(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
+        """A list of things, one to a row; `empty` is said where there are none."""
+        found = [list(row) for row in rows]
+        if self.as_json:
+            click.echo(json.dumps([_plain(dict(zip(columns, row, strict=True))) for row in found]))
+            return
+        if not found:
+            click.echo(empty)
+            return
+        table = Table(title=title, title_justify="left", header_style="bold")
+        for column in columns:
+            table.add_column(column.replace("_", " "), overflow="fold")
+        for row in found:
+            table.add_row(*[_text(value) for value in row])
+        _console().print(table)
+
+    def done(self, sentence: str, values: Mapping[str, Any]) -> None:
+        """What a command did: a sentence for people, its values for programs."""
+        click.echo(json.dumps(_plain(values)) if self.as_json else sentence)
+
+    def note(self, sentence: str) -> None:
+        """Something to know on the way, on standard error; programs are not told."""
+        if not self.as_json:
+            click.echo(sentence, err=True)
+
+
+def show_error(error: ConsiliumError, as_json: bool) -> None:
+    """An expected failure: one line on standard error, or its JSON."""
+    if as_json:
+        values: dict[str, Any] = {
+            "error": type(error).__name__,
+            "message": str(error),
+            "exit_code": error.exit_code,
+        }
+        if isinstance(error, ContractReverted):
+            values |= {"revert": error.name, "values": error.values, "call": error.call}
+        click.echo(json.dumps(_plain(values)), err=True)
+    else:
+        click.echo("consilium: " + " ".join(str(error).split()), err=True)
+
+
+def _console() -> Console:
+    # Wide enough where nothing says how wide: a pipe or a log should not cut addresses.
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(width=160, highlight=False)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "none"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_text(item) for item in value) or "none"
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """JSON without surprises: enums by name, bytes as hex, integers past 2^53 as text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
+        return str(value)
+    return value

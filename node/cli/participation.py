@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`consilium enrol` and `consilium claim`: into a study, and paid."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from node.cli.group import command
+from node.cli.session import Session, passphrase, sent, transaction
+from node.errors import UsageError
+from node.types import Receipt
+
+
+def add_participation_commands(cli: click.Group) -> None:
+    """Add the commands at the top level."""
+
+    @command(cli, "enrol")
+    @click.argument("study_id", type=click.IntRange(min=1), metavar="STUDY")
+    @click.option(
+        "--plan",
+        "plan_file",
+        type=click.Path(path_type=Path),
+        help="The plan document, where no store has it.",
+    )
+    @click.option("--yes", is_flag=True, help="Go on although values clip beyond the plan's share.")
+    def enrol(session: Session, study_id: int, plan_file: Path | None, yes: bool) -> None:
+        """Take a place in a study (operator's key).
+
+        The plan document must agree with the chain in every number, and the bond is locked. Of the
+        node's table only a commitment leaves this machine.
+
+        \b
+        Example: consilium enrol 1 --plan plan.json
+        """
+        from node.runner import open_hospital
+        from node.steps.enrolment import enrol as enrol_hospital
+
+        def confirm(warning: str) -> bool:
+            if yes:
+                logging.getLogger("consilium").warning(warning)
+                return True
+            click.echo(warning, err=True)
+            return click.confirm("Enrol all the same?", err=True)
+
+        config = session.config
+        with open_hospital(config, passphrase()) as hospital:
+            receipt = enrol_hospital(hospital, study_id, config.data, confirm=confirm, plan_file=plan_file)
+            place = hospital.reader.enrolment(study_id, hospital.id)
+        session.out.done(
+            sent(f"Enrolled in study {study_id} with {place.rows} rows", receipt),
+            {
+                "study": study_id,
+                "hospital": place.hospital_id,
+                "index": place.index,
+                "rows": place.rows,
+                "data_root": place.data_root,
+                "transaction": transaction(receipt),
+            },
+        )
+
+    @command(cli, "claim")
+    @click.argument("study_id", type=click.IntRange(min=1), metavar="STUDY")
+    @click.option("--hospital", "hospital_id", type=click.IntRange(min=1), help="Number [one's own].")
+    def claim(session: Session, study_id: int, hospital_id: int | None) -> None:
+        """Claim rewards, and the bond after the end.
+
+        Rewards go to the hospital's owner, whoever sends the transaction (owner's key by default). Once the
+        study has ended, the hospital's bond is released, to be withdrawn or used in another study.
+        """
+        reader = session.reader
+        number = session.hospital_id(hospital_id)
+        rounds = [
+            r for r in range(1, reader.current_round(study_id) + 1) if reader.claimable(study_id, number, [r])
+        ]
+        releasable = reader.study_state(study_id).ended and reader.locked_bond(study_id, number) > 0
+        if not rounds and not releasable:
+            raise UsageError(f"Hospital {number} has nothing to claim in study {study_id} now.")
+        receipts: list[Receipt] = []
+        paid = released = 0
+        with session.signing("owner") as key:
+            if rounds:
+                intent = key.intent(f"claim/{study_id}/{number}/{'-'.join(map(str, rounds))}")
+                receipts.append(key.ledger.claim(intent, study_id, number, rounds))
+                paid = receipts[-1].event("RewardClaimed").arguments["amount"]
+            if releasable:
+                receipts.append(key.ledger.release_bond(study_id, number))
+                released = receipts[-1].event("BondReleased").arguments["amount"]
+        parts = [f"{session.tokens(paid)} paid for rounds {', '.join(map(str, rounds))}"] if rounds else []
+        parts += [f"a bond of {session.tokens(released)} is free again"] if releasable else []
+        session.out.done(
+            sent("; ".join(parts), receipts[-1]),
+            {
+                "study": study_id,
+                "hospital": number,
+                "rounds": rounds,
+                "paid": paid,
+                "bond_released": released,
+                "transactions": [transaction(receipt) for receipt in receipts],
+            },
+        )

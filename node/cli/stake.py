@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`consilium stake`: the bond."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from node.cli.group import command
+from node.cli.session import Session, sent, transaction
+
+
+@click.group()
+def stake() -> None:
+    """A hospital's bond (owner's key)."""
+
+
+@command(stake, "deposit")
+@click.argument("amount")
+@click.option("--hospital", "hospital_id", type=click.IntRange(min=1), help="Number [one's own].")
+def deposit(session: Session, amount: str, hospital_id: int | None) -> None:
+    """Add whole tokens to the bond.
+
+    The transfer is approved first.
+
+    \b
+    Example: consilium stake deposit 100
+    """
+    number, units = session.hospital_id(hospital_id), session.amount(amount)
+    with session.signing("owner") as key:
+        receipt = key.ledger.deposit(key.intent(f"stake/deposit/{number}/{units}"), number, units)
+    arrived = receipt.event("BondDeposited").arguments["amount"]
+    session.out.done(
+        sent(f"{session.tokens(arrived)} added to the bond of hospital {number}", receipt),
+        {"hospital": number, "amount": arrived, "transaction": transaction(receipt)},
+    )
+
+
+@command(stake, "withdraw")
+@click.argument("amount", required=False)
+def withdraw(session: Session, amount: str | None) -> None:
+    """Ask a bond back, or pay it out.
+
+    With AMOUNT (whole tokens) it is asked back; without, what was asked back before is paid. Asking starts the unbonding delay; the payout follows it. Locked bonds stay until their study ends.
+    """
+    number = session.hospital_id(None)
+    with session.signing("owner") as key:
+        if amount is None:
+            receipt = key.ledger.withdraw(key.intent(f"stake/withdraw/{number}"), number)
+            paid = receipt.event("BondWithdrawn").arguments["amount"]
+            session.out.done(
+                sent(f"{session.tokens(paid)} paid to {key.address}", receipt),
+                {"hospital": number, "amount": paid, "transaction": transaction(receipt)},
+            )
+            return
+        units = session.amount(amount)
+        intent = key.intent(f"stake/request/{number}/{units}")
+        receipt = key.ledger.request_withdrawal(intent, number, units)
+    ready = receipt.event("WithdrawalRequested").arguments["availableAt"]
+    session.out.done(
+        sent(f"{session.tokens(units)} can be withdrawn from {_time(ready)}", receipt),
+        {"hospital": number, "amount": units, "available_at": ready, "transaction": transaction(receipt)},
+    )
+
+
+@command(stake, "show")
+@click.argument("hospital_id", required=False, type=click.IntRange(min=1), metavar="[HOSPITAL]")
+def show(session: Session, hospital_id: int | None) -> None:
+    """Show what is available, locked and on its way out."""
+    number = session.hospital_id(hospital_id)
+    reader = session.reader
+    pending = reader.pending_withdrawal(number)
+    locked = {
+        study: amount
+        for study in range(1, reader.study_count() + 1)
+        if (amount := reader.locked_bond(study, number))
+    }
+    session.out.record(
+        f"Bond of hospital {number}",
+        {
+            "available": reader.available_bond(number),
+            "locked": locked,
+            "pending": pending.amount,
+            "pending_until": pending.available_at,
+        },
+        {
+            "available": session.tokens(reader.available_bond(number)),
+            "locked": ", ".join(f"{session.tokens(a)} for study {s}" for s, a in locked.items()) or "none",
+            "pending": session.tokens(pending.amount),
+            "pending_until": _time(pending.available_at) if pending.amount else "none",
+        },
+    )
+
+
+def _time(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`consilium study`: publish, fund and follow studies."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+import click
+
+from node.chain.client import ChainReader
+from node.cli.group import command
+from node.cli.session import Session, sent, transaction
+from node.errors import DataError, UsageError
+from node.types import Phase, Receipt, StudyState, indices
+
+_STUDY = click.IntRange(min=1)
+
+
+@click.group()
+def study() -> None:
+    """Publish a study, escrow its rewards, see how it goes."""
+
+
+@command(study, "publish")
+@click.argument("plan_file", type=click.Path(path_type=Path), metavar="PLAN.json")
+@click.option("--fund", "with_funding", is_flag=True, help="Escrow the rewards at once.")
+def publish(session: Session, plan_file: Path, with_funding: bool) -> None:
+    """Publish a study as its sponsor (owner's key).
+
+    PLAN.json is the canonical plan document. Its SHA-256 goes on chain; hand the file itself to the
+    hospitals, who check it against the chain.
+
+    \b
+    Example: consilium study publish plan.json --fund
+    """
+    from node.cli.publishing import plan_terms
+    from node.plan import TrainingPlan
+
+    try:
+        document = plan_file.read_bytes()
+    except OSError as error:
+        raise DataError(f"The plan {plan_file} cannot be read ({error.strerror}).") from None
+    terms = plan_terms(TrainingPlan.parse(document), session.reader.deployment)
+    receipts: list[Receipt] = []
+    with session.signing("owner") as key:
+        intent = key.intent(f"study/publish/{terms.document_digest.hex()}")
+        receipts.append(key.ledger.publish(intent, terms))
+        number = receipts[0].event("StudyPublished").arguments["studyId"]
+        if with_funding:
+            needed = session.reader.required_funding(number)
+            receipts.append(key.ledger.fund(key.intent(f"study/fund/{number}/{needed}"), number, needed))
+    state = "published and funded" if with_funding else "published; it opens once its rewards are escrowed"
+    session.out.done(
+        sent(f"Study {number} is {state}", receipts[-1]),
+        {"study": number, "transactions": [transaction(receipt) for receipt in receipts]},
+    )
+
+
+@command(study, "fund")
+@click.argument("study_id", type=_STUDY, metavar="STUDY")
+@click.argument("amount", required=False)
+def fund(session: Session, study_id: int, amount: str | None) -> None:
+    """Escrow rewards for a study.
+
+    AMOUNT is in whole tokens; without it, what is still missing is escrowed.
+    """
+    if amount is None:
+        units = session.reader.required_funding(study_id) - session.reader.funded(study_id)
+        if units <= 0:
+            raise UsageError(f"Study {study_id} is funded in full; name an amount to escrow more.")
+    else:
+        units = session.amount(amount)
+    with session.signing("owner") as key:
+        receipt = key.ledger.fund(key.intent(f"study/fund/{study_id}/{units}"), study_id, units)
+    session.out.done(
+        sent(f"{session.tokens(units)} escrowed for study {study_id}", receipt),
+        {"study": study_id, "amount": units, "transaction": transaction(receipt)},
+    )
+
+
+@command(study, "refund")
+@click.argument("study_id", type=_STUDY, metavar="STUDY")
+def refund(session: Session, study_id: int) -> None:
+    """Pay the sponsor what no hospital earned.
+
+    Anyone may send this, once the study has ended.
+    """
+    with session.signing("owner") as key:
+        receipt = key.ledger.refund(key.intent(f"study/refund/{study_id}"), study_id)
+    paid = receipt.event("StudyRefunded").arguments["amount"]
+    session.out.done(
+        sent(f"{session.tokens(paid)} paid back to the sponsor of study {study_id}", receipt),
+        {"study": study_id, "amount": paid, "transaction": transaction(receipt)},
+    )
+
+
+@command(study, "list")
+def list_studies(session: Session) -> None:
+    """List all studies with their state."""
+    reader = session.reader
+
+    def row(number: int) -> tuple[object, ...]:
+        found = reader.study(number)
+        return (
+            number,
+            reader.study_state(number),
+            f"{found.enrolled} of {found.plan.minimum} to {found.plan.maximum}",
+            f"{reader.current_round(number)} of {found.plan.rounds}",
+            found.sponsor,
+        )
+
+    session.out.rows(
+        "Studies",
+        ("id", "state", "hospitals", "round", "sponsor"),
+        (row(number) for number in range(1, reader.study_count() + 1)),
+        "No study has been published yet.",
+    )
+
+
+@command(study, "show")
+@click.argument("study_id", type=_STUDY, metavar="STUDY")
+def show(session: Session, study_id: int) -> None:
+    """Show a study's terms, money, hospitals and rounds."""
+    reader = session.reader
+    found = reader.study(study_id)
+    funded, needed = reader.funded(study_id), reader.required_funding(study_id)
+    values = {
+        "id": found.id,
+        "state": reader.study_state(study_id),
+        "sponsor": found.sponsor,
+        "hospitals": reader.enrolled_ids(study_id),
+        "funded": funded,
+        "needed": needed,
+        "waits_for": waits_for(reader, study_id),
+        **dataclasses.asdict(found.plan),
+    }
+    money = {"funded": funded, "needed": needed}
+    money |= {"bond": found.plan.bond, "reward_per_round": found.plan.reward_per_round}
+    shown = {name: session.tokens(amount) for name, amount in money.items()}
+    shown["learning_rate"] = f"{found.plan.learning_rate}/256"
+    session.out.record(f"Study {study_id}", values, shown)
+    session.out.rows(
+        "Rounds",
+        ("round", "phase", "submitted", "attested", "included", "rows"),
+        _rounds(reader, study_id),
+        "No round has begun.",
+    )
+
+
+def waits_for(reader: ChainReader, study_id: int) -> str:
+    """What a study waits for now, and how long at most."""
+    state = reader.study_state(study_id)
+    if state is StudyState.PUBLISHED:
+        return "the sponsor to escrow the rewards" + _left(reader.enrolment_end(study_id))
+    if state is StudyState.ENROLLING:
+        return "hospitals to enrol" + _left(reader.enrolment_end(study_id))
+    if state is StudyState.CEREMONY:
+        ceremony = reader.ceremony_state(study_id)
+        missing = ceremony.participants & ~ceremony.posted
+        step = ceremony.step.name.lower().replace("_", " ")
+        return f"{_named(reader, study_id, missing)}: {step} of ceremony {ceremony.number}" + _left(
+            ceremony.deadline
+        )
+    if state is not StudyState.RUNNING:
+        return "nothing: it has ended" if state.ended else "nothing: there is no such study"
+    number = reader.current_round(study_id)
+    now = reader.phase(study_id, number)
+    record = reader.round_state(study_id, number)
+    everybody = reader.ceremony_state(study_id).participants
+    phase = f"{now.phase.name.lower()} phase of round {number}"
+    if now.phase is Phase.SUBMIT:
+        return f"{_named(reader, study_id, everybody & ~record.submitted_bitmap)}: {phase}" + _left(
+            now.deadline
+        )
+    if now.phase is Phase.ATTEST:
+        return f"{_named(reader, study_id, everybody & ~record.attested_bitmap)}: {phase}" + _left(
+            now.deadline
+        )
+    return f"anyone: {phase}" + _left(now.deadline)
+
+
+def _rounds(reader: ChainReader, study_id: int) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for number in range(1, reader.current_round(study_id) + 1):
+        record = reader.round_state(study_id, number)
+        bitmaps = (record.submitted_bitmap, record.attested_bitmap, record.included_bitmap)
+        counts = [len(indices(bitmap)) for bitmap in bitmaps]
+        rows.append((number, reader.phase(study_id, number).phase, *counts, record.sum_rows))
+    return rows
+
+
+def _named(reader: ChainReader, study_id: int, bitmap: int) -> str:
+    enrolled = reader.enrolled_ids(study_id)
+    return "hospitals " + ", ".join(str(enrolled[index]) for index in indices(bitmap))
+
+
+def _left(deadline: int) -> str:
+    seconds = deadline - int(time.time())
+    if not deadline:
+        return ""
+    return f" ({seconds} s left)" if seconds > 0 else " (time is up: anyone may move it on)"

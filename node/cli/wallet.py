@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`consilium wallet`: keys."""
+
+from __future__ import annotations
+
+import click
+
+from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, create_keyfile
+from node.cli.amounts import format_amount
+from node.cli.group import command
+from node.cli.session import Session, passphrase
+
+
+@click.group()
+def wallet() -> None:
+    """Make and look at keys.
+
+    A hospital has two: the owner's (bond and payouts, kept away from the node) and the operator's
+    (signs for the running node).
+    """
+
+
+@command(wallet, "new")
+@click.argument("name", default="owner")
+@click.option(
+    "--light-kdf", is_flag=True, help="Weaker protection of the keyfile, for keys of local test networks."
+)
+def new(session: Session, name: str, light_kdf: bool) -> None:
+    """Make a key and write its keyfile.
+
+    The keyfile is encrypted with your passphrase. NAME is the file's name in the node's folder [owner]; --keyfile names another place. A keyfile is
+    never overwritten.
+
+    \b
+    Example: consilium --home ./st-anna wallet new operator
+    """
+    path = session.options.keyfile or session.options.home / f"{name}.json"
+    work_factor = LIGHT_WORK_FACTOR if light_kdf else WORK_FACTOR
+    address = create_keyfile(path, passphrase(confirm=True), work_factor=work_factor)
+    session.out.done(f"{address}  {path}", {"address": address, "keyfile": str(path)})
+
+
+@command(wallet, "show")
+def show(session: Session) -> None:
+    """Show a key's address, ether and tokens."""
+    address = session.address("owner")
+    ether, tokens = session.reader.balance(address), session.reader.token_balance(address)
+    session.out.record(
+        "Wallet",
+        {"address": address, "ether_wei": ether, "tokens": tokens},
+        {"ether_wei": f"{ether} ({format_amount(ether, 18)} ether)", "tokens": session.tokens(tokens)},
+    )
