@@ -148,7 +148,8 @@ def deploy(
     require_fit_for(chain_id, development_keys)
     for listing in listings:
         require_unforgeable(verifier_source(listing), listing.verifier)
-    contracts, start_block = _deploy_suite(account, parameters, say)
+    start_block = ape.chain.blocks.height
+    contracts = _deploy_suite(account, parameters, say)
     studies = contracts["StudyRegistry"]
     circuits = {}
     for number, listing in enumerate(listings, start=1):
@@ -174,8 +175,8 @@ def deploy(
 
 def _deploy_suite(
     account: AccountAPI, parameters: Parameters, say: Callable[[str], None]
-) -> tuple[dict[str, Any], int]:
-    """The contracts that know each other, by name, and the block of the first."""
+) -> dict[str, Any]:
+    """The contracts that know each other, by name."""
     council = parameters.council or account.address
     treasury = parameters.treasury or council
     first = account.nonce
@@ -200,10 +201,9 @@ def _deploy_suite(
                 f"{name} is at {contract.address}, not at {at[name]} where the others expect it: "
                 "the deployer sent another transaction meanwhile; deploy again"
             )
-    start = min(contract.receipt.block_number for contract in contracts.values())
     if parameters.token is not None:
         contracts = {"ConsiliumToken": ape.Contract(parameters.token), **contracts}
-    return contracts, start
+    return contracts
 
 
 def _deploy_one(

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One deployed suite with admitted, bonded hospitals; ape takes the chain back after every test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scripts import solc
+
+solc.prepare()  # compiler and anvil, so that `ape test` works as typed
+
+from tests.support.suite import BOND, UNIT, Hospital, Stage, make_circuit, make_suite  # noqa: E402
+
+HOSPITALS = 6
+
+
+@pytest.fixture(scope="session")
+def deployed(accounts: Any, project: Any) -> Stage:
+    """The suite, two circuits with the verifier double, and hospitals that are admitted and bonded."""
+    council, sponsor, stranger = accounts[0], accounts[1], accounts[2]
+    suite = make_suite(council)
+    double = council.deploy(project.VerifierDouble)
+    suite.studies.listCircuit(make_circuit(double.address), sender=council)
+    suite.studies.listCircuit(make_circuit(double.address, training=False), sender=council)
+    suite.token.transfer(sponsor, 10**9 * UNIT // 4, sender=council)
+    hospitals = []
+    for number in range(1, HOSPITALS + 1):
+        owner, operator = accounts[1 + 2 * number], accounts[2 + 2 * number]
+        suite.registry.register(operator, f"Hospital {number}", "", sender=owner)
+        suite.registry.admit(number, sender=council)
+        suite.token.transfer(owner, 3 * BOND, sender=council)
+        suite.token.approve(suite.vault, 3 * BOND, sender=owner)
+        suite.vault.deposit(number, 3 * BOND, sender=owner)
+        hospitals.append(Hospital(number, owner, operator))
+    return Stage(suite, sponsor, stranger, hospitals, 1, 2, double)
+
+
+@pytest.fixture
+def stage(deployed: Stage) -> Stage:
+    """The deployed suite, with no study of another test on the record."""
+    fresh = Stage(
+        deployed.suite,
+        deployed.sponsor,
+        deployed.stranger,
+        deployed.hospitals,
+        deployed.training,
+        deployed.aggregation,
+        deployed.double,
+    )
+    return fresh
