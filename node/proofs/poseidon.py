@@ -41,8 +41,7 @@ def _parameters(width: int) -> _Parameters:
         if t < width:
             offset += count * _WORD
     words = [
-        int.from_bytes(data[at : at + _WORD], "big")
-        for at in range(offset, offset + count * _WORD, _WORD)
+        int.from_bytes(data[at : at + _WORD], "big") for at in range(offset, offset + count * _WORD, _WORD)
     ]
     rows = [tuple(words[at : at + width]) for at in range(0, count, width)]
     return tuple(rows[:rounds]), tuple(rows[rounds:])
@@ -69,8 +68,7 @@ def poseidon(inputs: Sequence[int]) -> int:
         else:
             state = [pow(value, 5, MODULUS) for value in state]
         state = [
-            sum(factor * value for factor, value in zip(row, state, strict=True)) % MODULUS
-            for row in matrix
+            sum(factor * value for factor, value in zip(row, state, strict=True)) % MODULUS for row in matrix
         ]
     return state[0]
 

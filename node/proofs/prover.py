@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Provers: from a statement to a verified proof, with private inputs in files that only live meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from node.errors import ArtefactMissing, ProofError, ProofInvalid, WitnessRefused
+from node.proofs.artefacts import ROOT, Artefacts
+from node.proofs.proof import Proved, read_proved, write_proved
+from node.proofs.statements import CircuitInputs
+
+NATIVE_BINARY = ROOT / ".cache" / "native" / "groth16"
+SNARKJS = ROOT / "node_modules" / "snarkjs" / "build" / "cli.cjs"
+WITNESS_SCRIPT = Path(__file__).with_name("witness.cjs")
+
+#: Exit status of the witness script where the circuit refuses the inputs.
+_WITNESS_REFUSED = 3
+#: Exit status of the native binary for a proof that does not verify.
+_NATIVE_INVALID = 6
+_SNARKJS_INVALID = 1
+_TIME_LIMIT = 1800.0
+
+
+class Statement(Protocol):
+    """What can be proved: training and aggregation statements."""
+
+    def public_signals(self) -> tuple[int, ...]:
+        """Return the public signals in the verifier's order."""
+
+    def circuit_inputs(self) -> CircuitInputs:
+        """Return all inputs of the circuit, private ones included."""
+
+
+class Prover(ABC):
+    """Makes proofs and checks them; subclasses say which program does the work."""
+
+    def prove(self, artefacts: Artefacts, statement: Statement) -> Proved:
+        """Return a proof of the statement, verified under the circuit's verifying key.
+
+        Raises WitnessRefused where the statement is false, ProofError or ArtefactMissing where the
+        tools fail. Private inputs are written only to a folder that is gone when this returns.
+        """
+        with tempfile.TemporaryDirectory(prefix="consilium-proof-") as name:
+            folder = Path(name)
+            witness = folder / "witness.wtns"
+            compute_witness(artefacts, statement, witness)
+            proof, public = folder / "proof.json", folder / "public.json"
+            self._prove(artefacts, witness, proof, public)
+            proved = read_proved(proof.read_text(), public.read_text())
+        if proved.public_signals != statement.public_signals():
+            raise ProofError("the proof is about other public signals than the statement's")
+        self.verify(artefacts, proved)
+        return proved
+
+    def verify(self, artefacts: Artefacts, proved: Proved) -> None:
+        """Raise ProofInvalid unless the proof verifies under the circuit's verifying key."""
+        with tempfile.TemporaryDirectory(prefix="consilium-proof-") as name:
+            proof, public = Path(name) / "proof.json", Path(name) / "public.json"
+            proof_text, public_text = write_proved(proved)
+            proof.write_text(proof_text)
+            public.write_text(public_text)
+            if not self._verifies(artefacts, proof, public):
+                raise ProofInvalid(f"the proof does not verify for circuit {artefacts.circuit.name}")
+
+    @abstractmethod
+    def _prove(self, artefacts: Artefacts, witness: Path, proof: Path, public: Path) -> None:
+        """Write the proof and the public signals as snarkjs does."""
+
+    @abstractmethod
+    def _verifies(self, artefacts: Artefacts, proof: Path, public: Path) -> bool:
+        """Say whether the proof verifies; ProofError where that could not be found out."""
+
+
+class NativeProver(Prover):
+    """The prover of `circuits/native`: small, fast, built by `make setup`."""
+
+    def __init__(self, binary: Path = NATIVE_BINARY) -> None:
+        self._binary = binary
+
+    def _prove(self, artefacts: Artefacts, witness: Path, proof: Path, public: Path) -> None:
+        status = self._run("prove", artefacts.proving_key, witness, proof, public)
+        if status:
+            raise ProofError(f"the native prover ended with status {status}: see `groth16 --help`")
+
+    def _verifies(self, artefacts: Artefacts, proof: Path, public: Path) -> bool:
+        status = self._run("verify", artefacts.verifying_key, proof, public)
+        if status not in (0, _NATIVE_INVALID):
+            raise ProofError(f"the native verifier ended with status {status}: see `groth16 --help`")
+        return status == 0
+
+    def _run(self, command: str, *paths: Path) -> int:
+        if not self._binary.is_file():
+            raise ArtefactMissing(f"the native prover is not built at {self._binary}: run `make setup`")
+        return _run([str(self._binary), command, *map(str, paths)]).returncode
+
+
+class SnarkjsProver(Prover):
+    """snarkjs under Node: slower and hungrier, and another implementation to compare with."""
+
+    def __init__(self, script: Path = SNARKJS) -> None:
+        self._script = script
+
+    def _prove(self, artefacts: Artefacts, witness: Path, proof: Path, public: Path) -> None:
+        status = self._run("prove", artefacts.proving_key, witness, proof, public)
+        if status:
+            raise ProofError(f"snarkjs could not prove (status {status}); try the native prover")
+
+    def _verifies(self, artefacts: Artefacts, proof: Path, public: Path) -> bool:
+        status = self._run("verify", artefacts.verifying_key, public, proof)
+        if status not in (0, _SNARKJS_INVALID):
+            raise ProofError(f"snarkjs could not verify (status {status})")
+        return status == 0
+
+    def _run(self, command: str, *paths: Path) -> int:
+        if not self._script.is_file():
+            raise ArtefactMissing(f"snarkjs is not installed at {self._script}: run `make setup`")
+        return _run([node_program(), str(self._script), "groth16", command, *map(str, paths)]).returncode
+
+
+PROVERS: dict[str, type[Prover]] = {"native": NativeProver, "snarkjs": SnarkjsProver}
+
+
+def compute_witness(artefacts: Artefacts, statement: Statement, witness: Path) -> None:
+    """Write the statement's witness to a file of mode 0600; the inputs' file is removed in any case.
+
+    Raises WitnessRefused where the circuit refuses the inputs: it names a line of the circuit, no value.
+    """
+    inputs = witness.with_suffix(".json")
+    handle = os.open(inputs, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(statement.circuit_inputs(), file)
+        done = _run([node_program(), *map(str, (WITNESS_SCRIPT, artefacts.wasm, inputs, witness))])
+    finally:
+        inputs.unlink()
+    name = artefacts.circuit.name
+    if done.returncode == _WITNESS_REFUSED:
+        raise WitnessRefused(f"circuit {name} refuses the statement: it is false ({done.stderr.strip()})")
+    if done.returncode:
+        raise ProofError(f"the inputs do not fit circuit {name}: {_last_line(done.stderr)}")
+
+
+def node_program() -> str:
+    """Return the path of Node; ArtefactMissing where it is not installed."""
+    program = shutil.which("node")
+    if program is None:
+        raise ArtefactMissing("Node.js is not on PATH: install Node 20 or later")
+    return program
+
+
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1] if text.strip() else "no message"
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        raise ProofError(f"{Path(command[0]).name} took longer than {_TIME_LIMIT:.0f} s") from None
+    except OSError as error:
+        raise ProofError(f"{command[0]} cannot be started: {error.strerror}") from None

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Golden vectors of commitments and statements: made by the Python reference, read by all tests.
+
+Numbers beyond 2^53 are decimal strings, so that every JSON reader keeps them whole.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+from pathlib import Path
+
+from node.learning.reference import aggregate, train, update
+from node.proofs import babyjubjub, commitments, pedersen
+from node.proofs.babyjubjub import ORDER, Point
+from node.proofs.poseidon import MAX_ARITY
+from node.proofs.prover import node_program
+from node.proofs.statements import (
+    AggregationStatement,
+    TrainingStatement,
+    aggregation_statement,
+    training_statement,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "tests" / "vectors"
+
+_POSEIDON_SCRIPT = """
+import { buildPoseidon } from "circomlibjs";
+const poseidon = await buildPoseidon();
+const lists = JSON.parse(process.argv[1]);
+console.log(JSON.stringify(lists.map((list) => poseidon.F.toString(poseidon(list)))));
+process.exit(0);
+"""
+
+
+def vector_files() -> dict[Path, bytes]:
+    """Return every golden vector file of commitments and statements."""
+    made = {
+        "poseidon": _poseidon(),
+        "pedersen": _pedersen(),
+        "context": _context(),
+        "training": _training(),
+        "aggregation": _aggregation(),
+    }
+    return {FOLDER / f"{name}.json": text(content).encode() for name, content in made.items()}
+
+
+def text(content: object) -> str:
+    """Return indented JSON with each list of plain values on one line, as a person reads it."""
+    indented = json.dumps(content, indent=2)
+    return re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), indented) + "\n"
+
+
+def _poseidon() -> object:
+    """Hashes by circomlibjs, so that the Python implementation is compared with another one."""
+    rng = random.Random("poseidon vectors")
+    largest = commitments.MODULUS - 1
+    lists = [[str(value) for value in range(1, arity + 1)] for arity in range(1, MAX_ARITY + 1)]
+    lists += [[str(rng.randrange(largest)) for _ in range(arity)] for arity in range(1, MAX_ARITY + 1)]
+    lists += [["0"], [str(largest)] * 2, [str(largest)] * MAX_ARITY]
+    command = [node_program(), "--input-type=module", "-e", _POSEIDON_SCRIPT, json.dumps(lists)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    hashes = json.loads(done.stdout)
+    return {
+        "about": "Poseidon of circomlibjs 0.1.7",
+        "hashes": [{"inputs": i, "hash": h} for i, h in zip(lists, hashes, strict=True)],
+    }
+
+
+def _pedersen() -> object:
+    rng = random.Random("pedersen vectors")
+    low, high = -(1 << 25), (1 << 25) - 1
+    cases = [
+        ([0], 0),
+        ([1], 0),
+        ([0], 1),
+        ([-1, 2, -3], ORDER - 1),
+        ([low] * 31, 0),
+        ([high] * 31, ORDER - 1),
+        ([rng.randint(low, high) for _ in range(31)], rng.randrange(ORDER)),
+    ]
+    return {
+        "about": "generators by hash to curve; commitments are sum values_j * G_j + blinding * H",
+        "curve": {"a": babyjubjub.A, "d": babyjubjub.D, "subgroup_order": str(ORDER)},
+        "G": [_point(pedersen.generator(index)) for index in range(8)],
+        "H": _point(pedersen.blinding_generator()),
+        "commitments": [
+            {"values": values, "blinding": str(blinding), "point": _point(pedersen.commit(values, blinding))}
+            for values, blinding in cases
+        ],
+        "limbs": [
+            {
+                "blinding": str(blinding),
+                "value_bits": bits,
+                "limbs": pedersen.blinding_limbs(blinding, bits),
+            }
+            for bits in (26, 20)
+            for blinding in (0, ORDER - 1)
+        ],
+    }
+
+
+def _context() -> object:
+    address = "0x" + "0123456789abcdef" * 2 + "01234567"
+    training = {
+        "chain_id": 1337,
+        "round_manager": address,
+        "study_id": 1,
+        "round_number": 2,
+        "hospital_id": 3,
+    }
+    digest = bytes(range(224, 256))
+    aggregation = {
+        "chain_id": 1337,
+        "round_manager": address,
+        "study_id": 1,
+        "round_number": 2,
+        "included_bitmap": 0b1011,
+    }
+    plan = {"features": 30, "batch_size": 32, "epochs": 4, "learning_rate": 64, "value_bits": 26, "loss": 1}
+    return {
+        "about": "contexts of proofs, and the packing of a plan's proved numbers",
+        "training": {
+            **training,
+            "ciphertext_digest": "0x" + digest.hex(),
+            "context": str(
+                commitments.training_context(
+                    chain_id=1337,
+                    round_manager=address,
+                    study_id=1,
+                    round_number=2,
+                    hospital_id=3,
+                    ciphertext_digest=digest,
+                )
+            ),
+        },
+        "aggregation": {
+            **aggregation,
+            "context": str(
+                commitments.aggregation_context(
+                    chain_id=1337, round_manager=address, study_id=1, round_number=2, included_bitmap=0b1011
+                )
+            ),
+        },
+        "plan": {**plan, "plan_root": str(commitments.plan_root(**plan))},
+    }
+
+
+def _training() -> object:
+    """Statements of the small circuit: a plain one, one that clips both ways, a single row."""
+    plain = random.Random("training vectors")
+    extreme = ((127, -128, 127, -128),) * 8
+    return {
+        "about": "statements of training_8x4: 8 rows of 4 features, batches of 4",
+        "statements": [
+            _training_case(
+                weights=tuple(plain.randint(-(1 << 16), 1 << 16) for _ in range(5)),
+                rows=tuple(tuple(plain.randint(-128, 127) for _ in range(4)) for _ in range(6)),
+                labels=(0, 1, 1, 0, 1, 0),
+                epochs=2,
+                learning_rate=64,
+                salt=plain.getrandbits(248),
+                blinding=plain.randrange(ORDER),
+            ),
+            _training_case(
+                weights=(0,) * 5,
+                rows=extreme,
+                labels=(1,) * 8,
+                epochs=2,
+                learning_rate=1023,
+                salt=0,
+                blinding=ORDER - 1,
+            ),
+            _training_case(
+                weights=(-(1 << 23), (1 << 23) - 1, 0, 1, -1),
+                rows=((1, -1, 0, 5),),
+                labels=(1,),
+                epochs=1,
+                learning_rate=1,
+                salt=(1 << 248) - 1,
+                blinding=0,
+            ),
+        ],
+    }
+
+
+def _training_case(
+    *,
+    weights: tuple[int, ...],
+    rows: tuple[tuple[int, ...], ...],
+    labels: tuple[int, ...],
+    epochs: int,
+    learning_rate: int,
+    salt: int,
+    blinding: int,
+) -> object:
+    local = train(weights, rows, labels, capacity=8, batch_size=4, epochs=epochs, learning_rate=learning_rate)
+    clipped = tuple(update(weights, local, len(rows), 26))
+    statement: TrainingStatement = training_statement(
+        context=commitments.MODULUS - 1,
+        weights=weights,
+        rows=rows,
+        labels=labels,
+        salt=salt,
+        update=clipped,
+        blinding=blinding,
+        capacity=8,
+        batch_size=4,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        value_bits=26,
+    )
+    return {
+        "weights": weights,
+        "rows": rows,
+        "labels": labels,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "salt": str(salt),
+        "blinding": str(blinding),
+        "update": clipped,
+        "public_signals": [str(signal) for signal in statement.public_signals()],
+    }
+
+
+def _aggregation() -> object:
+    """Statements of the small circuit: a plain one, and one that saturates both ways."""
+    rng = random.Random("aggregation vectors")
+    largest = 1 << 31
+    cases = [
+        ((5, -7, 0, 1 << 16, -(1 << 16)), (-1, 1, 449, -451, 1 << 20), 450, rng.randrange(ORDER)),
+        (
+            ((1 << 23) - 1, -(1 << 23), 0, 0, -1),
+            (largest - 1, -largest, largest - 1, -largest, -1),
+            1,
+            ORDER - 1,
+        ),
+        ((1, 2, 3, 4, 5), (-1, 0, 1, -largest, largest - 1), (1 << 22) - 1, 0),
+    ]
+    return {
+        "about": "statements of aggregation_5: next weight = clamp(weight + floor(sum / rows))",
+        "statements": [_aggregation_case(*case) for case in cases],
+    }
+
+
+def _aggregation_case(weights: tuple[int, ...], sums: tuple[int, ...], rows: int, blinding: int) -> object:
+    after = tuple(aggregate(weights, sums, rows))
+    statement: AggregationStatement = aggregation_statement(
+        context=commitments.MODULUS - 1,
+        weights=weights,
+        weights_after=after,
+        sums=sums,
+        blinding=blinding,
+        row_sum=rows,
+    )
+    return {
+        "weights": weights,
+        "sums": sums,
+        "row_sum": rows,
+        "blinding": str(blinding),
+        "weights_after": after,
+        "public_signals": [str(signal) for signal in statement.public_signals()],
+    }
+
+
+def _point(point: Point) -> dict[str, str]:
+    return {"x": str(point.x), "y": str(point.y)}
