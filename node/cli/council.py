@@ -13,7 +13,8 @@ from node.cli.session import Session, sent, transaction
 def council() -> None:
     """Admit and suspend hospitals.
 
-    Admitting and suspending need the council's key (--keyfile). Standing gates new enrolments only: nothing here reaches into a running study.
+    Admitting and suspending need the council's key (--keyfile). Standing gates new enrolments only:
+    nothing here reaches into a running study.
     """
 
 

@@ -61,7 +61,8 @@ def init(
 ) -> None:
     """Set up a node in --home.
 
-    Writes its configuration, and a key each for operator and owner. Keyfiles that exist are kept. Nothing is sent; the addresses it prints need some ether for fees.
+    Writes its configuration, and a key each for operator and owner. Keyfiles that exist are kept. Nothing
+    is sent; the addresses it prints need some ether for fees.
 
     \b
     Example: consilium --home ./st-anna node init --data records.csv --deployment deployment.json
@@ -103,7 +104,8 @@ def init(
 def run(session: Session, until_ended: bool) -> None:
     """Run the node until it is stopped.
 
-    It follows its studies, trains, proves, encrypts and helps to open sums. It makes outbound connections only, and serves its own encrypted blocks where storage is local.
+    It follows its studies, trains, proves, encrypts and helps to open sums. It makes outbound connections
+    only, and serves its own encrypted blocks where storage is local.
     Stop it with Ctrl-C; it finishes the step at hand and goes on from there when it is started again.
     """
     from node.runner import run as run_node

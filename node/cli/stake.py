@@ -42,7 +42,8 @@ def deposit(session: Session, amount: str, hospital_id: int | None) -> None:
 def withdraw(session: Session, amount: str | None) -> None:
     """Ask a bond back, or pay it out.
 
-    With AMOUNT (whole tokens) it is asked back; without, what was asked back before is paid. Asking starts the unbonding delay; the payout follows it. Locked bonds stay until their study ends.
+    With AMOUNT (whole tokens) it is asked back; without, what was asked back before is paid. Asking
+    starts the unbonding delay; the payout follows it. Locked bonds stay until their study ends.
     """
     number = session.hospital_id(None)
     with session.signing("owner") as key:

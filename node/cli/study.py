@@ -16,6 +16,7 @@ from node.errors import DataError, UsageError
 from node.types import Phase, Receipt, StudyState, indices
 
 _STUDY = click.IntRange(min=1)
+_COLUMNS = ("round", "phase", "submitted", "attested", "included", "rows")
 
 
 @click.group()
@@ -136,17 +137,16 @@ def show(session: Session, study_id: int) -> None:
         "waits_for": waits_for(reader, study_id),
         **dataclasses.asdict(found.plan),
     }
+    history = _rounds(reader, study_id)
+    if session.options.as_json:
+        values["history"] = [dict(zip(_COLUMNS, row, strict=True)) for row in history]
     money = {"funded": funded, "needed": needed}
     money |= {"bond": found.plan.bond, "reward_per_round": found.plan.reward_per_round}
     shown = {name: session.tokens(amount) for name, amount in money.items()}
     shown["learning_rate"] = f"{found.plan.learning_rate}/256"
     session.out.record(f"Study {study_id}", values, shown)
-    session.out.rows(
-        "Rounds",
-        ("round", "phase", "submitted", "attested", "included", "rows"),
-        _rounds(reader, study_id),
-        "No round has begun.",
-    )
+    if not session.options.as_json:
+        session.out.rows("Rounds", _COLUMNS, history, "No round has begun.")
 
 
 def waits_for(reader: ChainReader, study_id: int) -> str:

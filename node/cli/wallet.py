@@ -8,7 +8,7 @@ import click
 from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, create_keyfile
 from node.cli.amounts import format_amount
 from node.cli.group import command
-from node.cli.session import Session, passphrase
+from node.cli.session import Session, passphrase, sent, transaction
 
 
 @click.group()
@@ -28,7 +28,8 @@ def wallet() -> None:
 def new(session: Session, name: str, light_kdf: bool) -> None:
     """Make a key and write its keyfile.
 
-    The keyfile is encrypted with your passphrase. NAME is the file's name in the node's folder [owner]; --keyfile names another place. A keyfile is
+    The keyfile is encrypted with your passphrase. NAME is the file's name in the node's folder [owner];
+    --keyfile names another place. A keyfile is
     never overwritten.
 
     \b
@@ -38,6 +39,24 @@ def new(session: Session, name: str, light_kdf: bool) -> None:
     work_factor = LIGHT_WORK_FACTOR if light_kdf else WORK_FACTOR
     address = create_keyfile(path, passphrase(confirm=True), work_factor=work_factor)
     session.out.done(f"{address}  {path}", {"address": address, "keyfile": str(path)})
+
+
+@command(wallet, "send")
+@click.argument("address")
+@click.argument("amount")
+def send(session: Session, address: str, amount: str) -> None:
+    """Send AMOUNT whole tokens to ADDRESS (owner's key).
+
+    \b
+    Example: consilium wallet send 0x52908400098527886E0F7030069857D2E4169EE7 100
+    """
+    units = session.amount(amount)
+    with session.signing("owner") as key:
+        receipt = key.ledger.transfer(key.intent(f"wallet/send/{address}/{units}"), address, units)
+    session.out.done(
+        sent(f"{session.tokens(units)} sent to {address}", receipt),
+        {"to": address, "amount": units, "transaction": transaction(receipt)},
+    )
 
 
 @command(wallet, "show")
