@@ -63,9 +63,7 @@ class CeremonyTranscript:
     test_shares: Mapping[int, bytes]
 
 
-def make_test_key(
-    ctx: CeremonyContext, me: int, seed: bytes, dealing_digests: Mapping[int, bytes]
-) -> bytes:
+def make_test_key(ctx: CeremonyContext, me: int, seed: bytes, dealing_digests: Mapping[int, bytes]) -> bytes:
     """Returns the test-key file: for each round the leading coefficients of -a_test * s + e."""
     index_of(ctx, me)
     domain = _ring(ctx)
@@ -221,9 +219,7 @@ def _read_test_key(ctx: CeremonyContext, party: int, data: bytes) -> Words:
     return _read_coefficients(ctx, party, payload)
 
 
-def _read_test_shares(
-    ctx: CeremonyContext, party: int, tests: tuple[OpeningTest, ...], data: bytes
-) -> Words:
+def _read_test_shares(ctx: CeremonyContext, party: int, tests: tuple[OpeningTest, ...], data: bytes) -> Words:
     size = size_of_test_shares(ctx, party, tests)
     payload = unframe(Kind.TEST_SHARES, ctx.digest, party, size, data, MalformedCeremonyMessage)
     return _read_coefficients(ctx, party, payload)

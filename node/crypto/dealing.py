@@ -224,7 +224,9 @@ def _check_publics(ctx: CeremonyContext, publics: Mapping[int, bytes]) -> None:
         raise MalformedCeremonyMessage("two hospitals posted the same sealing key: one of them is a copy")
 
 
-def pair_seed(ctx: CeremonyContext, seed: bytes, received: ReceivedShares, round_number: int, other: int) -> bytes:
+def pair_seed(
+    ctx: CeremonyContext, seed: bytes, received: ReceivedShares, round_number: int, other: int
+) -> bytes:
     """The mask seed that this hospital and another hold in common for a round, made by both."""
     halves = {
         received.me: mask_contribution(ctx, seed, round_number, other),

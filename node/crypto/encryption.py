@@ -8,7 +8,7 @@ leave memory: together with c it would give (a' - a) * s + m without noise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ import tenseal
 
 from node.crypto.context import RoundContext, in_index_order, index_of
 from node.crypto.dealing import secret_key
-from node.crypto.packing import compose, pack
+from node.crypto.packing import pack
 from node.crypto.parameters import ERROR_BOUND
 from node.crypto.prf import Words, public_polynomial, public_seed
 from node.crypto.ring import Ring, ring
@@ -62,7 +62,7 @@ def encrypt(ctx: RoundContext, me: int, secrets: bytes, values: Sequence[int]) -
     for number, message in enumerate(messages):
         first, second = _encrypted_zero(engine, vector_scale(parameters), domain)
         error_part = domain.add(first, domain.multiply(second, key))
-        _check_error(domain, error_part, parameters.modulus)
+        _check_error(domain, error_part)
         common = round_polynomial(ctx, number)
         rebased = domain.subtract(error_part, domain.multiply(common, key))
         blocks.append(domain.add(rebased, domain.forward(message)))
@@ -130,9 +130,11 @@ def _encrypted_zero(engine: tenseal.Context, scale: float, domain: Ring) -> tupl
     return first, second
 
 
-def _check_error(domain: Ring, error_part: Words, modulus: int) -> None:
+def _check_error(domain: Ring, error_part: Words) -> None:
     # A TenSEAL with other conventions would make a ciphertext without protection or without meaning.
-    lifted = compose(domain.inverse(error_part), domain.primes)
-    magnitudes = [min(value, modulus - value) for value in lifted]
-    if max(magnitudes) > ERROR_BOUND or not any(magnitudes):
+    residues = domain.inverse(error_part)
+    first = residues[0].astype(np.int64)
+    errors = np.where(first > ERROR_BOUND, first - domain.primes[0], first)
+    small = np.abs(errors).max() <= ERROR_BOUND and errors.any()
+    if not small or not np.array_equal(domain.from_signed(errors), residues):
         raise CryptoError("this TenSEAL encrypts with other conventions: install the pinned version")

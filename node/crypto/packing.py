@@ -31,7 +31,8 @@ def pack(parameters: ThresholdParameters, values: Sequence[int], ring: Ring) -> 
     outside = np.flatnonzero((array < -half) | (array >= half))
     if outside.size:
         raise ParameterError(
-            f"{outside.size} values, the first at position {outside[0]}, do not fit in {parameters.value_bits} bits"
+            f"{outside.size} values, the first at position {outside[0]}, do not fit in "
+            f"{parameters.value_bits} bits"
         )
     places = np.zeros(parameters.blocks * parameters.values_per_block, dtype=np.uint64)
     places[: array.size] = (array.astype(np.int64) + half).astype(np.uint64)
@@ -83,7 +84,7 @@ def unpack(parameters: ThresholdParameters, blocks: Sequence[Words], included: i
 def compose(residues: Words, primes: Sequence[int]) -> npt.NDArray[np.object_]:
     """Lifts residues, shape (primes, N), to Python integers in [0, product of the primes)."""
     # Garner's mixed radix keeps the products small: x = d0 + d1 * q0 + d2 * q0 * q1 + ...
-    total = residues[0].astype(object)
+    total: npt.NDArray[np.object_] = residues[0].astype(object)
     for index in range(1, len(primes)):
         prime, radix = primes[index], prod(primes[:index])
         total = total + (residues[index].astype(object) - total) * pow(radix, -1, prime) % prime * radix

@@ -53,10 +53,11 @@ def read_round_secrets(ctx: RoundContext, me: int, data: bytes) -> RoundSecrets:
     index_of(ctx, me)
     others = [party for party in ctx.parties if party != me]
     share_sizes = {dealer: stored_share_size(ctx, dealer, me) for dealer in ctx.parties}
-    size = HEADER_BYTES + SEED_BYTES * (2 + len(others)) + sum(share_sizes.values())
+    seeds_end = SEED_BYTES * (2 + len(others))
+    size = HEADER_BYTES + seeds_end + sum(share_sizes.values())
     payload = unframe(Kind.ROUND_SECRETS, ctx.digest, me, size, data, CryptoError)
-    seeds = [payload[start : start + SEED_BYTES] for start in range(0, SEED_BYTES * (2 + len(others)), SEED_BYTES)]
-    position = SEED_BYTES * len(seeds)
+    seeds = [payload[start : start + SEED_BYTES] for start in range(0, seeds_end, SEED_BYTES)]
+    position = seeds_end
     shares = {}
     for dealer, share_size in share_sizes.items():
         shares[dealer] = payload[position : position + share_size]

@@ -81,7 +81,7 @@ def read_vector(parameters: ThresholdParameters, seeds: Sequence[bytes], data: b
         raise MalformedCiphertext(f"the ciphertext has {len(data)} bytes; the plan implies {expected}")
     primes = np.array(parameters.data_primes, dtype=np.uint64)[:, None]
     polynomial = primes.size * parameters.degree * 8
-    blocks = []
+    blocks: list[Words] = []
     position = 0
     for name, part in _layout(parameters, seeds):
         if part is None:
@@ -101,11 +101,12 @@ def read_vector(parameters: ThresholdParameters, seeds: Sequence[bytes], data: b
 
 def _complaint(name: str, expected: bytes, found: bytes, block: int) -> str:
     if name == "SEAL version":
-        wanted, given = (".".join(map(str, version)) for version in (expected, found))
-        return f"block {block} was written by SEAL {given}; install the TenSEAL that has SEAL {wanted}"
+        given, known = ".".join(map(str, found)), ".".join(map(str, expected))
+        return f"block {block} was written by SEAL {given}; all hospitals need the TenSEAL with SEAL {known}"
     if name == "compression":
         return f"block {block} is compressed (mode {found[0]}); ciphertexts are sent uncompressed"
-    return f"block {block} has an unexpected {name}: {found[:16].hex()}, the plan implies {expected[:16].hex()}"
+    shown, wanted = found[:16].hex(), expected[:16].hex()
+    return f"block {block} has another {name} than the plan implies: {shown}, not {wanted}"
 
 
 def _layout(parameters: ThresholdParameters, seeds: Sequence[bytes]) -> list[tuple[str, bytes | None]]:
