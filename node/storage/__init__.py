@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Content-addressed files: on this machine, from other hospitals' gateways, or through an IPFS daemon."""
