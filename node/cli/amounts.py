@@ -7,7 +7,7 @@ import re
 
 from node.errors import UsageError
 
-_AMOUNT = re.compile(r"(\d+)(?:\.(\d+))?")
+_AMOUNT = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 
 
 def parse_amount(text: str, decimals: int) -> int:

@@ -72,9 +72,7 @@ def add_participation_commands(cli: click.Group) -> None:
         """
         reader = session.reader
         number = session.hospital_id(hospital_id)
-        rounds = [
-            r for r in range(1, reader.current_round(study_id) + 1) if reader.claimable(study_id, number, [r])
-        ]
+        rounds = [r for r in range(1, reader.current_round(study_id) + 1) if reader.claimable(study_id, number, [r])]
         releasable = reader.study_state(study_id).ended and reader.locked_bond(study_id, number) > 0
         if not rounds and not releasable:
             raise UsageError(f"Hospital {number} has nothing to claim in study {study_id} now.")

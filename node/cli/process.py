@@ -39,9 +39,7 @@ def node() -> None:
 @click.option("--artefacts", type=_FILE, help="Compiled circuits and keys [this checkout's .cache/circuits].")
 @click.option("--websocket", help="ws:// address of the chain, to hear of blocks at once [polling].")
 @click.option("--spending-cap", default="1", show_default=True, help="Most to pay in fees ever, in ether.")
-@click.option(
-    "--study", "studies", type=click.IntRange(min=1), multiple=True, help="Follow only these [all]."
-)
+@click.option("--study", "studies", type=click.IntRange(min=1), multiple=True, help="Follow only these [all].")
 @click.option("--owner-keyfile", type=_FILE, help="An owner's keyfile that exists [made as owner.json].")
 @click.option("--light-kdf", is_flag=True, help="Weaker keyfiles, for local test networks.")
 def init(
@@ -125,11 +123,7 @@ def status(session: Session) -> None:
     operator = keyfile_address(config.operator_keyfile)
     number = reader.hospital_id_of_operator(operator)
     balance = reader.balance(operator)
-    studies = [
-        study
-        for study in range(1, reader.study_count() + 1)
-        if number and number in reader.enrolled_ids(study)
-    ]
+    studies = [study for study in range(1, reader.study_count() + 1) if number and number in reader.enrolled_ids(study)]
     session.out.record(
         "Node",
         {
@@ -144,11 +138,8 @@ def status(session: Session) -> None:
         },
         {
             "operator_balance_wei": f"{format_amount(balance, 18)} ether",
-            "studies": "\n".join(f"{study}: waits for {waits_for(reader, study)}" for study in studies)
-            or "none",
-            "latest_steps": "\n".join(
-                _step(step.key, step.done_at) for step in recent_steps(config.state_file, 5)
-            )
+            "studies": "\n".join(f"{study}: waits for {waits_for(reader, study)}" for study in studies) or "none",
+            "latest_steps": "\n".join(_step(step.key, step.done_at) for step in recent_steps(config.state_file, 5))
             or "none",
         },
     )

@@ -73,9 +73,7 @@ def show(session: Session, hospital_id: int | None) -> None:
     reader = session.reader
     pending = reader.pending_withdrawal(number)
     locked = {
-        study: amount
-        for study in range(1, reader.study_count() + 1)
-        if (amount := reader.locked_bond(study, number))
+        study: amount for study in range(1, reader.study_count() + 1) if (amount := reader.locked_bond(study, number))
     }
     session.out.record(
         f"Bond of hospital {number}",

@@ -160,9 +160,7 @@ def waits_for(reader: ChainReader, study_id: int) -> str:
         ceremony = reader.ceremony_state(study_id)
         missing = ceremony.participants & ~ceremony.posted
         step = ceremony.step.name.lower().replace("_", " ")
-        return f"{_named(reader, study_id, missing)}: {step} of ceremony {ceremony.number}" + _left(
-            ceremony.deadline
-        )
+        return f"{_named(reader, study_id, missing)}: {step} of ceremony {ceremony.number}" + _left(ceremony.deadline)
     if state is not StudyState.RUNNING:
         return "nothing: it has ended" if state.ended else "nothing: there is no such study"
     number = reader.current_round(study_id)
@@ -171,13 +169,9 @@ def waits_for(reader: ChainReader, study_id: int) -> str:
     everybody = reader.ceremony_state(study_id).participants
     phase = f"{now.phase.name.lower()} phase of round {number}"
     if now.phase is Phase.SUBMIT:
-        return f"{_named(reader, study_id, everybody & ~record.submitted_bitmap)}: {phase}" + _left(
-            now.deadline
-        )
+        return f"{_named(reader, study_id, everybody & ~record.submitted_bitmap)}: {phase}" + _left(now.deadline)
     if now.phase is Phase.ATTEST:
-        return f"{_named(reader, study_id, everybody & ~record.attested_bitmap)}: {phase}" + _left(
-            now.deadline
-        )
+        return f"{_named(reader, study_id, everybody & ~record.attested_bitmap)}: {phase}" + _left(now.deadline)
     return f"anyone: {phase}" + _left(now.deadline)
 
 

@@ -22,9 +22,7 @@ def wallet() -> None:
 
 @command(wallet, "new")
 @click.argument("name", default="owner")
-@click.option(
-    "--light-kdf", is_flag=True, help="Weaker protection of the keyfile, for keys of local test networks."
-)
+@click.option("--light-kdf", is_flag=True, help="Weaker protection of the keyfile, for keys of local test networks.")
 def new(session: Session, name: str, light_kdf: bool) -> None:
     """Make a key and write its keyfile.
 

@@ -36,9 +36,7 @@ _DIE_WITH_PARENT = 1
 class Anvil:
     """One anvil process. Its chain outlives `stop` (and, in part, `kill`) when `state` names a file."""
 
-    def __init__(
-        self, folder: Path, *options: str, state: Path | None = None, port: int | None = None
-    ) -> None:
+    def __init__(self, folder: Path, *options: str, state: Path | None = None, port: int | None = None) -> None:
         self._folder = folder
         self._options = [*options, *(["--state", str(state)] if state else [])]
         self.port = port or free_port()
@@ -154,9 +152,7 @@ class Notebook:
         abi, code = compiled
         self.interfaces = Interfaces({"Notebook": abi})
         wallet = development_wallet(9)
-        tx_hash = anvil.request(
-            "eth_sendTransaction", {"from": wallet.address, "data": code, "gas": "0x200000"}
-        )
+        tx_hash = anvil.request("eth_sendTransaction", {"from": wallet.address, "data": code, "gas": "0x200000"})
         receipt = anvil.request("eth_getTransactionReceipt", tx_hash)
         while receipt is None:
             time.sleep(0.05)

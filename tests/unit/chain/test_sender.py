@@ -25,9 +25,7 @@ def count(notebook: Notebook, anvil: Anvil) -> int:
     return int(notebook.connect(anvil.url).call("Notebook", "count"))
 
 
-def test_send__new_intent__is_mined_and_its_event_decoded(
-    anvil: Anvil, notebook: Notebook, state: NodeState
-) -> None:
+def test_send__new_intent__is_mined_and_its_event_decoded(anvil: Anvil, notebook: Notebook, state: NodeState) -> None:
     receipt = notebook.sender(anvil.url, state).send("write/7", "Notebook", "write", 7)
     assert receipt.event("Written").arguments == {"writer": SENDER, "number": 7, "count": 1}
     assert receipt.gas_used > 21_000 and receipt.fee == receipt.gas_used * receipt.effective_gas_price
@@ -73,9 +71,7 @@ def test_send__process_died_after_broadcast__finds_the_mined_transaction(
     assert count(notebook, anvil) == 1
 
 
-def test_send__earlier_intent_still_open__is_settled_first(
-    anvil: Anvil, notebook: Notebook, state: NodeState
-) -> None:
+def test_send__earlier_intent_still_open__is_settled_first(anvil: Anvil, notebook: Notebook, state: NodeState) -> None:
     anvil.set_automine(False)
     with pytest.raises(ChainUnavailable):
         notebook.sender(anvil.url, state, policy=IMPATIENT).send("write/7", "Notebook", "write", 7)
@@ -93,15 +89,11 @@ def test_send__fee_too_low_for_the_block__is_raised_under_the_same_nonce(
     policy = SendingPolicy(poll_interval=0.05, bump_after=0.3, timeout=20)
     sender = notebook.sender(anvil.url, state, policy=policy)
     receipts: list[str] = []
-    thread = threading.Thread(
-        target=lambda: receipts.append(sender.send("write/7", "Notebook", "write", 7).tx_hash)
-    )
+    thread = threading.Thread(target=lambda: receipts.append(sender.send("write/7", "Notebook", "write", 7).tx_hash))
     thread.start()
     wait_for(lambda: len(attempts(state)) == 1)
     # The base fee jumps above what the first attempt offers, so that only a raised one can be mined.
-    anvil.request(
-        "anvil_setNextBlockBaseFeePerGas", hex(state.transaction(SENDER, "write/7").attempts[0].max_fee * 2)
-    )
+    anvil.request("anvil_setNextBlockBaseFeePerGas", hex(state.transaction(SENDER, "write/7").attempts[0].max_fee * 2))
     anvil.mine()
     wait_for(lambda: len(attempts(state)) >= 2)
     while thread.is_alive():

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node's memory: durable, of one process, and unforgiving about opened sets."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from node.errors import ChainMismatch, OpeningRefused, StateError
+from node.state import NodeState, recent_steps
+from node.types import Checkpoint, TransactionAttempt, TransactionRecord, TransactionStatus
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.sqlite"
+
+
+def test_steps__begun_and_done__keep_the_first_result(path: Path) -> None:
+    with NodeState(path) as state:
+        assert state.result("train") is None and state.step("train") is None
+        state.begin("train", {"root": "1"})
+        state.begin("train", {"root": "1"})
+        assert state.result("train") is None
+        state.done("train", {"digest": "aa"})
+        state.done("train", {"digest": "bb"})
+    with NodeState(path) as state:
+        step = state.step("train")
+        assert step is not None and step.attempts == 2 and step.detail == {"root": "1"}
+        assert state.result("train") == {"digest": "aa"}
+
+
+def test_steps__by_prefix__are_newest_first_and_taken_literally(path: Path) -> None:
+    with NodeState(path) as state:
+        for key in ("a_1", "ab1", "a_2"):
+            state.begin(key)
+        assert [step.key for step in state.steps("a_")] == ["a_2", "a_1"]
+
+
+def test_steps__another_process_holds_the_file__can_be_read(path: Path) -> None:
+    assert recent_steps(path) == ()
+    with NodeState(path) as state:
+        state.done("train", {})
+        assert [step.key for step in recent_steps(path)] == ["train"]
+
+
+def test_opening_set__another_one__is_refused_for_ever(path: Path) -> None:
+    with NodeState(path) as state:
+        state.record_opening_set(1, 2, [3, 1, 2])
+        state.record_opening_set(1, 2, {1, 2, 3})
+        with pytest.raises(OpeningRefused, match="and no other"):
+            state.record_opening_set(1, 2, [1, 2])
+    with NodeState(path) as state:
+        with pytest.raises(OpeningRefused):
+            state.record_opening_set(1, 2, [1, 2, 3, 4])
+        assert state.opening_set(1, 2) == (1, 2, 3)
+        assert state.opening_set(1, 3) is None
+        state.record_opening_set(1, 3, [1, 2])
+
+
+def test_opening_set__empty__is_refused(path: Path) -> None:
+    with NodeState(path) as state, pytest.raises(OpeningRefused):
+        state.record_opening_set(1, 1, [])
+
+
+def test_opening_set__killed_right_after__is_on_disk(path: Path) -> None:
+    program = """
+        import os, signal, sys
+        from pathlib import Path
+        from node.state import NodeState
+        state = NodeState(Path(sys.argv[1]))
+        state.record_opening_set(1, 2, [1, 2, 3])
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(path)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        timeout=30,
+    )
+    assert ran.returncode == -signal.SIGKILL
+    with NodeState(path) as state, pytest.raises(OpeningRefused):
+        state.record_opening_set(1, 2, [1, 2])
+
+
+def test_checkpoints__replaced__are_newest_first(path: Path) -> None:
+    with NodeState(path) as state:
+        state.save_checkpoints("events", [Checkpoint(1, "0xa"), Checkpoint(2, "0xb")])
+        state.save_checkpoints("events", [Checkpoint(2, "0xc"), Checkpoint(5, "0xd")])
+        assert state.checkpoints("events") == (Checkpoint(5, "0xd"), Checkpoint(2, "0xc"))
+        assert state.checkpoints("others") == ()
+
+
+def record(key: str, nonce: int, status: TransactionStatus) -> TransactionRecord:
+    attempt = TransactionAttempt(f"0x{key}", b"raw", 2**70, 2**65, True)
+    return TransactionRecord("0xme", key, nonce, "Notebook", "write", "0xto", b"data", 21_000, status, None, (attempt,))
+
+
+def test_transactions__open_ones__are_pending_or_no_longer_in_the_chain(path: Path) -> None:
+    with NodeState(path) as state:
+        for item in (
+            record("old", 0, TransactionStatus.MINED),
+            record("waiting", 1, TransactionStatus.PENDING),
+            record("gone", 2, TransactionStatus.DISPLACED),
+            record("rolled-back", 3, TransactionStatus.MINED),
+        ):
+            state.save_transaction(item)
+            assert state.transaction("0xme", item.intent_key) == item
+        assert [found.intent_key for found in state.open_transactions("0xme", 2)] == ["waiting", "rolled-back"]
+        assert state.open_transactions("0xyou", 0) == ()
+        state.drop_transaction("0xme", "waiting")
+        assert state.transaction("0xme", "waiting") is None
+
+
+def test_fees__counted_twice__count_once(path: Path) -> None:
+    with NodeState(path) as state:
+        state.add_fee("0xme", "0x1", 2**80)
+        state.add_fee("0xme", "0x1", 2**80)
+        state.add_fee("0xme", "0x2", 1)
+        assert state.fees_paid("0xme") == 2**80 + 1
+
+
+def test_bind__another_deployment__is_a_mismatch(path: Path) -> None:
+    with NodeState(path) as state:
+        state.bind("31337/aa/0x1")
+        state.bind("31337/aa/0x1")
+        with pytest.raises(ChainMismatch, match="another deployment"):
+            state.bind("31337/aa/0x2")
+
+
+def test_open__second_process_or_handle__is_told_to_wait(path: Path) -> None:
+    with NodeState(path), pytest.raises(StateError, match="in use by another process"):
+        NodeState(path)
+    NodeState(path).close()
+
+
+def test_open__file__is_private(path: Path) -> None:
+    with NodeState(path) as state:
+        state.begin("a")
+        for file in path.parent.iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+def test_open__no_database__says_it_is_damaged(path: Path) -> None:
+    path.write_bytes(b"not a database, however long it may be" * 100)
+    with pytest.raises(StateError, match="damaged"):
+        NodeState(path)
+
+
+def test_open__somebody_elses_database__is_refused(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE theirs (a)")
+    with pytest.raises(StateError, match="not a node's state file"):
+        NodeState(path)
+
+
+def test_open__other_version__is_refused(path: Path) -> None:
+    NodeState(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 9")
+    with pytest.raises(StateError, match="version 9"):
+        NodeState(path)
+
+
+def test_open__page_overwritten__says_it_is_damaged(path: Path) -> None:
+    with NodeState(path) as state:
+        for number in range(40):
+            state.begin(f"step-{number}", {"filler": "x" * 1000})
+    content = bytearray(path.read_bytes())
+    content[4096 * 3 : 4096 * 6] = os.urandom(4096 * 3)
+    path.write_bytes(content)
+    with pytest.raises(StateError, match="damaged"):
+        NodeState(path)
