@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many independent affine additions with one shared inversion: about 6 multiplications each, against 10 in XYZZ.
+// Many independent affine additions with one shared inversion: about 6 multiplications each, against 10 in
+// XYZZ.
 #pragma once
 #include <vector>
 
@@ -55,7 +56,8 @@ class BatchAdder {
         if (s.right->is_infinity()) return LEFT;
         if (s.left->is_infinity()) return RIGHT;
         if (s.left->x != s.right->x) return ADD;
-        // Neither curve has a point with y = 0: their orders are odd. The test keeps damaged files from an inversion of 0.
+        // Neither curve has a point with y = 0: their orders are odd. The test keeps damaged files from an
+        // inversion of 0.
         return s.left->y == s.right->y && !s.left->y.is_zero() ? DOUBLE : CANCEL;
     }
     F denominator(std::size_t i) const {

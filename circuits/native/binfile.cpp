@@ -10,12 +10,13 @@
 
 namespace groth16 {
 
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are read as they lie in memory: little-endian machines only");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "files are read as they lie in memory: little-endian machines only");
 
 MappedFile::MappedFile(const std::string& path) {
     const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) throw Failure(EXIT_BAD_FILE, path + ": cannot be opened: " + std::strerror(errno));
-    struct stat status {};
+    struct stat status{};
     const bool regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
     if (regular && status.st_size > 0) {
         void* p = mmap(nullptr, (std::size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -36,9 +37,11 @@ MappedFile::~MappedFile() {
 
 BinFile::BinFile(const std::string& path, const char (&kind)[5], u32 version) : path_(path), file_(path) {
     Cursor cursor(file_.data(), file_.size(), path);
-    if (std::memcmp(cursor.take(4), kind, 4) != 0) throw Failure(EXIT_BAD_FILE, path + ": not a ." + kind + " file");
+    if (std::memcmp(cursor.take(4), kind, 4) != 0)
+        throw Failure(EXIT_BAD_FILE, path + ": not a ." + kind + " file");
     if (const u32 found = cursor.number32(); found == 0 || found > version)
-        throw Failure(EXIT_BAD_FILE, path + ": ." + kind + " version " + std::to_string(found) + " is not supported");
+        throw Failure(EXIT_BAD_FILE,
+                      path + ": ." + kind + " version " + std::to_string(found) + " is not supported");
     const u32 count = cursor.number32();
     for (u32 i = 0; i < count; ++i) {
         const u32 type = cursor.number32();
@@ -63,7 +66,8 @@ const u8* BinFile::section(u32 section, u64 size) const {
     return data;
 }
 
-OutputFile::OutputFile(const std::string& path) : path_(path), temporary_(path + ".part" + std::to_string(getpid())) {
+OutputFile::OutputFile(const std::string& path)
+    : path_(path), temporary_(path + ".part" + std::to_string(getpid())) {
     fd_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd_ < 0) fail("created");
 }

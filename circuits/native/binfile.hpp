@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The container that iden3's tools share: four letters, version, number of sections, then (type, size, bytes) of each.
+// The container that iden3's tools share: four letters, version, number of sections, then (type, size, bytes)
+// of each.
 #pragma once
 #include <map>
 #include <string>
@@ -16,7 +17,8 @@ class Cursor {
     Cursor(const u8* data, u64 size, std::string what) : at_(data), left_(size), what_(std::move(what)) {}
 
     const u8* take(u64 n) {
-        if (n > left_) throw Failure(EXIT_BAD_FILE, what_ + " ends too early: the file is truncated or damaged");
+        if (n > left_)
+            throw Failure(EXIT_BAD_FILE, what_ + " ends too early: the file is truncated or damaged");
         const u8* p = at_;
         at_ += n;
         left_ -= n;

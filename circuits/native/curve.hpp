@@ -27,7 +27,9 @@ struct Xyzz {
     F x, y, zz, zzz;  // affine (x/zz, y/zzz); infinity where zz = 0
 
     static Xyzz infinity() { return {}; }
-    static Xyzz of(const Affine<F>& p) { return p.is_infinity() ? infinity() : Xyzz{p.x, p.y, F::one(), F::one()}; }
+    static Xyzz of(const Affine<F>& p) {
+        return p.is_infinity() ? infinity() : Xyzz{p.x, p.y, F::one(), F::one()};
+    }
     bool is_infinity() const { return zz.is_zero(); }
 
     Xyzz twice() const {

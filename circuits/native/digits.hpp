@@ -19,8 +19,8 @@ struct SignedScalar {
     }
 };
 
-// Windows of `width` bits with digits in [-2^(width-1), 2^(width-1)]. Adding half a window everywhere below the top one
-// up front makes every digit readable by itself, without a carry from the windows below.
+// Windows of `width` bits with digits in [-2^(width-1), 2^(width-1)]. Adding half a window everywhere below
+// the top one up front makes every digit readable by itself, without a carry from the windows below.
 class Windows {
   public:
     explicit Windows(unsigned width) : width_(width), count_(253 / width + 1) {

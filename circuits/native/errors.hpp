@@ -8,9 +8,11 @@ namespace groth16 {
 
 enum Exit : int {
     EXIT_DONE = 0,
-    EXIT_MACHINE = 1,      // out of memory, cannot write, no random numbers, processor without the instructions built for
-    EXIT_USAGE = 2,        // wrong command line
-    EXIT_BAD_FILE = 3,     // an input file cannot be read, is damaged, of another kind or another field, or unsafe
+    EXIT_MACHINE =
+        1,  // out of memory, cannot write, no random numbers, processor without the instructions built for
+    EXIT_USAGE = 2,  // wrong command line
+    EXIT_BAD_FILE =
+        3,  // an input file cannot be read, is damaged, of another kind or another field, or unsafe
     EXIT_MISMATCH = 4,     // two sound files do not belong together
     EXIT_UNSATISFIED = 5,  // the witness does not satisfy the circuit
     EXIT_INVALID = 6,      // the proof is not valid for these public inputs

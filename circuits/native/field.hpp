@@ -17,7 +17,9 @@ using u128 = unsigned __int128;
 struct U256 {
     u64 l[4] = {0, 0, 0, 0};
 
-    bool operator==(const U256& o) const { return l[0] == o.l[0] && l[1] == o.l[1] && l[2] == o.l[2] && l[3] == o.l[3]; }
+    bool operator==(const U256& o) const {
+        return l[0] == o.l[0] && l[1] == o.l[1] && l[2] == o.l[2] && l[3] == o.l[3];
+    }
     bool operator<(const U256& o) const {
         for (int i = 3; i >= 0; --i)
             if (l[i] != o.l[i]) return l[i] < o.l[i];
@@ -76,10 +78,12 @@ constexpr u64 negative_inverse(u64 mod) {
 }  // namespace limbs
 
 struct FqParams {
-    static constexpr limbs::Four MOD{0x3c208c16d87cfd47, 0x97816a916871ca8d, 0xb85045b68181585d, 0x30644e72e131a029};
+    static constexpr limbs::Four MOD{0x3c208c16d87cfd47, 0x97816a916871ca8d, 0xb85045b68181585d,
+                                     0x30644e72e131a029};
 };
 struct FrParams {
-    static constexpr limbs::Four MOD{0x43e1f593f0000001, 0x2833e84879b97091, 0xb85045b68181585d, 0x30644e72e131a029};
+    static constexpr limbs::Four MOD{0x43e1f593f0000001, 0x2833e84879b97091, 0xb85045b68181585d,
+                                     0x30644e72e131a029};
 };
 
 template <class P>
@@ -121,7 +125,9 @@ struct Field {
 
     bool is_zero() const { return (l[0] | l[1] | l[2] | l[3]) == 0; }
     bool is_canonical() const { return U256{{l[0], l[1], l[2], l[3]}} < modulus(); }
-    bool operator==(const Field& o) const { return ((l[0] ^ o.l[0]) | (l[1] ^ o.l[1]) | (l[2] ^ o.l[2]) | (l[3] ^ o.l[3])) == 0; }
+    bool operator==(const Field& o) const {
+        return ((l[0] ^ o.l[0]) | (l[1] ^ o.l[1]) | (l[2] ^ o.l[2]) | (l[3] ^ o.l[3])) == 0;
+    }
     bool operator!=(const Field& o) const { return !(*this == o); }
 
     Field operator+(const Field& o) const;

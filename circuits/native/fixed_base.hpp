@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Many multiples of one point: a table of the digits of every window, then one affine addition per window and scalar.
+// Many multiples of one point: a table of the digits of every window, then one affine addition per window and
+// scalar.
 #pragma once
 #include "batch_add.hpp"
 #include "digits.hpp"
@@ -17,13 +18,15 @@ class FixedBase {
             firsts.push_back(shifted.to_affine());
             for (unsigned i = 0; i < windows_.width(); ++i) shifted = shifted.twice();
         }
-        parallel_for(tables_.size(), [&](std::size_t w) { tables_[w] = multiples(firsts[w], windows_.largest_digit()); });
+        parallel_for(tables_.size(),
+                     [&](std::size_t w) { tables_[w] = multiples(firsts[w], windows_.largest_digit()); });
     }
 
     // out[i] = scalars[i]·base, written as a zkey file holds points.
     void multiply(const std::vector<Fr>& scalars, u8* out) const {
         parallel_ranges(scalars.size(), [&](std::size_t begin, std::size_t end) {
-            for (std::size_t at = begin; at < end; at += BATCH) some(scalars, at, std::min(end, at + BATCH), out);
+            for (std::size_t at = begin; at < end; at += BATCH)
+                some(scalars, at, std::min(end, at + BATCH), out);
         });
     }
     Affine<F> multiply(const Fr& scalar) const {
@@ -43,7 +46,8 @@ class FixedBase {
         table[1] = first;
         BatchAdder<F> adder;
         for (std::size_t known = 1; known < largest; known *= 2) {
-            for (std::size_t d = 1; d <= known; ++d) adder.sums.push_back({&table[known], &table[d], &table[known + d]});
+            for (std::size_t d = 1; d <= known; ++d)
+                adder.sums.push_back({&table[known], &table[d], &table[known + d]});
             adder.run();
         }
         return table;

@@ -9,7 +9,8 @@ R1cs::R1cs(const std::string& path) : bin_(path, "r1cs", 1) {
     Cursor header = bin_.section(1);
     header.expect_modulus(Fr::modulus());
     wires = header.number32();
-    const u64 outputs = header.number32(), public_inputs = header.number32(), private_inputs = header.number32();
+    const u64 outputs = header.number32(), public_inputs = header.number32(),
+              private_inputs = header.number32();
     header.number64();  // labels: for debuggers only
     constraints = header.number32();
     header.expect_end();
@@ -30,9 +31,11 @@ Witness::Witness(const std::string& path) : bin_(path, "wtns", 2) {
     values_ = bin_.section(2, 32 * (u64)wires);
     for (u32 i = 0; i < wires; ++i)
         if (!((*this)[i] < Fr::modulus()))
-            throw Failure(EXIT_BAD_FILE, path + ": the value of wire " + std::to_string(i) + " is not below the field order");
+            throw Failure(EXIT_BAD_FILE, path + ": the value of wire " + std::to_string(i) +
+                                             " is not below the field order");
     if (wires == 0) throw Failure(EXIT_BAD_FILE, path + ": the witness is empty");
-    if (!((*this)[0] == U256{{1, 0, 0, 0}})) throw Failure(EXIT_UNSATISFIED, path + ": wire 0 of a witness must be 1");
+    if (!((*this)[0] == U256{{1, 0, 0, 0}}))
+        throw Failure(EXIT_UNSATISFIED, path + ": wire 0 of a witness must be 1");
 }
 
 void VerifyingKey::check(const std::string& path) const {
@@ -42,8 +45,10 @@ void VerifyingKey::check(const std::string& path) const {
     if (alpha.is_infinity() || beta.is_infinity() || gamma.is_infinity() || delta.is_infinity())
         throw Failure(EXIT_BAD_FILE, path + ": alpha, beta, gamma or delta is the point at infinity");
     if (gamma == delta)
-        throw Failure(EXIT_BAD_FILE, path + ": gamma equals delta, so proofs under this key can be forged; "
-                                            "contribute to the set-up (snarkjs zkey contribute) and use the new key");
+        throw Failure(EXIT_BAD_FILE,
+                      path +
+                          ": gamma equals delta, so proofs under this key can be forged; "
+                          "contribute to the set-up (snarkjs zkey contribute) and use the new key");
 }
 
 ProvingKey::ProvingKey(const std::string& path) : bin_(path, "zkey", 1) {
@@ -55,7 +60,8 @@ ProvingKey::ProvingKey(const std::string& path) : bin_(path, "zkey", 1) {
     publics = header.number32();
     const u32 domain = header.number32();
     if (wires >> 31) throw Failure(EXIT_BAD_FILE, path + ": more than 2^31 wires are not supported");
-    if (publics >= wires) throw Failure(EXIT_BAD_FILE, path + ": the header names more public inputs than wires");
+    if (publics >= wires)
+        throw Failure(EXIT_BAD_FILE, path + ": the header names more public inputs than wires");
     if (domain == 0 || (domain & (domain - 1)) || domain > (1u << (MAX_TWO_POWER - 1)))
         throw Failure(EXIT_BAD_FILE, path + ": the domain size is not a power of two up to 2^27");
     power = (u32)__builtin_ctz(domain);
@@ -86,7 +92,8 @@ ProvingKey::ProvingKey(const std::string& path) : bin_(path, "zkey", 1) {
         Fr factor;
         const KeyCoefficient k = KeyCoefficient::load(coefficients + i * KeyCoefficient::BYTES, factor);
         if (k.matrix > 1 || k.row >= domain || k.wire >= wires || !factor.is_canonical())
-            throw Failure(EXIT_BAD_FILE, path + ": coefficient " + std::to_string(i) + " of section 4 is out of range");
+            throw Failure(EXIT_BAD_FILE,
+                          path + ": coefficient " + std::to_string(i) + " of section 4 is out of range");
     }
 }
 

@@ -6,7 +6,8 @@
 
 namespace groth16 {
 
-// Constraints A·w * B·w = C·w over the wires w: first 1, then outputs, public inputs, private inputs, the rest.
+// Constraints A·w * B·w = C·w over the wires w: first 1, then outputs, public inputs, private inputs, the
+// rest.
 class R1cs {
   public:
     explicit R1cs(const std::string& path);
@@ -51,7 +52,8 @@ struct VerifyingKey {
     void check(const std::string& path) const;
 };
 
-// One coefficient of A or B: value·2^512 mod r, so that one Montgomery product with a plain wire is in Montgomery form.
+// One coefficient of A or B: value·2^512 mod r, so that one Montgomery product with a plain wire is in
+// Montgomery form.
 struct KeyCoefficient {
     static constexpr std::size_t BYTES = 44;
     u32 matrix, row, wire;
@@ -85,9 +87,11 @@ void R1cs::each_term(const Visit& visit) const {
             for (u32 left = cursor.number32(); left > 0; --left) {
                 const u32 wire = cursor.number32();
                 const u8* coefficient = cursor.take(32);
-                if (wire >= wires) throw Failure(EXIT_BAD_FILE, cursor.what() + " names a wire that does not exist");
+                if (wire >= wires)
+                    throw Failure(EXIT_BAD_FILE, cursor.what() + " names a wire that does not exist");
                 if (!Fr::load(coefficient).is_canonical())
-                    throw Failure(EXIT_BAD_FILE, cursor.what() + " holds a coefficient above the field order");
+                    throw Failure(EXIT_BAD_FILE,
+                                  cursor.what() + " holds a coefficient above the field order");
                 visit(matrix, Term{constraint, wire, coefficient});
             }
     cursor.expect_end();

@@ -39,7 +39,9 @@ class JsonParser {
     const std::string& path_;
     const char *at_, *end_;
 
-    [[noreturn]] void fail(const std::string& problem) const { throw Failure(EXIT_BAD_FILE, path_ + ": not the JSON expected: " + problem); }
+    [[noreturn]] void fail(const std::string& problem) const {
+        throw Failure(EXIT_BAD_FILE, path_ + ": not the JSON expected: " + problem);
+    }
     void skip_space() {
         while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
     }
@@ -78,7 +80,8 @@ class JsonParser {
             do {
                 std::string key = (peek(), string());
                 expect(':');
-                if (!value.members_.insert({key, parse(depth + 1)}).second) fail("the key " + key + " occurs twice");
+                if (!value.members_.insert({key, parse(depth + 1)}).second)
+                    fail("the key " + key + " occurs twice");
             } while (take(','));
             expect('}');
         } else if (c == '[') {
@@ -92,7 +95,9 @@ class JsonParser {
             value.text_ = string();
         } else {
             const char* start = at_;
-            while (at_ != end_ && ((*at_ >= '0' && *at_ <= '9') || *at_ == '-' || *at_ == '.' || (*at_ >= 'a' && *at_ <= 'z'))) ++at_;
+            while (at_ != end_ && ((*at_ >= '0' && *at_ <= '9') || *at_ == '-' || *at_ == '.' ||
+                                   (*at_ >= 'a' && *at_ <= 'z')))
+                ++at_;
             if (at_ == start) fail("a value is missing");
             value.text_ = std::string(start, at_);
         }
@@ -126,7 +131,8 @@ const std::string& Json::text() const {
 
 U256 Json::integer(const std::string& what) const {
     const std::string& digits = text();
-    if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) fail(what + " is not a decimal integer");
+    if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos)
+        fail(what + " is not a decimal integer");
     U256 v;
     for (char digit : digits) {
         u128 carry = (u128)(digit - '0');

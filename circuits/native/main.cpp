@@ -14,12 +14,15 @@ using namespace groth16;
 const char USAGE[] =
     "groth16: set-up, prover and verifier for Groth16 over BN254, with the files of circom and snarkjs\n"
     "\n"
-    "  groth16 setup CIRCUIT.r1cs OUT.zkey --seed TEXT       INSECURE development key, the same for the same seed and circuit\n"
+    "  groth16 setup CIRCUIT.r1cs OUT.zkey --seed TEXT       INSECURE development key, the same for the same "
+    "seed and circuit\n"
     "  groth16 prove KEY.zkey WITNESS.wtns PROOF.json PUBLIC.json\n"
     "  groth16 verify VERIFICATION_KEY.json PROOF.json PUBLIC.json\n"
-    "  groth16 check CIRCUIT.r1cs WITNESS.wtns               names the first constraint that the witness fails\n"
+    "  groth16 check CIRCUIT.r1cs WITNESS.wtns               names the first constraint that the witness "
+    "fails\n"
     "\n"
-    "Exit codes: 0 done, or the proof is valid; 1 the machine (memory, disk, processor); 2 wrong command line;\n"
+    "Exit codes: 0 done, or the proof is valid; 1 the machine (memory, disk, processor); 2 wrong command "
+    "line;\n"
     "3 a file cannot be read, is damaged or unsafe; 4 files that do not belong together;\n"
     "5 the witness does not satisfy the circuit; 6 the proof is not valid.\n";
 
@@ -32,7 +35,8 @@ const char INSECURE[] =
 void require_processor() {
 #if defined(__ADX__) && defined(__BMI2__)
     if (!__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("adx"))
-        throw Failure(EXIT_MACHINE, "this binary was built for another processor; build it again on this machine: make -B");
+        throw Failure(EXIT_MACHINE,
+                      "this binary was built for another processor; build it again on this machine: make -B");
 #endif
 }
 

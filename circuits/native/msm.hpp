@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Multi-scalar multiplication by Pippenger's buckets. Each window is a task of its own; within it the points are
-// sorted by bucket and every bucket is summed as a tree of affine additions that share their inversions.
+// Multi-scalar multiplication by Pippenger's buckets. Each window is a task of its own; within it the points
+// are sorted by bucket and every bucket is summed as a tree of affine additions that share their inversions.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -19,7 +19,8 @@ struct Task {
 
 // Largest first, so that the cores finish together.
 inline void run_all(std::vector<Task>& tasks) {
-    std::stable_sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return a.cost > b.cost; });
+    std::stable_sort(tasks.begin(), tasks.end(),
+                     [](const Task& a, const Task& b) { return a.cost > b.cost; });
     parallel_for(tasks.size(), [&](std::size_t i) { tasks[i].run(); });
 }
 
@@ -27,7 +28,8 @@ inline void run_all(std::vector<Task>& tasks) {
 template <class F>
 class Msm {
   public:
-    Msm(const u8* points, const SignedScalar* scalars, std::size_t count) : points_(points), scalars_(scalars), count_(count) {}
+    Msm(const u8* points, const SignedScalar* scalars, std::size_t count)
+        : points_(points), scalars_(scalars), count_(count) {}
 
     void prepare() {
         std::array<std::size_t, 257> lengths{};
@@ -37,18 +39,22 @@ class Msm {
             active_.push_back((u32)i);
             ++lengths[length];
         }
-        for (std::size_t bits = 256; bits-- > 0;) lengths[bits] += lengths[bits + 1];  // now: at least that long
+        for (std::size_t bits = 256; bits-- > 0;)
+            lengths[bits] += lengths[bits + 1];  // now: at least that long
         windows_ = Windows(best_width(lengths));
         prepared_.reserve(active_.size());
         for (u32 i : active_) prepared_.push_back(windows_.prepare(scalars_[i].magnitude));
         sums_.assign(windows_.count(), Xyzz<F>::infinity());
         busy_.clear();
-        for (unsigned w = 0; w < windows_.count(); ++w) busy_.push_back(lengths[lowest_length(windows_.width(), w)]);
+        for (unsigned w = 0; w < windows_.count(); ++w)
+            busy_.push_back(lengths[lowest_length(windows_.width(), w)]);
     }
     void add_tasks(std::vector<Task>& tasks) {
         const double weight = sizeof(F) == sizeof(Fq) ? 1 : 3;
         for (unsigned w = 0; w < windows_.count(); ++w)
-            if (busy_[w]) tasks.push_back({weight * window_cost(busy_[w], windows_.width()), [this, w] { run_window(w); }});
+            if (busy_[w])
+                tasks.push_back(
+                    {weight * window_cost(busy_[w], windows_.width()), [this, w] { run_window(w); }});
     }
     Xyzz<F> result() const {
         Xyzz<F> acc = Xyzz<F>::infinity();
@@ -60,8 +66,9 @@ class Msm {
     }
 
   private:
-    static constexpr std::size_t CHUNK = 4096;  // points summed at a time: their working set stays in the second-level cache
-    static constexpr std::size_t AHEAD = 16;    // points to fetch early: they lie all over the file
+    static constexpr std::size_t CHUNK =
+        4096;  // points summed at a time: their working set stays in the second-level cache
+    static constexpr std::size_t AHEAD = 16;  // points to fetch early: they lie all over the file
     static constexpr u32 NEGATIVE = 1u << 31;
 
     const u8* points_;
@@ -75,9 +82,11 @@ class Msm {
 
     Affine<F> point(std::size_t i) const { return Affine<F>::load(points_ + i * Affine<F>::BYTES); }
 
-    // A digit of window w can differ from 0 only for magnitudes of at least this many bits: the windows below hold, from a
-    // width of 4 on, any value below 7/15·2^(w·width), and so any of w·width - 2 bits.
-    static std::size_t lowest_length(unsigned width, unsigned window) { return window == 0 ? 1 : window * width - 1; }
+    // A digit of window w can differ from 0 only for magnitudes of at least this many bits: the windows below
+    // hold, from a width of 4 on, any value below 7/15·2^(w·width), and so any of w·width - 2 bits.
+    static std::size_t lowest_length(unsigned width, unsigned window) {
+        return window == 0 ? 1 : window * width - 1;
+    }
 
     // A point spans one cache line more than its size, for files do not align it.
     static void fetch_early(const u8* p) {
@@ -116,7 +125,8 @@ class Msm {
                 for (std::size_t k = 0; k < pairs; ++k)
                     adder.sums.push_back({&points[from + 2 * k], &points[from + 2 * k + 1], &points[to + k]});
                 // A point left over moves by adding infinity, in its turn among the sums.
-                if (run.length % 2) adder.sums.push_back({&points[from + 2 * pairs], &nothing(), &points[to + pairs]});
+                if (run.length % 2)
+                    adder.sums.push_back({&points[from + 2 * pairs], &nothing(), &points[to + pairs]});
                 from += run.length;
                 run.length = pairs + run.length % 2;
                 to += run.length;
@@ -150,11 +160,13 @@ class Msm {
         std::vector<Affine<F>> bucket_sums(buckets + 1), chunk;
         std::vector<Run> runs;
         BatchAdder<F> adder;
-        // Bucket 0 is left out. A chunk's last run may go on in the next chunk: its sum is carried over as a first point.
+        // Bucket 0 is left out. A chunk's last run may go on in the next chunk: its sum is carried over as a
+        // first point.
         std::size_t bucket = 0;
         for (std::size_t next = ends[0]; next < sorted.size();) {
             for (; next < sorted.size() && chunk.size() < CHUNK; ++next) {
-                if (next + AHEAD < sorted.size()) fetch_early(points_ + (sorted[next + AHEAD] & ~NEGATIVE) * Affine<F>::BYTES);
+                if (next + AHEAD < sorted.size())
+                    fetch_early(points_ + (sorted[next + AHEAD] & ~NEGATIVE) * Affine<F>::BYTES);
                 while (next >= ends[bucket]) ++bucket;
                 if (runs.empty() || runs.back().bucket != bucket) runs.push_back({bucket, 0});
                 ++runs.back().length;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Number-theoretic transform over Fr and the move to the odd coset, which together give h's evaluations.
 #pragma once
-#include "parallel.hpp"
 #include "field.hpp"
+#include "parallel.hpp"
 
 namespace groth16 {
 
@@ -28,8 +28,11 @@ inline std::vector<Fr> powers(const Fr& factor, std::size_t n) {
 class Ntt {
   public:
     explicit Ntt(unsigned power)
-        : power_(power), n_(std::size_t(1) << power), forward_(powers(root_of_unity(power), n_ / 2)),
-          backward_(powers(root_of_unity(power).inverse(), n_ / 2)), shift_(powers(root_of_unity(power + 1), n_)) {
+        : power_(power),
+          n_(std::size_t(1) << power),
+          forward_(powers(root_of_unity(power), n_ / 2)),
+          backward_(powers(root_of_unity(power).inverse(), n_ / 2)),
+          shift_(powers(root_of_unity(power + 1), n_)) {
         const Fr scale = Fr::of(n_).inverse();
         parallel_ranges(n_, [&](std::size_t begin, std::size_t end) {
             for (std::size_t i = begin; i < end; ++i) shift_[i] *= scale;
@@ -37,22 +40,27 @@ class Ntt {
     }
 
     // From the values at w^0, w^1, … to the values at z·w^0, z·w^1, … where z^2 = w.
-    // Down with decimation in frequency and up with decimation in time: no bit reversal of the data is needed.
+    // Down with decimation in frequency and up with decimation in time: no bit reversal of the data is
+    // needed.
     void to_odd_coset(std::vector<Fr>& values) const {
-        const unsigned shared = power_ < 10 ? 0 : 5;  // levels done together; below them the blocks are independent
+        const unsigned shared =
+            power_ < 10 ? 0 : 5;  // levels done together; below them the blocks are independent
         for (unsigned level = power_; level > power_ - shared; --level)
-            parallel_ranges(n_ / 2, [&](std::size_t begin, std::size_t end) { down(values.data(), level, begin, end); });
+            parallel_ranges(
+                n_ / 2, [&](std::size_t begin, std::size_t end) { down(values.data(), level, begin, end); });
         const unsigned block_power = power_ - shared;
         parallel_for(std::size_t(1) << shared, [&](std::size_t block) {
             Fr* data = values.data() + (block << block_power);
             const std::size_t half = (std::size_t(1) << block_power) / 2;
             for (unsigned level = block_power; level > 0; --level) down(data, level, 0, half);
             const std::size_t start = block << block_power;
-            for (std::size_t i = 0; i < std::size_t(1) << block_power; ++i) data[i] *= shift_[reverse(start + i)];
+            for (std::size_t i = 0; i < std::size_t(1) << block_power; ++i)
+                data[i] *= shift_[reverse(start + i)];
             for (unsigned level = 1; level <= block_power; ++level) up(data, level, 0, half);
         });
         for (unsigned level = block_power + 1; level <= power_; ++level)
-            parallel_ranges(n_ / 2, [&](std::size_t begin, std::size_t end) { up(values.data(), level, begin, end); });
+            parallel_ranges(
+                n_ / 2, [&](std::size_t begin, std::size_t end) { up(values.data(), level, begin, end); });
     }
 
   private:

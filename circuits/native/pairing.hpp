@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The optimal ate pairing of BN254, as a product of pairings compared with one. Simple rather than fast: about 10 ms.
-// Vercauteren, "Optimal Pairings"; tower Fq2[v]/(v^3 - xi), [w]/(w^2 - v), xi = 9 + u, on a twist of type D.
+// The optimal ate pairing of BN254, as a product of pairings compared with one. Simple rather than fast:
+// about 10 ms. Vercauteren, "Optimal Pairings"; tower Fq2[v]/(v^3 - xi), [w]/(w^2 - v), xi = 9 + u, on a
+// twist of type D.
 #pragma once
 #include <utility>
 #include <vector>
@@ -17,11 +18,13 @@ struct Fq6 {
     Fq6 operator-(const Fq6& o) const { return {a - o.a, b - o.b, c - o.c}; }
     Fq6 operator-() const { return {-a, -b, -c}; }
     Fq6 operator*(const Fq6& o) const {
-        return {a * o.a + (b * o.c + c * o.b).times_xi(), a * o.b + b * o.a + (c * o.c).times_xi(), a * o.c + b * o.b + c * o.a};
+        return {a * o.a + (b * o.c + c * o.b).times_xi(), a * o.b + b * o.a + (c * o.c).times_xi(),
+                a * o.c + b * o.b + c * o.a};
     }
     Fq6 times_v() const { return {c.times_xi(), a, b}; }
     Fq6 inverse() const {
-        const Fq2 x = a.square() - (b * c).times_xi(), y = c.square().times_xi() - a * b, z = b.square() - a * c;
+        const Fq2 x = a.square() - (b * c).times_xi(), y = c.square().times_xi() - a * b,
+                  z = b.square() - a * c;
         const Fq2 inv = (a * x + (c * y + b * z).times_xi()).inverse();
         return {x * inv, y * inv, z * inv};
     }
@@ -107,9 +110,10 @@ inline Fq12 miller_loop(const std::vector<Pair>& pairs) {
 
 // f^((q^12 - 1)/r) = ((f^(q^6 - 1))^(q^2 + 1))^((q^4 - q^2 + 1)/r)
 inline Fq12 final_exponentiation(const Fq12& f) {
-    static const u64 HARD[12] = {0xe81bb482ccdf42b1, 0x5abf5cc4f49c36d4, 0xf1154e7e1da014fd, 0xdcc7b44c87cdbacf,
-                                 0xaaa441e3954bcf8a, 0x6b887d56d5095f23, 0x79581e16f3fd90c6, 0x3b1b1355d189227d,
-                                 0x4e529a5861876f6b, 0x6c0eb522d5b12278, 0x331ec15183177faf, 0x01baaa710b0759ad};
+    static const u64 HARD[12] = {0xe81bb482ccdf42b1, 0x5abf5cc4f49c36d4, 0xf1154e7e1da014fd,
+                                 0xdcc7b44c87cdbacf, 0xaaa441e3954bcf8a, 0x6b887d56d5095f23,
+                                 0x79581e16f3fd90c6, 0x3b1b1355d189227d, 0x4e529a5861876f6b,
+                                 0x6c0eb522d5b12278, 0x331ec15183177faf, 0x01baaa710b0759ad};
     const U256 q = Fq::modulus();
     const Fq12 easy = Fq12{f.a, -f.b} * f.inverse();
     return (easy.pow(q.l, 4).pow(q.l, 4) * easy).pow(HARD, 12);

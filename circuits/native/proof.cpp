@@ -12,7 +12,8 @@ std::string array(const std::vector<std::string>& elements, int depth) {
     if (elements.empty()) return "[]";
     const std::string indent(depth + 1, ' ');
     std::string out = "[\n";
-    for (std::size_t i = 0; i < elements.size(); ++i) out += indent + elements[i] + (i + 1 < elements.size() ? ",\n" : "\n");
+    for (std::size_t i = 0; i < elements.size(); ++i)
+        out += indent + elements[i] + (i + 1 < elements.size() ? ",\n" : "\n");
     return out + std::string(depth, ' ') + "]";
 }
 std::string quoted(const U256& v) { return "\"" + to_decimal(v) + "\""; }
@@ -44,7 +45,8 @@ std::string publics_to_json(const std::vector<U256>& publics) {
 
 bool is_valid(const VerifyingKey& key, const std::vector<U256>& publics, const Proof& proof) {
     G1Sum inputs = G1Sum::of(key.ic[0]);
-    for (std::size_t i = 0; i < publics.size(); ++i) inputs = inputs + G1Sum::of(key.ic[i + 1]).times(publics[i]);
+    for (std::size_t i = 0; i < publics.size(); ++i)
+        inputs = inputs + G1Sum::of(key.ic[i + 1]).times(publics[i]);
     return pairing::product_is_one(
         {{-proof.a, proof.b}, {key.alpha, key.beta}, {inputs.to_affine(), key.gamma}, {proof.c, key.delta}});
 }

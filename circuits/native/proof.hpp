@@ -15,7 +15,8 @@ struct Proof {
 
 std::string publics_to_json(const std::vector<U256>& publics);
 
-// e(A, B) = e(alpha, beta)·e(IC_0 + sum x_i·IC_i, gamma)·e(C, delta). Points must be in their groups, inputs below r.
+// e(A, B) = e(alpha, beta)·e(IC_0 + sum x_i·IC_i, gamma)·e(C, delta). Points must be in their groups, inputs
+// below r.
 bool is_valid(const VerifyingKey& key, const std::vector<U256>& publics, const Proof& proof);
 
 }  // namespace groth16

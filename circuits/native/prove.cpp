@@ -31,7 +31,8 @@ std::vector<Fr> rows(const ProvingKey& key, const Witness& witness, u32 matrix) 
     return out;
 }
 
-// (A·w)(B·w) - (C·w) on the odd coset, where C·w = (A·w)(B·w) on the domain itself: the key's h points take these values.
+// (A·w)(B·w) - (C·w) on the odd coset, where C·w = (A·w)(B·w) on the domain itself: the key's h points take
+// these values.
 std::vector<SignedScalar> quotient(const ProvingKey& key, const Witness& witness) {
     std::vector<Fr> abc[3];
     parallel_for(2, [&](std::size_t matrix) { abc[matrix] = rows(key, witness, (u32)matrix); });
@@ -44,7 +45,8 @@ std::vector<SignedScalar> quotient(const ProvingKey& key, const Witness& witness
     for (auto& values : abc) ntt.to_odd_coset(values);
     std::vector<SignedScalar> out(n);
     parallel_ranges(n, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t i = begin; i < end; ++i) out[i] = SignedScalar::of((abc[0][i] * abc[1][i] - abc[2][i]).to_integer());
+        for (std::size_t i = begin; i < end; ++i)
+            out[i] = SignedScalar::of((abc[0][i] * abc[1][i] - abc[2][i]).to_integer());
     });
     return out;
 }
@@ -58,7 +60,8 @@ Proof make_proof(const ProvingKey& key, const Witness& witness) {
 
     const u32 first_private = key.publics + 1;
     Msm<Fq> a(key.a, wires.data(), key.wires), b1(key.b1, wires.data(), key.wires);
-    Msm<Fq> c(key.c, wires.data() + first_private, key.wires - first_private), h(key.h, h_values.data(), h_values.size());
+    Msm<Fq> c(key.c, wires.data() + first_private, key.wires - first_private),
+        h(key.h, h_values.data(), h_values.size());
     Msm<Fq2> b2(key.b2, wires.data(), key.wires);
     Msm<Fq>* const in_g1[] = {&a, &b1, &c, &h};
     parallel_for(5, [&](std::size_t i) { i < 4 ? in_g1[i]->prepare() : b2.prepare(); });
@@ -74,7 +77,8 @@ Proof make_proof(const ProvingKey& key, const Witness& witness) {
     const G1Sum sum_a = a.result() + key.verifying.alpha + delta1.times(r_plain);
     const G1Sum sum_b1 = b1.result() + key.beta1 + delta1.times(s_plain);
     const G2Sum sum_b2 = b2.result() + key.verifying.beta + G2Sum::of(key.verifying.delta).times(s_plain);
-    const G1Sum sum_c = c.result() + h.result() + sum_a.times(s_plain) + sum_b1.times(r_plain) + delta1.times((-(r * s)).to_integer());
+    const G1Sum sum_c = c.result() + h.result() + sum_a.times(s_plain) + sum_b1.times(r_plain) +
+                        delta1.times((-(r * s)).to_integer());
     return {sum_a.to_affine(), sum_b2.to_affine(), sum_c.to_affine()};
 }
 
@@ -86,18 +90,22 @@ void write_text(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-void prove(const std::string& zkey_path, const std::string& wtns_path, const std::string& proof_path, const std::string& public_path) {
+void prove(const std::string& zkey_path, const std::string& wtns_path, const std::string& proof_path,
+           const std::string& public_path) {
     const ProvingKey key(zkey_path);
     const Witness witness(wtns_path);
     if (witness.wires != key.wires)
-        throw Failure(EXIT_MISMATCH, wtns_path + " has " + std::to_string(witness.wires) + " wires, " + zkey_path + " is for " +
-                                         std::to_string(key.wires) + ": witness and key are of different circuits");
+        throw Failure(EXIT_MISMATCH, wtns_path + " has " + std::to_string(witness.wires) + " wires, " +
+                                         zkey_path + " is for " + std::to_string(key.wires) +
+                                         ": witness and key are of different circuits");
     std::vector<U256> publics;
     for (u32 i = 1; i <= key.publics; ++i) publics.push_back(witness[i]);
     const Proof proof = make_proof(key, witness);
     // A key holds no C matrix, so only the proof itself tells whether the witness satisfies the circuit.
-    if (!in_group(proof.a) || !in_group(proof.b) || !in_group(proof.c) || !is_valid(key.verifying, publics, proof))
-        throw Failure(EXIT_UNSATISFIED, wtns_path + ": the witness does not satisfy the circuit of " + zkey_path +
+    if (!in_group(proof.a) || !in_group(proof.b) || !in_group(proof.c) ||
+        !is_valid(key.verifying, publics, proof))
+        throw Failure(EXIT_UNSATISFIED, wtns_path + ": the witness does not satisfy the circuit of " +
+                                            zkey_path +
                                             " (groth16 check names the constraint), or the key is damaged");
     write_text(proof_path, proof.to_json());
     write_text(public_path, publics_to_json(publics));

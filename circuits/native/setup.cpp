@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One-step set-up from a published seed. Whoever knows the seed knows τ, α, β and δ and can forge proofs: the key is for
-// tests and local networks. Groth, "On the Size of Pairing-based Non-interactive Arguments", section 3.2, with γ = 1.
+// One-step set-up from a published seed. Whoever knows the seed knows τ, α, β and δ and can forge proofs: the
+// key is for tests and local networks only. Groth, "On the Size of Pairing-based Non-interactive Arguments",
+// section 3.2, with γ = 1.
 #include "commands.hpp"
 #include "fixed_base.hpp"
 #include "inputs.hpp"
@@ -20,7 +21,13 @@ class SeedStream {
     void bytes(const std::string& label, u8 counter, u8 (&out)[64]) const {
         for (u8 half = 0; half < 2; ++half) {
             const u8 count = (u8)(2 * counter + half);
-            const Digest d = Sha256().add(std::string("groth16 development set-up 1")).add(seed_).add(circuit_).add(label).add(&count, 1).digest();
+            const Digest d = Sha256()
+                                 .add(std::string("groth16 development set-up 1"))
+                                 .add(seed_)
+                                 .add(circuit_)
+                                 .add(label)
+                                 .add(&count, 1)
+                                 .digest();
             std::memcpy(out + 32 * half, d.data(), 32);
         }
     }
@@ -36,8 +43,8 @@ class SeedStream {
     Digest seed_, circuit_;
 };
 
-// Lagrange basis of the group of `size` elements at tau: L_j = w^j·(tau^size - 1) / (size·(tau - w^j)), for every
-// step-th j from `first` on.
+// Lagrange basis of the group of `size` elements at tau: L_j = w^j·(tau^size - 1) / (size·(tau - w^j)), for
+// every step-th j from `first` on.
 std::vector<Fr> lagrange(const Fr& tau, unsigned power, std::size_t first, std::size_t step) {
     const std::size_t size = std::size_t(1) << power, count = size / step;
     const Fr w = root_of_unity(power), start = w.pow(U256{{first, 0, 0, 0}});
@@ -102,12 +109,15 @@ void setup(const std::string& r1cs_path, const std::string& zkey_path, const std
     const R1cs r1cs(r1cs_path);
     unsigned power = 0;
     while ((u64(1) << power) < (u64)r1cs.constraints + r1cs.publics + 1) ++power;
-    if (power >= MAX_TWO_POWER) throw Failure(EXIT_BAD_FILE, r1cs_path + ": more than 2^27 constraints are not supported");
+    if (power >= MAX_TWO_POWER)
+        throw Failure(EXIT_BAD_FILE, r1cs_path + ": more than 2^27 constraints are not supported");
 
     const SeedStream stream(seed, r1cs.file());
-    const Fr tau = stream.scalar("tau"), alpha = stream.scalar("alpha"), beta = stream.scalar("beta"), delta = stream.scalar("delta");
+    const Fr tau = stream.scalar("tau"), alpha = stream.scalar("alpha"), beta = stream.scalar("beta"),
+             delta = stream.scalar("delta");
 
-    // A_s(tau), B_s(tau), C_s(tau) for every wire s; the public wires' own rows make their A_s linearly independent.
+    // A_s(tau), B_s(tau), C_s(tau) for every wire s; the public wires' own rows make their A_s linearly
+    // independent.
     std::vector<Fr> matrices[3];
     for (auto& m : matrices) m.resize(r1cs.wires);
     {
@@ -121,10 +131,13 @@ void setup(const std::string& r1cs_path, const std::string& zkey_path, const std
     const Fr delta_inverse = delta.inverse();
     for (u32 s = 0; s < r1cs.wires; ++s) {
         const Fr k = beta * matrices[0][s] + alpha * matrices[1][s] + matrices[2][s];
-        if (s <= r1cs.publics) ic[s] = k;
-        else c[s - r1cs.publics - 1] = k * delta_inverse;
+        if (s <= r1cs.publics)
+            ic[s] = k;
+        else
+            c[s - r1cs.publics - 1] = k * delta_inverse;
     }
-    // h is given by its numerator's values on the odd coset (the prover's transform), where Z's factor cancels.
+    // h is given by its numerator's values on the odd coset (the prover's transform), where Z's factor
+    // cancels.
     std::vector<Fr> h = lagrange(tau, power + 1, 1, 2);
     for (Fr& v : h) v *= delta_inverse;
 
@@ -153,8 +166,9 @@ void setup(const std::string& r1cs_path, const std::string& zkey_path, const std
     out.section(5, point_section(base1, matrices[0]));
     out.section(6, point_section(base1, matrices[1]));
     out.section(7, point_section(base2, matrices[1]));
-    // No contributions yet. snarkjs's circuit hash covers a key with δ = 1 from a ceremony file; this set-up has neither,
-    // so the 64 bytes that start the transcript of later contributions are bound to seed and circuit instead.
+    // No contributions yet. snarkjs's circuit hash covers a key with δ = 1 from a ceremony file; this set-up
+    // has neither, so the 64 bytes that start the transcript of later contributions are bound to seed and
+    // circuit instead.
     u8 circuit_hash[64];
     stream.bytes("circuit hash", 0, circuit_hash);
     std::vector<u8> contributions;

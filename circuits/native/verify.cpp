@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks a proof against verification_key.json, stricter than snarkjs: G2 points must be in the subgroup, as on chain.
+// Checks a proof against verification_key.json, stricter than snarkjs: G2 points must be in the subgroup, as
+// on chain.
 #include "commands.hpp"
 #include "json.hpp"
 #include "proof.hpp"
@@ -44,9 +45,13 @@ void expect_groth16(const Json& json) {
 VerifyingKey read_key(const std::string& path) {
     const Json json = Json::read(path);
     expect_groth16(json);
-    VerifyingKey key{read_g1(json["vk_alpha_1"], "vk_alpha_1"), read_g2(json["vk_beta_2"], "vk_beta_2"),
-                     read_g2(json["vk_gamma_2"], "vk_gamma_2"), read_g2(json["vk_delta_2"], "vk_delta_2"), {}};
-    for (std::size_t i = 0; i < json["IC"].size(); ++i) key.ic.push_back(read_g1(json["IC"][i], "IC[" + std::to_string(i) + "]"));
+    VerifyingKey key{read_g1(json["vk_alpha_1"], "vk_alpha_1"),
+                     read_g2(json["vk_beta_2"], "vk_beta_2"),
+                     read_g2(json["vk_gamma_2"], "vk_gamma_2"),
+                     read_g2(json["vk_delta_2"], "vk_delta_2"),
+                     {}};
+    for (std::size_t i = 0; i < json["IC"].size(); ++i)
+        key.ic.push_back(read_g1(json["IC"][i], "IC[" + std::to_string(i) + "]"));
     if (key.ic.empty()) json.fail("IC is empty");
     key.check(path);
     return key;
@@ -58,13 +63,15 @@ void verify(const std::string& key_path, const std::string& proof_path, const st
     const VerifyingKey key = read_key(key_path);
     const Json publics = Json::read(public_path);
     if (publics.size() + 1 != key.ic.size())
-        throw Failure(EXIT_MISMATCH, public_path + " holds " + std::to_string(publics.size()) + " public inputs, the key " + key_path +
-                                         " takes " + std::to_string(key.ic.size() - 1));
+        throw Failure(EXIT_MISMATCH, public_path + " holds " + std::to_string(publics.size()) +
+                                         " public inputs, the key " + key_path + " takes " +
+                                         std::to_string(key.ic.size() - 1));
     std::vector<U256> inputs;
     for (std::size_t i = 0; i < publics.size(); ++i) {
         const std::string what = "public input " + std::to_string(i);
         inputs.push_back(publics[i].integer(what));
-        if (!(inputs.back() < Fr::modulus())) throw Failure(EXIT_INVALID, public_path + ": " + what + " is not below the field order");
+        if (!(inputs.back() < Fr::modulus()))
+            throw Failure(EXIT_INVALID, public_path + ": " + what + " is not below the field order");
     }
     const Json json = Json::read(proof_path);
     expect_groth16(json);
@@ -74,7 +81,8 @@ void verify(const std::string& key_path, const std::string& proof_path, const st
     } catch (const Failure& failure) {
         throw Failure(EXIT_INVALID, failure.what());
     }
-    if (!is_valid(key, inputs, proof)) throw Failure(EXIT_INVALID, proof_path + ": the proof is not valid for these public inputs");
+    if (!is_valid(key, inputs, proof))
+        throw Failure(EXIT_INVALID, proof_path + ": the proof is not valid for these public inputs");
 }
 
 }  // namespace groth16
