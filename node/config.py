@@ -188,9 +188,7 @@ def _has_scheme(url: str, *schemes: str) -> bool:
         return False
 
 
-def _table(
-    content: Mapping[str, Any], name: str, known: set[str], *, optional: bool = False
-) -> dict[str, Any]:
+def _table(content: Mapping[str, Any], name: str, known: set[str], *, optional: bool = False) -> dict[str, Any]:
     table = content.get(name)
     if table is None and optional:
         return {}

@@ -101,11 +101,8 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise StateError(
-            f"{path} cannot be read or written: {error}. Check the disk and the permissions."
-        ) from None
+        raise StateError(f"{path} cannot be read or written: {error}. Check the disk and the permissions.") from None
     except sqlite3.DatabaseError as error:
         raise StateError(
-            f"{path} is damaged ({error}): restore it from a backup; "
-            "a restored node sits out its running batch."
+            f"{path} is damaged ({error}): restore it from a backup; a restored node sits out its running batch."
         ) from None

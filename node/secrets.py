@@ -114,9 +114,7 @@ class SecretStore:
 
     def _paths(self, name: str) -> tuple[Path, Path]:
         if not _NAME.fullmatch(name):
-            raise ConfigError(
-                f"{name!r} is no name for a secret: use words of letters, digits, '.', '_', '-'."
-            )
+            raise ConfigError(f"{name!r} is no name for a secret: use words of letters, digits, '.', '_', '-'.")
         base = self._folder / name
         return base.with_name(base.name + ".item"), base.with_name(base.name + ".key")
 
@@ -167,9 +165,7 @@ def _open_header(header: Path, passphrase: str) -> bytes:
         if not 2 <= work_factor <= 2**22 or work_factor & (work_factor - 1):
             raise ValueError
     except (ValueError, KeyError, TypeError):
-        raise ConfigError(
-            f"{header} is not a secret store of this version: restore it from a backup."
-        ) from None
+        raise ConfigError(f"{header} is not a secret store of this version: restore it from a backup.") from None
     master = _derive(passphrase, salt, work_factor)
     try:
         _open(master, check, "store.json")

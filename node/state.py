@@ -92,9 +92,7 @@ class NodeState:
         """Record what a step came to; the first result stands, so that a repeated step keeps its bytes."""
         now = time.time()
         with self._write() as database:
-            database.execute(
-                "INSERT OR IGNORE INTO steps VALUES (?, '{}', NULL, ?, NULL, 1)", (step_key, now)
-            )
+            database.execute("INSERT OR IGNORE INTO steps VALUES (?, '{}', NULL, ?, NULL, 1)", (step_key, now))
             database.execute(
                 "UPDATE steps SET result = ?, done_at = ? WHERE step_key = ? AND result IS NULL",
                 (json.dumps(result or {}), now, step_key),
@@ -142,18 +140,14 @@ class NodeState:
 
     def opening_set(self, study: int, round_number: int) -> tuple[int, ...] | None:
         """The set recorded for a round, as sorted hospital numbers, or None."""
-        rows = self._all(
-            "SELECT members FROM opened_sets WHERE study = ? AND round = ?", (study, round_number)
-        )
+        rows = self._all("SELECT members FROM opened_sets WHERE study = ? AND round = ?", (study, round_number))
         return tuple(json.loads(rows[0][0])) if rows else None
 
     # Scanner
 
     def checkpoints(self, scanner: str) -> tuple[Checkpoint, ...]:
         """The blocks a scanner has passed, newest first."""
-        rows = self._all(
-            "SELECT number, hash FROM checkpoints WHERE scanner = ? ORDER BY number DESC", (scanner,)
-        )
+        rows = self._all("SELECT number, hash FROM checkpoints WHERE scanner = ? ORDER BY number DESC", (scanner,))
         return tuple(Checkpoint(number, block_hash) for number, block_hash in rows)
 
     def save_checkpoints(self, scanner: str, checkpoints: Iterable[Checkpoint]) -> None:
@@ -201,9 +195,7 @@ class NodeState:
     def drop_transaction(self, sender: str, intent_key: str) -> None:
         """Forget a transaction that no endpoint ever took."""
         with self._write() as database:
-            database.execute(
-                "DELETE FROM transactions WHERE sender = ? AND intent_key = ?", (sender, intent_key)
-            )
+            database.execute("DELETE FROM transactions WHERE sender = ? AND intent_key = ?", (sender, intent_key))
 
     def add_fee(self, sender: str, tx_hash: str, wei: int) -> None:
         """Count what a mined transaction cost; counting it twice does nothing."""
@@ -225,9 +217,7 @@ class NodeState:
             "WHERE sender = ? AND intent_key = ? ORDER BY position",
             (sender, intent_key),
         )
-        return tuple(
-            TransactionAttempt(h, raw, int(fee), int(tip), bool(ok)) for h, raw, fee, tip, ok in rows
-        )
+        return tuple(TransactionAttempt(h, raw, int(fee), int(tip), bool(ok)) for h, raw, fee, tip, ok in rows)
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -279,6 +269,4 @@ def _transaction(row: tuple[Any, ...], attempts: tuple[TransactionAttempt, ...])
 
 def _step(row: tuple[Any, ...]) -> StepRecord:
     key, detail, result, begun_at, done_at, attempts = row
-    return StepRecord(
-        key, json.loads(detail), json.loads(result) if result else None, begun_at, done_at, attempts
-    )
+    return StepRecord(key, json.loads(detail), json.loads(result) if result else None, begun_at, done_at, attempts)

@@ -69,16 +69,12 @@ class Interfaces:
         entry = self._function(contract, function)
         inputs = entry["inputs"]
         if len(arguments) != len(inputs):
-            raise ConfigError(
-                f"{contract}.{function} takes {len(inputs)} arguments, {len(arguments)} were given."
-            )
+            raise ConfigError(f"{contract}.{function} takes {len(inputs)} arguments, {len(arguments)} were given.")
         try:
             values = [_flatten(item, value) for item, value in zip(inputs, arguments, strict=True)]
             return _selector(entry) + encode([_type(item) for item in inputs], values)
         except (EncodingError, KeyError, TypeError, ValueError) as error:
-            raise ConfigError(
-                f"{contract}.{function}: an argument does not fit its type ({error})."
-            ) from None
+            raise ConfigError(f"{contract}.{function}: an argument does not fit its type ({error}).") from None
 
     def decode_result(self, contract: str, function: str, data: bytes) -> Any:
         """What a function returned: one value, a tuple of several, or None."""
@@ -103,16 +99,12 @@ class Interfaces:
                 return ContractReverted("Error", {"reason": decode(["string"], body)[0]}, call)
             if selector == bytes.fromhex("4e487b71"):
                 code = decode(["uint256"], body)[0]
-                return ContractReverted(
-                    "Panic", {"code": code, "meaning": _PANICS.get(code, "unknown")}, call
-                )
+                return ContractReverted("Panic", {"code": code, "meaning": _PANICS.get(code, "unknown")}, call)
             entry = self._errors.get(selector)
             if entry is not None:
                 raw = decode([_type(item) for item in entry["inputs"]], body)
                 values = _named(entry["inputs"], raw)
-                return ContractReverted(
-                    entry["name"], {key: _readable(value) for key, value in values.items()}, call
-                )
+                return ContractReverted(entry["name"], {key: _readable(value) for key, value in values.items()}, call)
         except DecodingError:
             pass
         return ContractReverted("UnknownError", {"data": "0x" + data[:68].hex()}, call)

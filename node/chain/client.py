@@ -127,9 +127,7 @@ class ChainReader(Connection):
         """Where the key ceremony stands."""
         return to_record(CeremonyState, self.call("StudyRegistry", "ceremonyState", study, at=at))
 
-    def ceremony_digest(
-        self, study: int, ceremony: int, step: CeremonyStep, hospital_id: int
-    ) -> bytes | None:
+    def ceremony_digest(self, study: int, ceremony: int, step: CeremonyStep, hospital_id: int) -> bytes | None:
         """What a hospital posted in a ceremony step, or None."""
         digest: bytes = self.call("StudyRegistry", "ceremonyDigest", study, ceremony, step, hospital_id)
         return digest if any(digest) else None
@@ -156,9 +154,7 @@ class ChainReader(Connection):
 
     def submission(self, study: int, round_number: int, hospital_id: int) -> Submission | None:
         """What a hospital submitted, or None."""
-        record = to_record(
-            Submission, self.call("RoundManager", "submission", study, round_number, hospital_id)
-        )
+        record = to_record(Submission, self.call("RoundManager", "submission", study, round_number, hospital_id))
         return record if any(record.digest) else None
 
     def attestation(self, study: int, round_number: int, hospital_id: int) -> int:
@@ -186,8 +182,7 @@ class ChainReader(Connection):
         """Claims of where a finalised model's file is, oldest first."""
         events = self.events("RoundManager", "ModelPosted", studyId=study, round=round_number)
         return tuple(
-            ModelPost(e.arguments["from"], e.arguments["digest"], e.arguments["size"], e.block_number)
-            for e in events
+            ModelPost(e.arguments["from"], e.arguments["digest"], e.arguments["size"], e.block_number) for e in events
         )
 
     def outcome(self, study: int) -> Outcome:

@@ -27,9 +27,7 @@ class Connection:
     serves another chain, and `ContractReverted` when a contract refuses a call.
     """
 
-    def __init__(
-        self, rpc_urls: Sequence[str], deployment: Deployment, interfaces: Interfaces | None = None
-    ) -> None:
+    def __init__(self, rpc_urls: Sequence[str], deployment: Deployment, interfaces: Interfaces | None = None) -> None:
         if not rpc_urls:
             raise ConfigError("No RPC endpoint is configured: give at least one with --rpc.")
         self.deployment = deployment
@@ -104,9 +102,7 @@ class Connection:
                 return False
             hashes.add(reader.block(number).hash)
         if len(hashes) > 1:
-            raise ChainUnavailable(
-                f"The RPC endpoints disagree about block {number}: waiting until they agree."
-            )
+            raise ChainUnavailable(f"The RPC endpoints disagree about block {number}: waiting until they agree.")
         return True
 
     def agreed(self, read: Callable[[Self], _Result]) -> _Result:

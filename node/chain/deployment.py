@@ -29,9 +29,7 @@ def load_deployment(path: Path) -> Deployment:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(
-            f"No deployment record at {path}: deploy the contracts, or name the file."
-        ) from None
+        raise ConfigError(f"No deployment record at {path}: deploy the contracts, or name the file.") from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"The deployment record {path} cannot be read: {error}.") from None
     try:

@@ -12,9 +12,7 @@ class RegistryWriter(Writer):
 
     def register(self, operator: Address, name: str, endpoint: str) -> Receipt:
         """Register the sender's address as the owner of a hospital; once per address."""
-        return self._sender.send(
-            "hospital/register", "HospitalRegistry", "register", operator, name, endpoint
-        )
+        return self._sender.send("hospital/register", "HospitalRegistry", "register", operator, name, endpoint)
 
     def rotate_operator(self, intent: str, hospital_id: int, operator: Address) -> Receipt:
         """Replace the operator for future enrolments; the owner."""

@@ -15,9 +15,7 @@ class RoundWriter(Writer):
         self, study: int, round_number: int, digest: bytes, size: int, cx: int, cy: int, proof: Proof
     ) -> Receipt:
         """Submit the ciphertext's digest (32 bytes) and size, the commitment, and the proof of training."""
-        return self._send(
-            study, round_number, "submit", "submitUpdate", digest, size, cx, cy, to_struct(proof)
-        )
+        return self._send(study, round_number, "submit", "submitUpdate", digest, size, cx, cy, to_struct(proof))
 
     def attest(self, study: int, round_number: int, bitmap: int) -> Receipt:
         """Say which ciphertexts the sender's hospital holds, over enrolment indices."""

@@ -34,9 +34,7 @@ class Rpc:
         if urlsplit(url).scheme not in ("http", "https"):
             raise ConfigError(f"{shown(url)!r} is no RPC endpoint: give an http:// or https:// address.")
         self.name = shown(url)
-        self._provider = HTTPProvider(
-            url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None
-        )
+        self._provider = HTTPProvider(url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None)
 
     def request(self, method: str, *parameters: Any) -> Any:
         """Send one request and return its raw result (hex strings as they come)."""
@@ -44,13 +42,9 @@ class Rpc:
             response = self._provider.make_request(RPCEndpoint(method), list(parameters))
         except requests.HTTPError as error:
             status = error.response.status_code if error.response is not None else "an error"
-            raise ChainUnavailable(
-                f"The RPC endpoint {self.name} answered HTTP {status} to {method}."
-            ) from None
+            raise ChainUnavailable(f"The RPC endpoint {self.name} answered HTTP {status} to {method}.") from None
         except (requests.RequestException, OSError):
-            raise ChainUnavailable(
-                f"The RPC endpoint {self.name} does not answer: is the chain running?"
-            ) from None
+            raise ChainUnavailable(f"The RPC endpoint {self.name} does not answer: is the chain running?") from None
         except ValueError:
             raise ChainUnavailable(f"{self.name} does not speak JSON-RPC: check the address.") from None
         if "error" in response:
@@ -73,9 +67,7 @@ def shown(url: str) -> str:
 def _error(method: str, error: Any) -> RpcError:
     if not isinstance(error, dict):
         return RpcError(method, 0, str(error), None)
-    return RpcError(
-        method, int(error.get("code", 0)), str(error.get("message", "")), _revert_data(error.get("data"))
-    )
+    return RpcError(method, int(error.get("code", 0)), str(error.get("message", "")), _revert_data(error.get("data")))
 
 
 def _revert_data(data: Any) -> bytes | None:

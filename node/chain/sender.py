@@ -88,9 +88,7 @@ class TransactionSender:
             return None
         return self._drive(record)
 
-    def _sign_new(
-        self, intent_key: str, contract: str, function: str, arguments: tuple[Any, ...]
-    ) -> TransactionRecord:
+    def _sign_new(self, intent_key: str, contract: str, function: str, arguments: tuple[Any, ...]) -> TransactionRecord:
         data = self.reader.interfaces.encode_call(contract, function, arguments)
         destination = self.reader.address(contract)
         gas_limit = self._estimate(destination, data, f"{contract}.{function}")
@@ -200,18 +198,14 @@ class TransactionSender:
             if not any(attempt.accepted for attempt in record.attempts):
                 self._journal.drop_transaction(self.address, record.intent_key)
                 raise
-            log.warning(
-                "%s waits at its old fee: a higher one would pass the spending cap", record.intent_key
-            )
+            log.warning("%s waits at its old fee: a higher one would pass the spending cap", record.intent_key)
             return record
         log.info("%s is slow: raising its fee to %d wei per gas", record.intent_key, fees.maximum)
         return self._broadcast(self._sign(record, fees))
 
     def _find_receipt(self, record: TransactionRecord) -> Mapping[str, Any] | None:
         for attempt in reversed(record.attempts):
-            receipt: Mapping[str, Any] | None = self.reader.request(
-                "eth_getTransactionReceipt", attempt.tx_hash
-            )
+            receipt: Mapping[str, Any] | None = self.reader.request("eth_getTransactionReceipt", attempt.tx_hash)
             if receipt is not None and receipt.get("blockNumber") is not None:
                 return receipt
         return None

@@ -22,9 +22,7 @@ class StudyWriter(Writer):
         """Publish a study with the sender as its sponsor; the event `StudyPublished` has its number."""
         return self._sender.send(intent, "StudyRegistry", "publish", to_struct(plan))
 
-    def enrol(
-        self, study: int, data_root: int, rows: int, payout_commitment: bytes = NO_PAYOUT_COMMITMENT
-    ) -> Receipt:
+    def enrol(self, study: int, data_root: int, rows: int, payout_commitment: bytes = NO_PAYOUT_COMMITMENT) -> Receipt:
         """Enrol the sender's hospital and lock its bond; the operator."""
         return self._sender.send(
             enrolment_intent(study), "StudyRegistry", "enrol", study, data_root, rows, payout_commitment
@@ -34,18 +32,14 @@ class StudyWriter(Writer):
         """Hand an enrolment to the hospital's current operator; the owner."""
         return self._sender.send(intent, "StudyRegistry", "adoptOperator", study, hospital_id)
 
-    def post_ceremony(
-        self, study: int, ceremony: int, step: CeremonyStep, digest: bytes, size: int
-    ) -> Receipt:
+    def post_ceremony(self, study: int, ceremony: int, step: CeremonyStep, digest: bytes, size: int) -> Receipt:
         """Record a ceremony file's digest (32 bytes) and size; a participant's operator, once per step."""
         intent = f"study/{study}/ceremony/{ceremony}/{step.name.lower()}"
         return self._sender.send(intent, "StudyRegistry", "postCeremony", study, ceremony, step, digest, size)
 
     def fail_ceremony(self, study: int, ceremony: int) -> Receipt:
         """End a ceremony whose step ran out; anyone."""
-        return self._sender.send(
-            f"study/{study}/ceremony/{ceremony}/fail", "StudyRegistry", "failCeremony", study
-        )
+        return self._sender.send(f"study/{study}/ceremony/{ceremony}/fail", "StudyRegistry", "failCeremony", study)
 
     def release_bond(self, study: int, hospital_id: int) -> Receipt:
         """Make a hospital's bond available again once the study ended; anyone."""

@@ -67,6 +67,13 @@ def import_key(path: Path, private_key: bytes, passphrase: str, *, work_factor: 
     return _write(path, private_key, passphrase, work_factor)
 
 
+def checked_address(text: str) -> Address:
+    """An address as typed by a person, checksummed; raises `UsageError` where it is none or mistyped."""
+    if not Web3.is_address(text):
+        raise UsageError(f"{text!r} is no address: 0x and 40 hex digits, with a right checksum if mixed case.")
+    return str(Web3.to_checksum_address(text))
+
+
 def keyfile_address(path: Path) -> Address:
     """The address a keyfile says it is of, without unlocking it; raises `ConfigError`."""
     address = _read(path).get("address")

@@ -7,6 +7,7 @@ import dataclasses
 
 import click
 
+from node.chain.wallet import checked_address
 from node.cli.group import command
 from node.cli.session import Session, sent, transaction
 
@@ -30,7 +31,7 @@ def register(session: Session, name: str, endpoint: str, operator: str | None) -
     \b
     Example: consilium hospital register --name "St. Anna"
     """
-    chosen = operator or session.address("operator")
+    chosen = checked_address(operator) if operator else session.address("operator")
     with session.signing("owner") as key:
         receipt = key.ledger.register(chosen, name, endpoint)
     number = receipt.event("HospitalRegistered").arguments["hospitalId"]

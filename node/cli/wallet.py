@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, create_keyfile
+from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, checked_address, create_keyfile
 from node.cli.amounts import format_amount
 from node.cli.group import command
 from node.cli.session import Session, passphrase, sent, transaction
@@ -39,24 +39,6 @@ def new(session: Session, name: str, light_kdf: bool) -> None:
     session.out.done(f"{address}  {path}", {"address": address, "keyfile": str(path)})
 
 
-@command(wallet, "send")
-@click.argument("address")
-@click.argument("amount")
-def send(session: Session, address: str, amount: str) -> None:
-    """Send AMOUNT whole tokens to ADDRESS (owner's key).
-
-    \b
-    Example: consilium wallet send 0x52908400098527886E0F7030069857D2E4169EE7 100
-    """
-    units = session.amount(amount)
-    with session.signing("owner") as key:
-        receipt = key.ledger.transfer(key.intent(f"wallet/send/{address}/{units}"), address, units)
-    session.out.done(
-        sent(f"{session.tokens(units)} sent to {address}", receipt),
-        {"to": address, "amount": units, "transaction": transaction(receipt)},
-    )
-
-
 @command(wallet, "show")
 def show(session: Session) -> None:
     """Show a key's address, ether and tokens."""
@@ -66,4 +48,24 @@ def show(session: Session) -> None:
         "Wallet",
         {"address": address, "ether_wei": ether, "tokens": tokens},
         {"ether_wei": f"{ether} ({format_amount(ether, 18)} ether)", "tokens": session.tokens(tokens)},
+    )
+
+
+@command(wallet, "send")
+@click.argument("address")
+@click.argument("amount")
+def send(session: Session, address: str, amount: str) -> None:
+    """Send tokens to an address (owner's key).
+
+    AMOUNT is in whole tokens.
+
+    \b
+    Example: consilium wallet send 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 100
+    """
+    to, units = checked_address(address), session.amount(amount)
+    with session.signing("owner") as key:
+        receipt = key.ledger.transfer(key.intent(f"wallet/send/{to}/{units}"), to, units)
+    session.out.done(
+        sent(f"{session.tokens(units)} sent to {to}", receipt),
+        {"to": to, "amount": units, "transaction": transaction(receipt)},
     )
