@@ -191,7 +191,8 @@ class _Visit:
 def _parsed(url: str) -> tuple[bool, str, int, str]:
     """Whether to use TLS, host, port and path prefix of a gateway's address; refuses every other kind."""
     problem = _PeerFailed("is not the address of a gateway, such as https://hospital.example:8080")
-    if len(url) > URL_LENGTH_MAX:
+    # The parser below silently drops line breaks, so they are refused before it.
+    if len(url) > URL_LENGTH_MAX or not (url.isascii() and url.isprintable()):
         raise problem
     try:
         parts = urlsplit(url)
