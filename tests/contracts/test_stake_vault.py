@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bonds: in, out after the delay, and nobody but the suite's own contracts in between."""
+
+from __future__ import annotations
+
+import ape
+
+from tests.support.suite import BOND, Stage, pass_until
+
+
+def test_deposit__anyone_for_a_known_hospital__adds_what_arrived(stage: Stage) -> None:
+    suite = stage.suite
+    suite.token.approve(suite.vault, 7, sender=stage.sponsor)
+    suite.vault.deposit(1, 7, sender=stage.sponsor)
+    assert suite.vault.available(1) == 3 * BOND + 7
+
+
+def test_deposit__unknown_hospital_or_nothing__reverts(stage: Stage) -> None:
+    vault = stage.suite.vault
+    with ape.reverts(vault.StakeVaultUnknownHospital, hospitalId=99):
+        vault.deposit(99, 1, sender=stage.sponsor)
+    with ape.reverts(vault.StakeVaultZeroAmount):
+        vault.deposit(1, 0, sender=stage.sponsor)
+
+
+def test_withdraw__after_the_delay__pays_the_owner(stage: Stage) -> None:
+    suite, hospital = stage.suite, stage.hospitals[0]
+    suite.vault.requestWithdrawal(hospital.id, BOND, sender=hospital.owner)
+    amount, available_at = suite.vault.pending(hospital.id)
+    assert amount == BOND
+    assert suite.vault.available(hospital.id) == 2 * BOND
+    pass_until(available_at)
+    before = suite.token.balanceOf(hospital.owner)
+    suite.vault.withdraw(hospital.id, sender=hospital.owner)
+    assert suite.token.balanceOf(hospital.owner) - before == BOND
+    with ape.reverts(suite.vault.StakeVaultNothingPending, hospitalId=hospital.id):
+        suite.vault.withdraw(hospital.id, sender=hospital.owner)
+
+
+def test_withdraw__before_the_delay_is_over__reverts(stage: Stage) -> None:
+    vault, hospital = stage.suite.vault, stage.hospitals[0]
+    vault.requestWithdrawal(hospital.id, BOND, sender=hospital.owner)
+    with ape.reverts(vault.StakeVaultStillUnbonding, hospitalId=hospital.id):
+        vault.withdraw(hospital.id, sender=hospital.owner)
+
+
+def test_request_withdrawal__more_than_free_or_by_the_operator__reverts(stage: Stage) -> None:
+    vault, hospital = stage.suite.vault, stage.hospitals[0]
+    with ape.reverts(vault.StakeVaultInsufficient, available=3 * BOND, wanted=3 * BOND + 1):
+        vault.requestWithdrawal(hospital.id, 3 * BOND + 1, sender=hospital.owner)
+    with ape.reverts(vault.StakeVaultNotOwner, caller=hospital.operator.address):
+        vault.requestWithdrawal(hospital.id, 1, sender=hospital.operator)
+
+
+def test_request_withdrawal__of_a_locked_bond__reverts(stage: Stage) -> None:
+    hospital, vault = stage.hospitals[0], stage.suite.vault
+    stage.publish()
+    stage.enrol(hospital)
+    assert vault.locked(stage.study, hospital.id) == BOND
+    with ape.reverts(vault.StakeVaultInsufficient, available=2 * BOND, wanted=3 * BOND):
+        vault.requestWithdrawal(hospital.id, 3 * BOND, sender=hospital.owner)
+
+
+def test_lock_release_slash__anyone_else__reverts_even_for_the_council(stage: Stage) -> None:
+    vault = stage.suite.vault
+    for caller in (stage.suite.council, stage.sponsor, stage.hospitals[0].owner):
+        with ape.reverts(vault.StakeVaultNotStudyRegistry, caller=caller.address):
+            vault.lock(1, 1, BOND, sender=caller)
+        with ape.reverts(vault.StakeVaultNotStudyRegistry, caller=caller.address):
+            vault.release(1, 1, sender=caller)
+        with ape.reverts(vault.StakeVaultNotJudge, caller=caller.address):
+            vault.slash(1, 1, BOND, 0, 1, sender=caller)
+
+
+def test_collect_slashed__nothing_there__reverts(stage: Stage) -> None:
+    with ape.reverts(stage.suite.vault.StakeVaultNothingSlashed):
+        stage.suite.vault.collectSlashed(sender=stage.stranger)
