@@ -205,7 +205,7 @@ def test_one_wrong_test_share__fails_the_ceremony(played: PlayedCeremony) -> Non
     data = bytearray(transcript.test_shares[party])
     data[HEADER_BYTES + 1] ^= 1
     changed = replace(transcript, test_shares={**transcript.test_shares, party: bytes(data)})
-    with pytest.raises(CeremonyFailed, match="test .* did not open"):
+    with pytest.raises(CeremonyFailed, match=r"test .* did not open"):
         check_ceremony(ctx, changed)
 
 

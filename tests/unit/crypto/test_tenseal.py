@@ -83,7 +83,7 @@ def test_stock_tenseal__decrypts_each_file_and_the_sum(case: str) -> None:
 
 def test_the_sum_in_tenseal__equals_the_sum_in_numpy() -> None:
     """TenSEAL adds two of our files itself, under one key, and gets our sum."""
-    ctx, keys, values, files = prepared("one block")
+    ctx, keys, _, files = prepared("one block")
     party = ctx.parties[0]
     engine = tenseal.context_from(private_context(ctx.parameters, full_key(ctx, party, keys)))
     left = tenseal.ckks_vector_from(engine, files[party])
