@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hospital's process: follow the chain, and in every study do what its state asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+from node.chain.activity import ActivityWatcher
+from node.chain.client import ChainReader
+from node.chain.deployment import load_deployment
+from node.chain.events import EventScanner
+from node.chain.journal import SendingPolicy
+from node.chain.sender import TransactionSender
+from node.chain.wallet import Wallet
+from node.chain.writes import Ledger
+from node.config import NodeConfig
+from node.errors import (
+    ChainMismatch,
+    ChainUnavailable,
+    ConfigError,
+    ConsiliumError,
+    ContractReverted,
+    SpendingCapReached,
+    StorageError,
+)
+from node.proofs.prover import PROVERS
+from node.secrets import SecretStore
+from node.state import NodeState
+from node.steps.advance import advance, open_study
+from node.steps.context import Hospital, StudyContext
+from node.storage.store import Store, open_store
+from node.types import StudyState
+
+#: Seconds after which the node looks again although nothing happened: deadlines pass without an event.
+LONGEST_SLEEP = 3.0
+#: Seconds between two looks at a study whose last look ended with an error.
+RETRY_SECONDS = 2.0
+#: Seconds to wait for an endpoint at the start.
+START_PATIENCE = 60.0
+
+#: Seconds for which a node that is about to end by itself still serves its blocks.
+SERVING_SECONDS = 6.0
+
+#: What no retry mends: the node stops and says so.
+FATAL = (ChainMismatch, ConfigError, SpendingCapReached)
+
+
+@contextlib.contextmanager
+def open_hospital(config: NodeConfig, passphrase: str) -> Iterator[Hospital]:
+    """Everything a hospital's steps use, opened and checked against each other; closed at the end.
+
+    Raises `ConfigError` where keys, folder and passphrase do not fit, `ChainMismatch` where the chain is
+    not the deployment's.
+    """
+    log = logging.getLogger("consilium.node")
+    reader = ChainReader(config.rpc_urls, load_deployment(config.deployment))
+    reader.wait_until_available(START_PATIENCE)
+    reader.verify()
+    wallet = Wallet.load(config.operator_keyfile, passphrase)
+    number = reader.hospital_id_of_operator(wallet.address)
+    if not number:
+        raise ConfigError(
+            f"{wallet.address} is no hospital's operator on this chain: register it with "
+            "`consilium hospital register`, or use the operator keyfile that is registered."
+        )
+    record = reader.hospital(number)
+    secrets = SecretStore(config.secrets_folder, passphrase)
+    with contextlib.ExitStack() as stack:
+        state = stack.enter_context(NodeState(config.state_file))
+        state.bind(reader.identity())
+        sender = TransactionSender(reader, wallet, state, SendingPolicy(spending_cap=config.spending_cap_wei))
+        store = stack.enter_context(contextlib.closing(_store(config, reader, number)))
+        yield Hospital(
+            id=number,
+            name=record.name,
+            operator=wallet.address,
+            reader=reader,
+            ledger=Ledger(sender),
+            state=state,
+            secrets=secrets,
+            store=store,
+            prover=PROVERS[config.prover](),
+            artefacts=config.artefacts,
+            metrics=config.home / "metrics.jsonl",
+            log=log,
+        )
+
+
+def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> None:
+    """Run the node until it is told to stop (SIGTERM, SIGINT).
+
+    `until_ended`: return once every study that this hospital is enrolled in has ended. An error in one
+    study is logged and tried again; raises what `open_hospital` raises, and `SpendingCapReached`.
+    """
+    with open_hospital(config, passphrase) as hospital, _stop_signals() as stopping:
+        _announce_endpoint(hospital)
+        scanner = EventScanner(hospital.reader, hospital.state)
+        with ActivityWatcher(hospital.reader, config.websocket_url) as watcher:
+            follower = _Follower(hospital, config.studies)
+            hospital.log.info("hospital %d (%s): following the chain", hospital.id, hospital.name)
+            while not stopping.is_set():
+                with _logged(hospital):
+                    if scanner.scan().reorganised:
+                        hospital.log.warning("the chain was reorganised; going on from its new state")
+                    if follower.look() and until_ended:
+                        hospital.log.info("every study has ended")
+                        # Others may still be fetching what this node alone serves.
+                        stopping.wait(SERVING_SECONDS)
+                        return
+                watcher.wait_for_activity(LONGEST_SLEEP)
+            hospital.log.info("stopped")
+
+
+class _Follower:
+    """The studies this hospital is in, each looked at by itself so that none holds up another."""
+
+    def __init__(self, hospital: Hospital, chosen: tuple[int, ...] | None) -> None:
+        self._hospital = hospital
+        self._chosen = chosen
+        self._open: dict[int, StudyContext] = {}
+        self._ended: set[int] = set()
+        self._not_before: dict[int, float] = {}
+
+    def look(self) -> bool:
+        """Advance every study; True when there is at least one and all have ended."""
+        for study in self._followed():
+            if time.monotonic() < self._not_before.get(study, 0.0):
+                continue
+            with _logged(self._hospital, study):
+                self._not_before[study] = time.monotonic() + RETRY_SECONDS
+                self._advance(study)
+                del self._not_before[study]
+        return bool(self._open) and self._open.keys() <= self._ended
+
+    def _followed(self) -> list[int]:
+        studies = self._chosen or range(1, self._hospital.reader.study_count() + 1)
+        return [study for study in studies if study not in self._ended]
+
+    def _advance(self, study: int) -> None:
+        settled = self._hospital.reader.study_state(study) not in (StudyState.PUBLISHED, StudyState.ENROLLING)
+        context = self._open.get(study)
+        # Until enrolment ends, places are still being taken.
+        if context is None or not settled:
+            context = open_study(self._hospital, study)
+        if context is None:
+            return
+        if settled:
+            self._open[study] = context
+        if advance(context):
+            self._ended.add(study)
+
+
+@contextlib.contextmanager
+def _logged(hospital: Hospital, study: int = 0) -> Iterator[None]:
+    """Expected failures are logged and tried again; what no retry mends goes on up."""
+    prefix = f"study {study}: " if study else ""
+    try:
+        yield
+    except FATAL:
+        raise
+    except (ChainUnavailable, StorageError) as error:
+        hospital.log.warning("%s%s Trying again.", prefix, error)
+    except ContractReverted as error:
+        # Mostly somebody else was faster; the next look reads the new state.
+        hospital.log.info("%s%s", prefix, error)
+    except ConsiliumError as error:
+        hospital.log.error("%s%s", prefix, error)
+
+
+def _store(config: NodeConfig, reader: ChainReader, own: int) -> Store:
+    def peers() -> list[str]:
+        return [h.endpoint for h in reader.hospitals() if h.id != own and h.endpoint]
+
+    return open_store(config.storage, config.store_folder, peers)
+
+
+def _announce_endpoint(hospital: Hospital) -> None:
+    """Put on record where the others fetch this hospital's blocks, when that has changed."""
+    endpoint = hospital.store.endpoint
+    if endpoint and endpoint != hospital.reader.hospital(hospital.id).endpoint:
+        hospital.ledger.set_endpoint(f"endpoint/{endpoint}/{int(time.time())}", hospital.id, endpoint)
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set: the step at hand is finished, then the node stops."""
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

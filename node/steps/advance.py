@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One look at one study: what does the chain's state ask of this hospital now?"""
+
+from __future__ import annotations
+
+from node.errors import ContractReverted
+from node.steps.attestation import attest_ciphertexts, release_own
+from node.steps.ceremony import advance_ceremony, forget_ceremony_seed
+from node.steps.context import Hospital, StudyContext
+from node.steps.enrolment import check_plan
+from node.steps.opening import close_round, finalise, include_updates, post_share
+from node.steps.submission import submit_update
+from node.types import Phase, StudyState
+
+
+def open_study(hospital: Hospital, study_id: int) -> StudyContext | None:
+    """The study as this hospital sees it, or None where it is not enrolled."""
+    if hospital.id not in hospital.reader.enrolled_ids(study_id):
+        return None
+    study = hospital.reader.study(study_id)
+    document = hospital.store.get(study.plan.document_digest, study.plan.document_size)
+    plan = check_plan(hospital.reader, study, document)
+    return StudyContext(hospital, study, plan, hospital.reader.enrolment(study_id, hospital.id))
+
+
+def advance(context: StudyContext) -> bool:
+    """Do what the study's state asks for; True once the study has ended and nothing is left to do."""
+    reader = context.hospital.reader
+    state = reader.study_state(context.id)
+    if state is StudyState.CEREMONY:
+        advance_ceremony(context)
+        return False
+    if state is not StudyState.RUNNING and not state.ended:
+        return False
+    ceremony = reader.ceremony_state(context.id)
+    if ceremony.completed:
+        forget_ceremony_seed(context, ceremony.number)
+    current = reader.current_round(context.id)
+    closed = [close_round(context, number, ceremony.number) for number in range(1, current)]
+    if state.ended:
+        ended = current == 0 or close_round(context, current, ceremony.number)
+        if ended and all(closed):
+            # Rounds that never began, and a ceremony that never completed, leave secrets too.
+            context.hospital.secrets.erase_all(context.key)
+            return True
+        return False
+    _advance_round(context, current)
+    return False
+
+
+def _advance_round(context: StudyContext, number: int) -> None:
+    hospital, reader = context.hospital, context.hospital.reader
+    phase = reader.phase(context.id, number)
+    state = reader.round_state(context.id, number)
+    confirmed = context.confirmed_block()
+    # Ciphertexts are released, and shares made, only on what is final by the plan's rule.
+    final = reader.phase(context.id, number, at=confirmed).phase
+    if phase.phase is Phase.SUBMIT:
+        submit_update(context, number, state)
+    elif phase.phase is Phase.ATTEST and final is Phase.ATTEST:
+        release_own(context, number)
+        attest_ciphertexts(context, number, state, phase)
+    elif phase.phase is Phase.INCLUDE:
+        release_own(context, number)
+        include_updates(context, number, state)
+    elif phase.phase is Phase.OPEN:
+        if final is Phase.OPEN:
+            post_share(context, number, confirmed)
+        finalise(context, number)
+    elif phase.phase is Phase.FAILED and context.is_my_turn(number, phase.deadline):
+        try:
+            hospital.ledger.fail_round(context.id, number)
+            hospital.log.warning("round %d: failed, and is on record as failed", number)
+        except ContractReverted:
+            # Someone else was faster: the next look sees the next round.
+            return

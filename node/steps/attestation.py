@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Release, collect, check and attest: which ciphertexts of a round this hospital holds complete."""
+
+from __future__ import annotations
+
+import time
+
+from node.crypto.encryption import read_ciphertext
+from node.errors import MalformedCiphertext, StorageError
+from node.steps.context import StudyContext
+from node.steps.submission import round_context
+from node.types import PhaseState, RoundState, bitmap_of, indices
+
+#: Share of the attest phase after which a hospital attests what it holds, although something is missing.
+PATIENCE = 0.5
+
+
+def release_own(context: StudyContext, round_number: int) -> None:
+    """Let others fetch this hospital's ciphertext. Only once the end of submission is final: until then
+    nobody can build on another's."""
+    hospital = context.hospital
+    done = hospital.state.result(f"{context.round_key(round_number)}/encryption")
+    if done is not None:
+        hospital.store.release(bytes.fromhex(done["digest"]), done["size"])
+
+
+def attest_ciphertexts(context: StudyContext, round_number: int, state: RoundState, phase: PhaseState) -> None:
+    """Fetch and check every submitted ciphertext, keep and serve it, and attest those that are sound."""
+    if state.attested_bitmap >> context.enrolment.index & 1:
+        return
+    hospital = context.hospital
+    with context.stage("attest", round_number):
+        held, missing = _collect(context, round_number, state)
+        length = context.plan.phases.attest
+        if missing and time.time() < phase.deadline - length * (1 - PATIENCE):
+            hospital.log.info("round %d: waiting for the ciphertexts of %s", round_number, missing)
+            return
+        hospital.ledger.attest(context.id, round_number, bitmap_of(held))
+    hospital.log.info("round %d: attested %d ciphertexts", round_number, len(held))
+
+
+def _collect(context: StudyContext, round_number: int, state: RoundState) -> tuple[list[int], list[int]]:
+    """Indices whose ciphertext is held and sound, and hospital numbers whose cannot be had yet."""
+    hospital = context.hospital
+    binding = round_context(context, round_number)
+    enrolled = hospital.reader.enrolled_ids(context.id)
+    held, missing = [], []
+    for index in indices(state.submitted_bitmap):
+        number = enrolled[index]
+        submission = hospital.reader.submission(context.id, round_number, number)
+        if submission is None:
+            continue
+        try:
+            content = hospital.store.get(submission.digest, submission.size)
+            read_ciphertext(binding, number, content)
+            hospital.store.put(content)
+            held.append(index)
+        except MalformedCiphertext as error:
+            hospital.log.warning("round %d: not attesting hospital %d: %s", round_number, number, error)
+        except StorageError as error:
+            hospital.log.info("round %d: hospital %d's ciphertext: %s", round_number, number, error)
+            missing.append(number)
+    return held, missing

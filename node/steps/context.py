@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every step works with: the hospital's own tools, and one study as this hospital sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.chain.client import ChainReader
+from node.chain.writes import Ledger
+from node.crypto.parameters import ThresholdParameters, choose_parameters
+from node.plan import TrainingPlan
+from node.proofs.artefacts import Artefacts, find_artefacts
+from node.proofs.pedersen import limb_count
+from node.proofs.prover import Prover
+from node.secrets import SecretStore
+from node.state import NodeState
+from node.storage.store import Store
+from node.types import Enrolment, Study
+
+#: Seconds by which each next hospital waits longer before it does what anyone may do.
+TURN_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Hospital:
+    """One hospital's node: its number, and the tools that its steps use."""
+
+    id: int
+    name: str
+    operator: str
+    reader: ChainReader
+    ledger: Ledger
+    state: NodeState
+    secrets: SecretStore
+    store: Store
+    prover: Prover
+    artefacts: Path
+    metrics: Path
+    log: logging.Logger
+
+
+@dataclass(frozen=True)
+class StudyContext:
+    """A study that this hospital is enrolled in."""
+
+    hospital: Hospital
+    study: Study
+    plan: TrainingPlan
+    enrolment: Enrolment
+
+    @property
+    def id(self) -> int:
+        """The study's number."""
+        return self.study.id
+
+    @property
+    def key(self) -> str:
+        """The prefix of this study's entries in the journal and among the secrets."""
+        return f"study-{self.id}"
+
+    @property
+    def coordinates(self) -> int:
+        """The number P of values in an update."""
+        return len(self.plan.model.initial)
+
+    def confirmed_block(self) -> int:
+        """The newest block that is final by the plan's rule."""
+        head = self.hospital.reader.head().number
+        start = self.hospital.reader.deployment.start_block
+        return max(start, head - self.plan.phases.confirmations)
+
+    def round_key(self, number: int) -> str:
+        """The prefix of a round's entries."""
+        return f"{self.key}/round-{number}"
+
+    def circuit(self, name: str) -> Artefacts:
+        """A circuit's files, under the verifying key that the deployment lists."""
+        record = self.hospital.reader.deployment.circuits.get(name)
+        return find_artefacts(name, self.hospital.artefacts, record.verifying_key_digest if record else None)
+
+    def parameters(self, parties: int) -> ThresholdParameters:
+        """The encryption's parameters for so many parties, the same for all who compute them."""
+        bits = self.plan.quantisation.value_bits
+        return choose_parameters(
+            parties,
+            self.plan.encryption.threshold,
+            bits,
+            self.coordinates + limb_count(bits),
+            statistical_security=self.plan.encryption.statistical_security,
+            attempts=self.plan.encryption.attempts,
+        )
+
+    @contextlib.contextmanager
+    def stage(self, name: str, round_number: int = 0) -> Iterator[None]:
+        """Measure a stage: its seconds and the process's peak memory go to the metrics file."""
+        started = time.monotonic()
+        yield
+        record = {
+            "study": self.id,
+            "round": round_number,
+            "stage": name,
+            "seconds": round(time.monotonic() - started, 4),
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "at": time.time(),
+        }
+        with self.hospital.metrics.open("a") as stream:
+            stream.write(json.dumps(record) + "\n")
+
+    def is_my_turn(self, round_number: int, since: float, seconds: float = TURN_SECONDS) -> bool:
+        """Whether this hospital should now do what anyone may do, so that not all do it at once.
+
+        Hospitals take turns by round; each next one waits `seconds` longer after `since` (seconds
+        since 1970), so the work is done although any of them is away.
+        """
+        place = (self.enrolment.index - round_number) % max(1, self.study.enrolled)
+        return time.time() >= since + place * seconds

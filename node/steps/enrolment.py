@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enrolment: check the plan against the chain, commit to the data, and take a place in the study."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from node.chain.client import ChainReader
+from node.errors import DataError, StudyError
+from node.plan import TrainingPlan
+from node.proofs.artefacts import find_artefacts
+from node.proofs.commitments import SALT_BITS, weights_root
+from node.steps.context import Hospital
+from node.steps.records import Records, read_records
+from node.types import Receipt, Study, TransactionStatus
+
+#: Asked with a warning before the hospital commits to data that clip; True goes on.
+Confirm = Callable[[str], bool]
+
+
+def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPlan:
+    """The plan, once document, numbers on chain, circuits and starting model agree.
+
+    Raises `DataError` for a document that is no plan, `StudyError` naming what disagrees.
+    """
+    plan = TrainingPlan.parse(document)
+    terms = study.plan
+    training = reader.circuit(terms.training_circuit)
+    aggregation = reader.circuit(terms.aggregation_circuit)
+    agreed: dict[str, tuple[object, object]] = {
+        "document digest": (plan.digest(), terms.document_digest),
+        "document size": (len(document), terms.document_size),
+        "root of the starting model": (weights_root(plan.model.initial), terms.initial_root),
+        "plan root": (plan.root(), reader.plan_root(study.id)),
+        "training circuit": (plan.training.circuit, training.name),
+        "rows of the circuit": (plan.training.rows_maximum, training.capacity),
+        "batch size": (plan.training.batch_size, training.batch_size),
+        "number of features": (len(plan.model.features), training.features),
+        "value bits": (plan.quantisation.value_bits, training.value_bits),
+        "aggregation circuit": (plan.aggregation.circuit, aggregation.name),
+        "epochs": (plan.training.epochs, terms.epochs),
+        "learning rate": (plan.training.learning_rate, terms.learning_rate),
+        "threshold": (plan.encryption.threshold, terms.threshold),
+        "attempts": (plan.encryption.attempts, terms.attempts),
+        "minimum": (plan.participation.minimum, terms.minimum),
+        "maximum": (plan.participation.maximum, terms.maximum),
+        "rounds": (plan.participation.rounds, terms.rounds),
+        "unopened rounds": (plan.money.unopened_rounds, terms.unopened_rounds),
+        "confirmations": (plan.phases.confirmations, terms.confirmations),
+        "length of enrolment": (plan.phases.enrol, terms.enrol_length),
+        "length of a ceremony step": (plan.phases.ceremony_step, terms.ceremony_step_length),
+        "length of submission": (plan.phases.submit, terms.submit_length),
+        "length of attestation": (plan.phases.attest, terms.attest_length),
+        "length of an opening attempt": (plan.phases.open, terms.open_length),
+        "bond": (int(plan.money.bond), terms.bond),
+        "reward per round": (int(plan.money.reward_per_round), terms.reward_per_round),
+        "verified share": (plan.money.verified_share_bps, terms.verified_share_bps),
+        "privacy budget": (plan.privacy.budget, terms.privacy_budget),
+    }
+    different = [name for name, (document_says, chain_says) in agreed.items() if document_says != chain_says]
+    if different:
+        raise StudyError(
+            f"Study {study.id}: plan document and chain disagree about: {', '.join(different)}. "
+            "Do not take part; ask the sponsor for the document that was published."
+        )
+    return plan
+
+
+def fetch_plan(hospital: Hospital, study: Study, file: Path | None = None) -> TrainingPlan:
+    """The study's plan from a file or from the stores, kept and served by this hospital from now on."""
+    if file is not None:
+        try:
+            document = file.read_bytes()
+        except OSError as error:
+            raise DataError(f"The plan {file} cannot be read ({error.strerror}).") from None
+    else:
+        document = hospital.store.get(study.plan.document_digest, study.plan.document_size)
+    plan = check_plan(hospital.reader, study, document)
+    hospital.store.put(document)
+    return plan
+
+
+def enrol(hospital: Hospital, study_id: int, data: Path, *, confirm: Confirm, plan_file: Path | None = None) -> Receipt:
+    """Enrol the hospital in a study with its table, and keep the records it committed to.
+
+    Raises `DataError` for a table that does not fit, or where `confirm` declines a warning; `StudyError`
+    where the plan is not what the chain says; `ArtefactMissing` where this node could not prove.
+    """
+    study = hospital.reader.study(study_id)
+    plan = fetch_plan(hospital, study, plan_file)
+    # A node that lacks the keys it knows would only find out when it has to prove.
+    for name in (plan.training.circuit, plan.aggregation.circuit):
+        listed = hospital.reader.deployment.circuits.get(name)
+        find_artefacts(name, hospital.artefacts, listed.verifying_key_digest if listed else None)
+    records = _committed_records(hospital, study_id, data, plan, confirm)
+    hospital.log.info("study %d: enrolling with %d rows", study_id, len(records.rows))
+    return hospital.ledger.enrol(study_id, records.commitment(plan), len(records.rows))
+
+
+def _committed_records(hospital: Hospital, study_id: int, data: Path, plan: TrainingPlan, confirm: Confirm) -> Records:
+    """The table's records, kept before their commitment leaves; what already left stands."""
+    name = f"study-{study_id}/records"
+    sent = hospital.state.transaction(hospital.operator, f"study/{study_id}/enrol")
+    if sent is not None and sent.status in (TransactionStatus.PENDING, TransactionStatus.MINED):
+        return Records.from_bytes(hospital.secrets.get(name))
+    records, clipping = read_records(data, plan, secrets.randbits(SALT_BITS))
+    if clipping.warning is not None and not confirm(clipping.warning):
+        raise DataError("Not enrolled: the data clip beyond the plan's share, and going on was declined.")
+    hospital.secrets.erase(name)
+    hospital.secrets.put(name, records.to_bytes())
+    return records

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The global model after each round: rebuilt from opened sums, checked against the root on chain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from node.chain.client import ChainReader
+from node.errors import ConsiliumError, ContentMismatch, DataError, StudyError
+from node.learning.model_file import ModelFile, to_bytes
+from node.plan import TrainingPlan
+from node.proofs.commitments import weights_root
+from node.steps.context import StudyContext
+from node.storage.store import Store
+from node.types import Phase
+
+FORMAT = "model/1"
+_BYTES_PER_WEIGHT = 12
+_ENVELOPE_BYTES = 200
+
+
+def model_document(study: int, round_number: int, weights: Sequence[int]) -> bytes:
+    """The model as posted on the ledger: canonical JSON, of which only the weights' root is trusted."""
+    value = {"consilium": FORMAT, "round": round_number, "study": study, "weights": list(weights)}
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def model_document_limit(coordinates: int) -> int:
+    """The largest size in bytes that a posted model of so many coordinates can have."""
+    return _ENVELOPE_BYTES + _BYTES_PER_WEIGHT * coordinates
+
+
+def read_model_document(content: bytes) -> tuple[int, ...]:
+    """The weights of a posted model; raises DataError for anything else."""
+    try:
+        value = json.loads(content)
+        weights = tuple(value["weights"])
+        if value["consilium"] != FORMAT or not all(type(weight) is int for weight in weights):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise DataError("This is not a model document: its content is not what was posted.") from None
+    return weights
+
+
+def weights_before(context: StudyContext, round_number: int) -> tuple[int, ...]:
+    """The weights from which a round starts; raises StudyError while they cannot be had."""
+    wanted = context.hospital.reader.round_state(context.id, round_number).root_before
+    for number in range(round_number - 1, 0, -1):
+        known = context.hospital.state.result(_journal_key(context, number))
+        if known is not None and int(known["root"]) == wanted:
+            return tuple(known["weights"])
+    if weights_root(context.plan.model.initial) == wanted:
+        return context.plan.model.initial
+    for number in range(round_number - 1, 0, -1):
+        state = context.hospital.reader.round_state(context.id, number)
+        if state.closed_as is Phase.FINALISED and state.root_after == wanted:
+            return posted_weights(context, number, wanted)
+    raise StudyError(f"Study {context.id}, round {round_number}: no round ended with its starting model.")
+
+
+def known_weights(context: StudyContext, round_number: int) -> tuple[int, ...] | None:
+    """The model after a round as this node rebuilt it, or None."""
+    known = context.hospital.state.result(_journal_key(context, round_number))
+    return None if known is None else tuple(known["weights"])
+
+
+def remember_weights(context: StudyContext, round_number: int, weights: Sequence[int]) -> None:
+    """Keep the model after a round, whose root the caller has checked."""
+    record = {"root": str(weights_root(weights)), "weights": list(weights)}
+    context.hospital.state.done(_journal_key(context, round_number), record)
+
+
+def posted_weights(context: StudyContext, round_number: int, root: int) -> tuple[int, ...]:
+    """The model from a posted file whose weights have the root; raises StudyError where there is none."""
+    limit = model_document_limit(context.coordinates)
+    for post in context.hospital.reader.model_posts(context.id, round_number):
+        if post.size > limit:
+            continue
+        try:
+            weights = read_model_document(context.hospital.store.get(post.digest, post.size))
+            if weights_root(weights) != root:
+                raise ContentMismatch("The posted model has another root than the round.")
+        except (ConsiliumError, ValueError) as error:
+            context.hospital.log.warning("round %d: a posted model is no use: %s", round_number, error)
+            continue
+        remember_weights(context, round_number, weights)
+        return weights
+    raise StudyError(f"Study {context.id}, round {round_number}: nobody serves the model yet; trying again.")
+
+
+def post_model(context: StudyContext, round_number: int, weights: Sequence[int]) -> None:
+    """Put the model's file into the store and its digest on record."""
+    address = context.hospital.store.put(model_document(context.id, round_number, weights))
+    context.hospital.ledger.post_model(context.id, round_number, address.digest, address.size)
+
+
+def _journal_key(context: StudyContext, round_number: int) -> str:
+    return f"{context.round_key(round_number)}/model"
+
+
+def export(reader: ChainReader, store: Store, study_id: int, round_number: int, path: Path) -> None:
+    """Write a finalised round's model as a NumPy archive, its weights checked against the root on chain.
+
+    Raises `StudyError` for a round that is not finalised or whose model nobody serves.
+    """
+    state = reader.round_state(study_id, round_number)
+    if state.closed_as is not Phase.FINALISED:
+        raise StudyError(f"Round {round_number} of study {study_id} is not finalised: it has no model.")
+    terms = reader.study(study_id).plan
+    plan = TrainingPlan.parse(store.get(terms.document_digest, terms.document_size))
+    limit = model_document_limit(len(plan.model.initial))
+    for post in reader.model_posts(study_id, round_number):
+        if post.size > limit:
+            continue
+        try:
+            weights = read_model_document(store.get(post.digest, post.size))
+            if weights_root(weights) != state.root_after:
+                continue
+        except (ConsiliumError, ValueError):
+            continue
+        model = ModelFile.of(plan, study=study_id, round=round_number, root=state.root_after, weights=weights)
+        path.write_bytes(to_bytes(model))
+        return
+    raise StudyError(
+        f"Nobody serves the model of study {study_id}, round {round_number}: are the hospitals' nodes running?"
+    )

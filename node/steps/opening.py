@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Include, open and finalise: from attested ciphertexts to the proved next model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from node.crypto.encryption import add, read_ciphertext
+from node.crypto.opening import open_sum, opening_share, read_share, share_size
+from node.errors import CryptoError, OpeningFailed, OpeningRefused, StorageError
+from node.learning import fixed_point
+from node.proofs.babyjubjub import Point
+from node.proofs.commitments import weights_root
+from node.proofs.pedersen import commit
+from node.proofs.statements import aggregation_statement
+from node.steps.ceremony import keys_name
+from node.steps.context import StudyContext
+from node.steps.models import known_weights, post_model, posted_weights, remember_weights, weights_before
+from node.steps.payload import from_sum
+from node.steps.submission import round_context
+from node.types import FilePost, Phase, RoundState, indices
+
+#: No node helps to open a sum over fewer hospitals, whatever the contract says.
+MINIMUM_INCLUDED = 3
+#: Seconds between the hospitals' turns at proving and finalising, which take longer than a transaction.
+FINALISE_TURN_SECONDS = 15.0
+
+Opened = tuple[tuple[int, ...], int]
+
+
+def include_updates(context: StudyContext, round_number: int, state: RoundState) -> None:
+    """Have the contract fix the included set and add up its commitments; whoever's turn it is."""
+    if context.is_my_turn(round_number, state.attest_ended_at):
+        with context.stage("include", round_number):
+            context.hospital.ledger.include_updates(context.id, round_number)
+
+
+def post_share(context: StudyContext, round_number: int, confirmed: int) -> None:
+    """Post an opening share where the final chain state names this hospital in the attempt's quorum."""
+    hospital, reader = context.hospital, context.hospital.reader
+
+    def named() -> tuple[RoundState, int, tuple[int, ...]]:
+        state = reader.round_state(context.id, round_number, at=confirmed)
+        attempt = reader.current_attempt(context.id, round_number, at=confirmed)
+        return state, attempt, reader.quorum(context.id, round_number, attempt, at=confirmed)
+
+    # One endpoint that lies must not get a share out of this node: all configured ones have to agree.
+    state, attempt, quorum = reader.agreed(lambda _: named())
+    if hospital.id not in quorum or attempt != reader.current_attempt(context.id, round_number):
+        return
+    if reader.shares_posted(context.id, round_number, attempt) >> context.enrolment.index & 1:
+        return
+    included = _included(context, state)
+    if len(included) < max(MINIMUM_INCLUDED, context.plan.participation.minimum):
+        raise OpeningRefused(
+            f"Study {context.id}, round {round_number}: the included set has {len(included)} hospitals; "
+            f"this node opens sums over at least {max(MINIMUM_INCLUDED, context.plan.participation.minimum)}."
+        )
+    hospital.state.record_opening_set(context.id, round_number, included)
+    binding = round_context(context, round_number)
+    with context.stage("share", round_number):
+        secret = hospital.secrets.get(keys_name(context, binding.ceremony, round_number))
+        share = opening_share(binding, hospital.id, secret, included, attempt, quorum)
+        address = hospital.store.put(share)
+    hospital.ledger.post_share(context.id, round_number, attempt, address.digest, address.size)
+    hospital.log.info("round %d: posted an opening share (attempt %d)", round_number, attempt)
+
+
+def finalise(context: StudyContext, round_number: int) -> None:
+    """Open the sum as soon as all shares of the attempt are there, prove the next model, and finalise."""
+    hospital, reader = context.hospital, context.hospital.reader
+    state = reader.round_state(context.id, round_number)
+    attempt = reader.current_attempt(context.id, round_number)
+    posts = reader.share_posts(context.id, round_number, attempt)
+    if len(posts) < context.plan.encryption.threshold:
+        return
+    complete_at = reader.block(max(post.block_number for post in posts.values())).timestamp
+    if not context.is_my_turn(round_number, complete_at, FINALISE_TURN_SECONDS):
+        return
+    with context.stage("combine", round_number):
+        sums, blinding = open_attempt(context, round_number, state, attempt, posts)
+        weights = weights_before(context, round_number)
+        after = tuple(fixed_point.aggregate(weights, sums, state.sum_rows))
+    with context.stage("aggregate-prove", round_number):
+        statement = aggregation_statement(
+            context=reader.aggregation_context(context.id, round_number, state.included_bitmap),
+            weights=weights,
+            weights_after=after,
+            sums=sums,
+            blinding=blinding,
+            row_sum=state.sum_rows,
+        )
+        proved = hospital.prover.prove(context.circuit(context.plan.aggregation.circuit), statement)
+    with context.stage("finalise", round_number):
+        hospital.ledger.finalise(context.id, round_number, statement.root_after, proved.proof)
+    remember_weights(context, round_number, after)
+    post_model(context, round_number, after)
+    hospital.log.info("round %d: finalised", round_number)
+
+
+def open_attempt(
+    context: StudyContext,
+    round_number: int,
+    state: RoundState,
+    attempt: int,
+    posts: Mapping[int, FilePost],
+) -> Opened:
+    """The summed update and blinding value, shown to open ΣC; raises OpeningFailed where they do not."""
+    hospital = context.hospital
+    quorum = hospital.reader.quorum(context.id, round_number, attempt)
+    binding = round_context(context, round_number)
+    included = _included(context, state)
+    size = share_size(binding)
+    shares = []
+    for number, post in posts.items():
+        if post.size != size:
+            raise OpeningFailed(f"Hospital {number} announced a share of {post.size} bytes; one has {size}.")
+        content = hospital.store.get(post.digest, post.size)
+        shares.append(read_share(binding, number, included, attempt, quorum, content))
+    ciphertexts = []
+    for number in included:
+        submission = hospital.reader.submission(context.id, round_number, number)
+        assert submission is not None
+        content = hospital.store.get(submission.digest, submission.size)
+        ciphertexts.append(read_ciphertext(binding, number, content))
+    values = open_sum(binding, add(binding, ciphertexts), shares)
+    opened = from_sum(values, context.coordinates, context.plan.quantisation.value_bits)
+    if commit(*opened) != Point(state.sum_cx, state.sum_cy):
+        raise OpeningFailed(
+            f"Study {context.id}, round {round_number}, attempt {attempt}: the opened sum does not open the "
+            "sum of the commitments. A share or a ciphertext is wrong; the next attempt names another quorum."
+        )
+    return opened
+
+
+def learn_model(context: StudyContext, round_number: int, state: RoundState) -> None:
+    """Rebuild a finalised round's model from the opened sum; where that cannot be had, from a posted file.
+
+    Either way the weights' root must be the one on chain.
+    """
+    hospital = context.hospital
+    for attempt in range(context.plan.encryption.attempts):
+        posts = hospital.reader.share_posts(context.id, round_number, attempt)
+        if len(posts) < context.plan.encryption.threshold:
+            continue
+        try:
+            sums, _ = open_attempt(context, round_number, state, attempt, posts)
+            after = fixed_point.aggregate(weights_before(context, round_number), sums, state.sum_rows)
+        except (CryptoError, StorageError):
+            continue
+        if weights_root(after) == state.root_after:
+            remember_weights(context, round_number, after)
+            return
+    hospital.log.warning("round %d: rebuilding the model from a posted file", round_number)
+    posted_weights(context, round_number, state.root_after)
+
+
+def close_round(context: StudyContext, round_number: int, ceremony: int) -> bool:
+    """Once a round's end is final: learn its model, then erase its secrets. True when that is done."""
+    hospital = context.hospital
+    key = f"{context.round_key(round_number)}/closed"
+    if hospital.state.result(key) is not None:
+        return True
+    state = hospital.reader.round_state(context.id, round_number, at=context.confirmed_block())
+    if state.closed_as is Phase.NONE:
+        return False
+    if state.closed_as is Phase.FINALISED:
+        if known_weights(context, round_number) is None:
+            with context.stage("rebuild", round_number):
+                learn_model(context, round_number, state)
+        _post_missing_model(context, round_number, state)
+    hospital.secrets.erase(keys_name(context, ceremony, round_number))
+    hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
+    hospital.state.done(key, {"as": state.closed_as.name.lower()})
+    hospital.log.info("round %d: closed (%s), its secrets are erased", round_number, state.closed_as.name.lower())
+    return True
+
+
+def _post_missing_model(context: StudyContext, round_number: int, state: RoundState) -> None:
+    """Whoever finalised may have died before posting the model's file."""
+    if not context.is_my_turn(round_number, state.closed_at, FINALISE_TURN_SECONDS):
+        return
+    weights = known_weights(context, round_number)
+    if weights is not None and not context.hospital.reader.model_posts(context.id, round_number):
+        post_model(context, round_number, weights)
+
+
+def _included(context: StudyContext, state: RoundState) -> Sequence[int]:
+    enrolled = context.hospital.reader.enrolled_ids(context.id)
+    return tuple(enrolled[index] for index in indices(state.included_bitmap))

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train, commit, encrypt, prove and submit: a hospital's update in one round."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from node.crypto.context import RoundContext
+from node.crypto.encryption import encrypt
+from node.learning import fixed_point
+from node.proofs.pedersen import random_blinding
+from node.proofs.statements import training_statement
+from node.steps.ceremony import keys_name, parties_of
+from node.steps.context import StudyContext
+from node.steps.models import weights_before
+from node.steps.payload import to_values
+from node.steps.records import Records
+from node.types import Proof, RoundState
+
+
+def round_context(context: StudyContext, round_number: int) -> RoundContext:
+    """What binds ciphertexts and shares to this chain, contract, study and round."""
+    reader = context.hospital.reader
+    ceremony = reader.ceremony_state(context.id)
+    parties = parties_of(context, ceremony)
+    return RoundContext(
+        chain_id=reader.deployment.chain_id,
+        contract=reader.deployment.contracts["RoundManager"],
+        study_id=context.id,
+        ceremony=ceremony.number,
+        round=round_number,
+        parties=parties,
+        parameters=context.parameters(len(parties)),
+    )
+
+
+def submit_update(context: StudyContext, round_number: int, state: RoundState) -> None:
+    """Submit this hospital's update, once; whatever was made before a crash is sent as it was made."""
+    hospital = context.hospital
+    key = context.round_key(round_number)
+    if state.submitted_bitmap >> context.enrolment.index & 1:
+        return
+    started = hospital.state.step(f"{key}/encryption")
+    root = str(state.root_before)
+    if started is not None and started.detail["root_before"] != root:
+        # A second message under the same secrets would give the difference of both: sit this round out.
+        if hospital.state.result(f"{key}/sat-out") is None:
+            hospital.log.warning(
+                "round %d: the starting model changed after this node had encrypted; it sits the round out",
+                round_number,
+            )
+            hospital.state.done(f"{key}/sat-out")
+        return
+    weights = weights_before(context, round_number)
+    records = Records.from_bytes(hospital.secrets.get(f"{context.key}/records"))
+    training = context.plan.training
+    with context.stage("train", round_number):
+        local = fixed_point.train(
+            weights,
+            records.rows,
+            records.labels,
+            capacity=training.rows_maximum,
+            batch_size=training.batch_size,
+            epochs=training.epochs,
+            learning_rate=training.learning_rate,
+        )
+        value_bits = context.plan.quantisation.value_bits
+        update = fixed_point.update(weights, local, len(records.rows), value_bits)
+    blinding = _blinding(context, round_number)
+    file = _encrypted(context, round_number, root, to_values(update, blinding, value_bits))
+    proved = hospital.state.result(f"{key}/proof")
+    if proved is None:
+        with context.stage("prove", round_number):
+            digest = bytes.fromhex(file["digest"])
+            statement = training_statement(
+                context=hospital.reader.training_context(context.id, round_number, hospital.id, digest),
+                weights=weights,
+                rows=records.rows,
+                labels=records.labels,
+                salt=records.salt,
+                update=tuple(update),
+                blinding=blinding,
+                capacity=training.rows_maximum,
+                batch_size=training.batch_size,
+                epochs=training.epochs,
+                learning_rate=training.learning_rate,
+                value_bits=value_bits,
+            )
+            made = hospital.prover.prove(context.circuit(training.circuit), statement)
+        commitment = statement.commitment
+        proved = {
+            "commitment": [str(commitment.x), str(commitment.y)],
+            "a": list(map(str, made.proof.a)),
+            "b": [list(map(str, pair)) for pair in made.proof.b],
+            "c": list(map(str, made.proof.c)),
+        }
+        hospital.state.done(f"{key}/proof", proved)
+    cx, cy = (int(value) for value in proved["commitment"])
+    with context.stage("submit", round_number):
+        hospital.ledger.submit_update(
+            context.id, round_number, bytes.fromhex(file["digest"]), file["size"], cx, cy, _proof(proved)
+        )
+    hospital.log.info("round %d: submitted a proved update over %d rows", round_number, len(records.rows))
+
+
+def _blinding(context: StudyContext, round_number: int) -> int:
+    name = f"{context.round_key(round_number)}/blinding"
+    secrets = context.hospital.secrets
+    if not secrets.has(name):
+        secrets.put(name, str(random_blinding()).encode())
+    return int(secrets.get(name))
+
+
+def _encrypted(context: StudyContext, round_number: int, root: str, values: list[int]) -> dict[str, Any]:
+    """Digest and size of the ciphertext, which is durable before either of them leaves."""
+    hospital = context.hospital
+    step = f"{context.round_key(round_number)}/encryption"
+    done = hospital.state.result(step)
+    if done is None:
+        hospital.state.begin(step, {"root_before": root})
+        binding = round_context(context, round_number)
+        with context.stage("encrypt", round_number):
+            secret = hospital.secrets.get(keys_name(context, binding.ceremony, round_number))
+            ciphertext = encrypt(binding, hospital.id, secret, values)
+            address = hospital.store.put(ciphertext, release=False)
+        hospital.state.done(step, {"digest": address.digest.hex(), "size": address.size})
+        done = hospital.state.result(step)
+        assert done is not None
+    return done
+
+
+def _proof(record: dict[str, Any]) -> Proof:
+    a, b, c = record["a"], record["b"], record["c"]
+    return Proof(
+        a=(int(a[0]), int(a[1])),
+        b=((int(b[0][0]), int(b[0][1])), (int(b[1][0]), int(b[1][1]))),
+        c=(int(c[0]), int(c[1])),
+    )

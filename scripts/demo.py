@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole study on this machine: real chain, records, encryption and proofs, each hospital a process.
+
+Writes `out/demo/report.json`. Ends with 1 when a round is not finalised, money is missing, or the final AUC
+is more than 0.01 below pooled training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from node.chain.client import ChainReader
+from node.chain.deployment import load_deployment
+from node.chain.wallet import LIGHT_WORK_FACTOR, create_keyfile, keyfile_address
+from node.cli import main as consilium
+from node.errors import ConsiliumError
+from node.types import Standing
+from scripts.demo_plan import BOND_TOKENS, NAMES, Cast, cast
+from scripts.demo_progress import Progress
+from scripts.demo_report import Measured, build_report, problems, summary
+from scripts.localnet import ROOT, Anvil, LocalnetError, deploy, spawn
+
+OUT = ROOT / "out" / "demo"
+SPONSOR_TOKENS = 1_000_000
+_PATIENCE_SECONDS = 1800.0
+
+
+class DemoFailed(Exception):
+    """The demo cannot go on; the message says why and where to look."""
+
+
+@dataclass
+class Demo:
+    """One run: its folder, and what has been started."""
+
+    folder: Path
+    cast: Cast
+    progress: Progress
+    storage: str
+    children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def home(self, role: str) -> Path:
+        """A participant's own folder."""
+        return self.folder / role
+
+    def command(self, role: str, *arguments: str) -> None:
+        """A command of `consilium`, as that participant."""
+        log = self.folder / "commands.log"
+        with log.open("a") as stream, contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+            print(f"$ consilium {' '.join(arguments)}   # {role}")
+            code = consilium(["--home", str(self.home(role)), *arguments])
+        if code:
+            raise DemoFailed(f"`consilium {' '.join(arguments)}` ended with {code}: see {log}.")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hospitals", type=int, default=3, help="3 or more")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--storage", choices=["local", "ipfs"], default="local")
+    parser.add_argument("--seed", type=int, default=0, help="which records go where")
+    parser.add_argument("--prover", choices=["native", "snarkjs"], default="native")
+    options = parser.parse_args()
+    started = time.monotonic()
+    try:
+        players = cast(options.hospitals, options.rounds, options.seed)
+        folder = OUT / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        demo = Demo(folder, players, Progress(started), options.storage)
+        demo.progress.title(players)
+        return run(demo, options.prover, started)
+    except (DemoFailed, LocalnetError, ConsiliumError) as error:
+        print(f"\nThe demo failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nThe demo was stopped; nothing is left running.", file=sys.stderr)
+        return 130
+
+
+def run(demo: Demo, prover: str, started: float) -> int:
+    # Keys of this network are worth nothing, and their passphrase lives as long as the run.
+    os.environ["CONSILIUM_PASSPHRASE"] = secrets.token_urlsafe(24)
+    demo.folder.mkdir(parents=True)
+    for role in ("council", "sponsor"):
+        demo.home(role).mkdir(mode=0o700)
+        create_keyfile(
+            demo.home(role) / "owner.json", os.environ["CONSILIUM_PASSPHRASE"], work_factor=LIGHT_WORK_FACTOR
+        )
+    demo.cast.write(demo.folder / "data", demo.folder / "plan.json")
+    with Anvil(demo.folder / "chain") as anvil, _ending(demo):
+        demo.progress.say("chain", f"anvil at {anvil.url}")
+        reader = _deploy(demo, anvil)
+        _start_hospitals(demo, anvil, prover)
+        _publish(demo, reader, anvil)
+        _admit(demo, reader, anvil)
+        _follow(demo, reader)
+        demo.progress.say("money", "the sponsor takes back what nobody earned")
+        if reader.refundable(1):
+            demo.command("sponsor", "study", "refund", "1")
+        demo.progress.say("report", "measuring the models on the held-out records")
+        report = build_report(Measured(demo.folder, demo.cast, reader, anvil, time.monotonic() - started))
+    _publish_report(demo, anvil, report)
+    print(summary(report, demo.cast))
+    found = problems(report)
+    for problem in found:
+        print(f"FAILED  {problem}", file=sys.stderr)
+    print(f"{'The demo FAILED.' if found else 'The demo succeeded.'}  Report: {OUT / 'report.json'}")
+    if not found:
+        print("Look at it with `make app`.")
+    return 1 if found else 0
+
+
+def _deploy(demo: Demo, anvil: Anvil) -> ChainReader:
+    record = demo.folder / "deployment.json"
+    for role in ("council", "sponsor"):
+        anvil.give_ether(keyfile_address(demo.home(role) / "owner.json"))
+    demo.progress.say("contracts", "deploying the suite with ape")
+    deploy(anvil, demo.home("council") / "owner.json", os.environ["CONSILIUM_PASSPHRASE"], record)
+    os.environ.update(CONSILIUM_RPC=anvil.url, CONSILIUM_DEPLOYMENT=str(record))
+    reader = ChainReader([anvil.url], load_deployment(record))
+    demo.progress.watch(reader)
+    anvil.mine_every(1)
+    demo.progress.say("contracts", "deployed; from now on a block each second")
+    return reader
+
+
+def _publish(demo: Demo, reader: ChainReader, anvil: Anvil) -> None:
+    sponsor = keyfile_address(demo.home("sponsor") / "owner.json")
+    demo.command("council", "wallet", "send", sponsor, str(SPONSOR_TOKENS))
+    demo.command("sponsor", "study", "publish", str(demo.folder / "plan.json"), "--fund")
+    if reader.study_count() != 1:
+        raise DemoFailed("The study was not published.")
+
+
+def _start_hospitals(demo: Demo, anvil: Anvil, prover: str) -> None:
+    for number in range(1, demo.cast.hospitals + 1):
+        home = demo.home(f"hospital-{number}")
+        home.mkdir(mode=0o700)
+        command = [sys.executable, str(ROOT / "scripts" / "demo_hospital.py")]
+        command += ["--home", str(home), "--name", NAMES[number - 1]]
+        command += ["--data", str(demo.folder / "data" / f"hospital-{number}.csv")]
+        command += ["--plan", str(demo.folder / "plan.json"), "--bond", str(BOND_TOKENS), "--study", "1"]
+        command += ["--rpc", anvil.url, "--deployment", str(demo.folder / "deployment.json")]
+        command += ["--storage", demo.storage, "--prover", prover]
+        # Two cores serve all hospitals: one thread each keeps them from waiting for one another.
+        environment = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+        demo.children.append(spawn(command, home / "commands.log", environment))
+    demo.progress.say("hospitals", f"{demo.cast.hospitals} processes started, each with keys of its own")
+
+
+def _admit(demo: Demo, reader: ChainReader, anvil: Anvil) -> None:
+    """Give each hospital what a local network gives for nothing, and let the council admit it."""
+    funded: set[str] = set()
+    admitted = 0
+    while admitted < demo.cast.hospitals:
+        _check_children(demo)
+        for number in range(1, demo.cast.hospitals + 1):
+            for role in ("owner", "operator"):
+                keyfile = demo.home(f"hospital-{number}") / f"{role}.json"
+                if keyfile.exists() and (address := keyfile_address(keyfile)) not in funded:
+                    anvil.give_ether(address)
+                    if role == "owner":
+                        demo.command("council", "wallet", "send", address, str(BOND_TOKENS))
+                    funded.add(address)
+        for hospital in reader.hospitals():
+            if hospital.standing is Standing.APPLIED:
+                demo.command("council", "council", "admit", str(hospital.id))
+                admitted += 1
+        demo.progress.look()
+        time.sleep(0.3)
+
+
+def _follow(demo: Demo, reader: ChainReader) -> None:
+    """Show what happens on the chain until every hospital has ended by itself."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while any(child.poll() is None for child in demo.children):
+        _check_children(demo)
+        demo.progress.look()
+        if time.monotonic() > deadline:
+            raise DemoFailed(f"Nothing ended within {_PATIENCE_SECONDS:.0f} s: see the logs in {demo.folder}.")
+        time.sleep(0.5)
+    _check_children(demo)
+    demo.progress.look()
+
+
+def _check_children(demo: Demo) -> None:
+    for number, child in enumerate(demo.children, start=1):
+        if child.poll() not in (None, 0):
+            log = demo.home(f"hospital-{number}") / "commands.log"
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
+            raise DemoFailed(f"hospital {number} ended with {child.returncode}. The end of {log}:\n{tail}")
+
+
+@contextlib.contextmanager
+def _ending(demo: Demo) -> Iterator[None]:
+    """End every child, whatever happens."""
+    try:
+        yield
+    finally:
+        for child in demo.children:
+            if child.poll() is None:
+                child.terminate()
+        for child in demo.children:
+            try:
+                child.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def _publish_report(demo: Demo, anvil: Anvil, report: dict[str, object]) -> None:
+    """The run's own report, and the latest of all runs where programs and the page look for it."""
+    latest = {
+        "folder": str(demo.folder),
+        "state": str(anvil.state_file),
+        "deployment": str(demo.folder / "deployment.json"),
+        "stores": [str(demo.home(f"hospital-{number}") / "store") for number in range(1, demo.cast.hospitals + 1)],
+        "chain_id": report["chain_id"],
+        "study_id": 1,
+    }
+    for path, value in (
+        (demo.folder / "report.json", report),
+        (OUT / "report.json", report),
+        (OUT / "latest.json", latest),
+    ):
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
+        os.replace(temporary, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

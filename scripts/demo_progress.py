@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the demo shows while it runs: one line for each thing that happens, with the time since the start."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+
+from node.chain.client import ChainReader
+from node.chain.events import EventScanner, MemoryCheckpoints
+from node.errors import ChainUnavailable
+from node.types import CeremonyStep, ChainEvent, FailureReason
+from scripts.demo_plan import Cast
+
+_QUIET_SECONDS = 5.0
+
+
+class Progress:
+    """Prints lines, and says what is being waited for when nothing has happened for a while."""
+
+    def __init__(self, started: float) -> None:
+        self._started = started
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._reader: ChainReader | None = None
+        self._scanner: EventScanner | None = None
+        self._seen: set[tuple[str, int]] = set()
+        self._names: dict[int, str] = {}
+        self._ceremony: dict[CeremonyStep, int] = {}
+        self._waiting_for = "the hospitals to start"
+        self._last_line = time.monotonic()
+
+    def title(self, players: Cast) -> None:
+        """Who does what."""
+        plan = players.plan
+        rows = ", ".join(str(len(table.rows)) for table in players.records.hospitals)
+        self._console.print(
+            f"[bold]Consilium demo[/]: {players.hospitals} hospitals with {rows} patients' records, "
+            f"{plan.participation.rounds} rounds, any {plan.encryption.threshold} open a sum, "
+            f"never over fewer than {plan.participation.minimum} updates; "
+            f"{len(players.records.held_out.rows)} records held out.\n"
+        )
+
+    def say(self, subject: str, sentence: str) -> None:
+        """One line."""
+        elapsed = int(time.monotonic() - self._started)
+        self._console.print(f"{elapsed // 60:3d}:{elapsed % 60:02d}  [bold]{subject:<10}[/] {sentence}")
+        self._last_line = time.monotonic()
+
+    def watch(self, reader: ChainReader) -> None:
+        """Tell from now on what happens on this chain."""
+        self._reader = reader
+        self._scanner = EventScanner(reader, MemoryCheckpoints())
+
+    def look(self) -> None:
+        """Print what is new since the last look."""
+        if self._scanner is None:
+            return
+        try:
+            events = self._scanner.scan().events
+        except ChainUnavailable:
+            return
+        for event in events:
+            if event.identity not in self._seen:
+                self._seen.add(event.identity)
+                self._tell(event)
+        if time.monotonic() - self._last_line > _QUIET_SECONDS:
+            self.say("…", f"waiting for {self._waiting_for}")
+
+    def _tell(self, event: ChainEvent) -> None:
+        said = event.arguments
+        number = said.get("round", 0)
+        who = self._names.get(said.get("hospitalId", 0), f"hospital {said.get('hospitalId', '')}")
+        match event.name:
+            case "HospitalRegistered":
+                self._names[said["hospitalId"]] = said.get("name", who)
+                self.say("hospitals", f"{self._names[said['hospitalId']]} registered")
+                self._waiting_for = "bonds and enrolments"
+            case "HospitalAdmitted":
+                self.say("council", f"admitted {who}")
+            case "StudyPublished":
+                self.say("sponsor", f"published study {said['studyId']}")
+            case "HospitalEnrolled":
+                self.say("enrolment", f"{who} locked its bond and committed to {said['rows']} records")
+                self._waiting_for = "the key ceremony"
+            case "CeremonyPosted":
+                self._tell_ceremony(CeremonyStep(said["step"]))
+            case "CeremonyCompleted":
+                self.say("ceremony", "complete: every hospital acknowledged the same transcript")
+                self._waiting_for = "training and proofs of round 1"
+            case "UpdateSubmitted":
+                self.say(f"round {number}", f"{who}'s update is proved and verified on chain ({said['rows']} rows)")
+                self._waiting_for = f"the others' proofs and ciphertexts of round {number}"
+            case "UpdatesIncluded":
+                count = bin(said["bitmap"]).count("1")
+                self.say(f"round {number}", f"{count} updates included, {said['sumRows']} rows in all")
+                self._waiting_for = f"opening shares of round {number}"
+            case "SharePosted":
+                self.say(f"round {number}", f"{who} posted an opening share")
+                self._waiting_for = f"the sum and the aggregation proof of round {number}"
+            case "RoundFinalised":
+                self.say(f"round {number}", "[green]finalised[/]: the new model is proved and on record")
+                self._waiting_for = f"training and proofs of round {number + 1}"
+            case "RoundFailed":
+                reason = FailureReason(said["reason"]).name.lower().replace("_", " ")
+                self.say(f"round {number}", f"[red]failed[/]: {reason}")
+            case "RewardClaimed":
+                self.say("money", f"{who} was paid {said['amount'] / 10**18:,.2f} tokens")
+            case "BondWithdrawn":
+                self.say("money", f"{who} has its bond of {said['amount'] / 10**18:,.2f} tokens back")
+
+    def _tell_ceremony(self, step: CeremonyStep) -> None:
+        """One line when a step has been done by somebody first, not one for each hospital."""
+        self._ceremony[step] = self._ceremony.get(step, 0) + 1
+        if self._ceremony[step] == 1:
+            self.say("ceremony", f"step {step + 1} of {len(CeremonyStep)}: {_STEPS[step]}")
+
+
+_STEPS = {
+    CeremonyStep.KEY: "sealing keys",
+    CeremonyStep.DEALING: "shares of each round's secrets, sealed to their recipients",
+    CeremonyStep.TEST_COMMITMENT: "commitments to test keys",
+    CeremonyStep.TEST_KEY: "test keys",
+    CeremonyStep.TEST_SHARES: "test openings that use every hospital's shares",
+    CeremonyStep.ACKNOWLEDGEMENT: "acknowledgement of the transcript",
+}
