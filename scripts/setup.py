@@ -107,6 +107,7 @@ def python_script(*arguments: str) -> Callable[[Path], None]:
 
 
 def compile_contracts(log: Path) -> None:
+    os.environ["SOLCX_BINARY_PATH"] = str(ROOT / ".cache" / "solcx")
     execute([str(VENV / "bin" / "ape"), "compile"], log)
 
 
@@ -132,7 +133,7 @@ def steps(torch: str) -> list[Step]:
             "solc",
             "Solidity compiler",
             [ROOT / "scripts" / "solc.py"],
-            python_script("scripts/solc.py", "install"),
+            python_script("scripts/solc.py"),
             (ROOT / ".cache" / "solcx",),
         ),
         Step(
