@@ -32,7 +32,6 @@ from scripts.demo_progress import Progress
 from scripts.demo_report import Measured, build_report, problems, summary
 from scripts.localnet import ROOT, Anvil, LocalnetError, deploy, spawn
 
-OUT = ROOT / "out" / "demo"
 SPONSOR_TOKENS = 1_000_000
 _PATIENCE_SECONDS = 1800.0
 
@@ -45,6 +44,7 @@ class DemoFailed(Exception):
 class Demo:
     """One run: its folder, and what has been started."""
 
+    out: Path
     folder: Path
     cast: Cast
     progress: Progress
@@ -72,12 +72,13 @@ def main() -> int:
     parser.add_argument("--storage", choices=["local", "ipfs"], default="local")
     parser.add_argument("--seed", type=int, default=0, help="which records go where")
     parser.add_argument("--prover", choices=["native", "snarkjs"], default="native")
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "demo", help="where the report goes")
     options = parser.parse_args()
     started = time.monotonic()
     try:
         players = cast(options.hospitals, options.rounds, options.seed)
-        folder = OUT / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-        demo = Demo(folder, players, Progress(started), options.storage)
+        folder = options.out.resolve() / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        demo = Demo(options.out.resolve(), folder, players, Progress(started), options.storage)
         demo.progress.title(players)
         return run(demo, options.prover, started)
     except (DemoFailed, LocalnetError, ConsiliumError) as error:
@@ -115,7 +116,7 @@ def run(demo: Demo, prover: str, started: float) -> int:
     found = problems(report)
     for problem in found:
         print(f"FAILED  {problem}", file=sys.stderr)
-    print(f"{'The demo FAILED.' if found else 'The demo succeeded.'}  Report: {OUT / 'report.json'}")
+    print(f"{'The demo FAILED.' if found else 'The demo succeeded.'}  Report: {demo.out / 'report.json'}")
     if not found:
         print("Look at it with `make app`.")
     return 1 if found else 0
@@ -231,8 +232,8 @@ def _publish_report(demo: Demo, anvil: Anvil, report: dict[str, object]) -> None
     }
     for path, value in (
         (demo.folder / "report.json", report),
-        (OUT / "report.json", report),
-        (OUT / "latest.json", latest),
+        (demo.out / "report.json", report),
+        (demo.out / "latest.json", latest),
     ):
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_text(json.dumps(value, indent=2) + "\n")
