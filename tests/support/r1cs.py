@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from pathlib import Path
 
 from node.proofs.field import MODULUS
@@ -33,8 +34,7 @@ class ConstraintSystem:
     def holds(self, number: int, witness: list[int]) -> bool:
         """Say whether one constraint holds."""
         a, b, c = (
-            sum(coefficient * witness[wire] for wire, coefficient in part.items())
-            for part in self.constraints[number]
+            sum(coefficient * witness[wire] for wire, coefficient in part.items()) for part in self.constraints[number]
         )
         return (a * b - c) % MODULUS == 0
 
@@ -89,3 +89,60 @@ def read_names(path: Path) -> dict[int, list[str]]:
         if wire != "-1":
             names[int(wire)].append(name)
     return names
+
+
+def loose_wires(system: ConstraintSystem, witness: list[int], fixed: set[int]) -> set[int]:
+    """Return the wires that the constraints, to first order, leave open once the fixed ones are given.
+
+    Gaussian elimination on the constraints' derivatives at the witness, sparsest rows first. A wire
+    is returned where its column adds no rank: it, or it with others, could move.
+    """
+    rows = {number: _derivative(system, number, witness, fixed) for number in range(len(system.constraints))}
+    rows = {number: row for number, row in rows.items() if row}
+    places: dict[int, set[int]] = defaultdict(set)
+    for number, row in rows.items():
+        for wire in row:
+            places[wire].add(number)
+    queue = [(len(row), number) for number, row in rows.items()]
+    heapify(queue)
+    loose = set(range(1, system.wires)) - fixed
+    while queue:
+        size, number = heappop(queue)
+        pivot = rows.get(number)
+        if pivot is None or len(pivot) != size:
+            continue
+        del rows[number]
+        for wire in pivot:
+            places[wire].discard(number)
+        solved = min(pivot, key=lambda wire: len(places[wire]))
+        scale = pow(pivot[solved], -1, MODULUS)
+        loose.discard(solved)
+        for other in places.pop(solved):
+            row = rows[other]
+            factor = row.pop(solved) * scale
+            for wire, coefficient in pivot.items():
+                if wire == solved:
+                    continue
+                value = (row.get(wire, 0) - factor * coefficient) % MODULUS
+                if value:
+                    row[wire] = value
+                    places[wire].add(other)
+                elif row.pop(wire, None) is not None:
+                    places[wire].discard(other)
+            if row:
+                heappush(queue, (len(row), other))
+            else:
+                del rows[other]
+    return loose
+
+
+def _derivative(system: ConstraintSystem, number: int, witness: list[int], fixed: set[int]) -> Combination:
+    """Return the derivative of a·b - c at the witness by the wires that are not fixed."""
+    a, b, c = system.constraints[number]
+    value_a = sum(coefficient * witness[wire] for wire, coefficient in a.items())
+    value_b = sum(coefficient * witness[wire] for wire, coefficient in b.items())
+    found = {
+        wire: (a.get(wire, 0) * value_b + b.get(wire, 0) * value_a - c.get(wire, 0)) % MODULUS
+        for wire in {*a, *b, *c} - fixed - {0}
+    }
+    return {wire: coefficient for wire, coefficient in found.items() if coefficient}
