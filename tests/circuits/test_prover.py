@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Provers: whole proofs by both programs, nothing private left behind, clear refusals."""
+
+from __future__ import annotations
+
+import stat
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node.errors import ArtefactMissing, ProofError, ProofInvalid, WitnessRefused
+from node.proofs import prover as prover_module
+from node.proofs.artefacts import Artefacts, circuits, find_artefacts
+from node.proofs.field import MODULUS
+from node.proofs.proof import Proved, read_proved, write_proved
+from node.proofs.prover import NativeProver, SnarkjsProver
+from tests.support.circuits import AGGREGATION, TRAINING, aggregation, artefacts, changed, training
+
+STATEMENTS = {TRAINING: training, AGGREGATION: aggregation}
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path, monkeypatch) -> Path:
+    """Every temporary file of a test lands here, and none may be left."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def proved() -> Proved:
+    return NativeProver().prove(artefacts(TRAINING), training())
+
+
+@pytest.mark.parametrize("circuit", STATEMENTS)
+@pytest.mark.parametrize("kind", [NativeProver, SnarkjsProver])
+def test_prove__verifies_with_either_program(kind, circuit):
+    statement = STATEMENTS[circuit]()
+    made = kind().prove(artefacts(circuit), statement)
+    assert made.public_signals == statement.public_signals()
+    for other in (NativeProver(), SnarkjsProver()):
+        other.verify(artefacts(circuit), made)
+
+
+@pytest.mark.parametrize("position", range(7))
+def test_verify__any_public_signal_changed__refused(position, proved):
+    signals = list(proved.public_signals)
+    signals[position] = (signals[position] + 1) % MODULUS
+    with pytest.raises(ProofInvalid, match=TRAINING):
+        NativeProver().verify(artefacts(TRAINING), replace(proved, public_signals=tuple(signals)))
+
+
+@pytest.mark.parametrize("kind", [NativeProver, SnarkjsProver])
+def test_verify__public_signal_beyond_the_field__refused(kind, proved):
+    signals = (proved.public_signals[0] + MODULUS, *proved.public_signals[1:])
+    with pytest.raises(ProofError):
+        kind().verify(artefacts(TRAINING), replace(proved, public_signals=signals))
+
+
+def test_verify__proof_of_another_statement__refused(proved):
+    other = NativeProver().prove(artefacts(TRAINING), training(row_count=3))
+    with pytest.raises(ProofInvalid):
+        NativeProver().verify(artefacts(TRAINING), replace(proved, proof=other.proof))
+
+
+def test_prove__same_statement_twice__gives_different_proofs(proved):
+    again = NativeProver().prove(artefacts(TRAINING), training())
+    assert again.public_signals == proved.public_signals
+    assert again.proof != proved.proof
+
+
+def test_prove__false_statement__refused_without_a_private_value():
+    statement = training(error=1, blinding=123456789123456789)
+    with pytest.raises(WitnessRefused) as refusal:
+        NativeProver().prove(artefacts(TRAINING), statement)
+    message = str(refusal.value)
+    assert "Training" in message and "line" in message
+    inputs = statement.circuit_inputs()
+    private = [inputs["blinding"], inputs["salt"], *statement.public_signals()]
+    assert not any(str(value) in message for value in private)
+
+
+def test_prove__inputs_of_another_circuit__refused():
+    with pytest.raises(ProofError, match="do not fit"):
+        NativeProver().prove(artefacts(AGGREGATION), training())
+
+
+def test_prove__too_few_values__refused():
+    with pytest.raises(ProofError, match="weights"):
+        NativeProver().prove(artefacts(TRAINING), changed(training(), weights=["1"]))
+
+
+def test_prove__private_files__only_for_their_owner(monkeypatch):
+    seen = {}
+    run = prover_module._run
+
+    def watch(command):
+        for path in map(Path, command):
+            if path.suffix in {".json", ".wtns"} and path.exists() and path.parent.name.startswith("consilium"):
+                seen[path.name] = stat.S_IMODE(path.stat().st_mode)
+                seen[path.parent.name] = stat.S_IMODE(path.parent.stat().st_mode)
+        if command[1] == "prove":
+            assert not Path(command[3]).with_suffix(".json").exists(), "the inputs outlived the witness"
+        return run(command)
+
+    monkeypatch.setattr(prover_module, "_run", watch)
+    NativeProver().prove(artefacts(TRAINING), training())
+    assert seen.pop("witness.json") == 0o600
+    assert seen.pop("witness.wtns") == 0o600
+    assert all(mode == 0o700 for name, mode in seen.items() if name.startswith("consilium-"))
+
+
+def test_prove__prover_not_built__says_what_to_do(tmp_path, proved):
+    with pytest.raises(ArtefactMissing, match="make setup"):
+        NativeProver(tmp_path / "nowhere").prove(artefacts(TRAINING), training())
+    with pytest.raises(ArtefactMissing, match="make setup"):
+        SnarkjsProver(tmp_path / "nowhere").verify(artefacts(TRAINING), proved)
+
+
+def test_find_artefacts__not_built_or_other_key__says_what_to_do(tmp_path_factory):
+    empty = tmp_path_factory.mktemp("cache")
+    with pytest.raises(ArtefactMissing, match=r"not built.*make setup"):
+        find_artefacts(TRAINING, empty)
+    with pytest.raises(ArtefactMissing, match=r"other keys.*make setup"):
+        find_artefacts(TRAINING, verifying_key="0x" + "00" * 32)
+    with pytest.raises(ArtefactMissing, match="no circuit named"):
+        find_artefacts("training_1x1")
+    wanted = "0x" + circuits()[TRAINING].verifying_key_digest.upper()
+    assert find_artefacts(TRAINING, verifying_key=wanted) == artefacts(TRAINING)
+
+
+def test_proof_files__written_and_read__unchanged(proved):
+    assert read_proved(*write_proved(proved)) == proved
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"pi_a": [1]}', "[]"])
+def test_read_proved__not_a_proof__refused(text):
+    with pytest.raises(ProofError, match="not a Groth16 proof"):
+        read_proved(text, "[]")
+
+
+def test_prove__full_size__within_a_minute():
+    """The circuit of real studies, once: 192 rows of 30 features, four epochs."""
+    made: Artefacts = artefacts("training_192x30")
+    statement = training(circuit="training_192x30", row_count=150, epochs=4)
+    assert NativeProver().prove(made, statement).public_signals == statement.public_signals()

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Golden statements: Python makes them, the circuits accept them; private values stay out of sight."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from node.learning.reference import aggregate, train, update
+from node.proofs.field import MODULUS
+from node.proofs.statements import aggregation_statement, training_statement
+from tests.support.circuits import AGGREGATION, TRAINING, aggregation, training, witness
+
+VECTORS = Path(__file__).resolve().parent.parent / "vectors"
+TRAININGS = json.loads((VECTORS / "training.json").read_text())["statements"]
+AGGREGATIONS = json.loads((VECTORS / "aggregation.json").read_text())["statements"]
+
+
+@pytest.mark.parametrize("case", TRAININGS, ids=range(len(TRAININGS)))
+def test_training_statement__golden__accepted_by_the_circuit(case):
+    plan = {"capacity": 8, "batch_size": 4, "epochs": case["epochs"], "learning_rate": case["learning_rate"]}
+    local = train(case["weights"], case["rows"], case["labels"], **plan)
+    assert update(case["weights"], local, len(case["rows"]), 26) == case["update"]
+    statement = training_statement(
+        context=MODULUS - 1,
+        weights=tuple(case["weights"]),
+        rows=tuple(map(tuple, case["rows"])),
+        labels=tuple(case["labels"]),
+        salt=int(case["salt"]),
+        update=tuple(case["update"]),
+        blinding=int(case["blinding"]),
+        value_bits=26,
+        **plan,
+    )
+    signals = tuple(map(int, case["public_signals"]))
+    assert statement.public_signals() == signals
+    assert tuple(witness(TRAINING, statement)[1:8]) == signals
+
+
+@pytest.mark.parametrize("case", AGGREGATIONS, ids=range(len(AGGREGATIONS)))
+def test_aggregation_statement__golden__accepted_by_the_circuit(case):
+    assert aggregate(case["weights"], case["sums"], case["row_sum"]) == case["weights_after"]
+    statement = aggregation_statement(
+        context=MODULUS - 1,
+        weights=tuple(case["weights"]),
+        weights_after=tuple(case["weights_after"]),
+        sums=tuple(case["sums"]),
+        blinding=int(case["blinding"]),
+        row_sum=case["row_sum"],
+    )
+    signals = tuple(map(int, case["public_signals"]))
+    assert statement.public_signals() == signals
+    assert tuple(witness(AGGREGATION, statement)[1:7]) == signals
+
+
+def test_statements__shown__hold_no_private_value():
+    statement = training(blinding=123456789123456789, salt=987654321987654321)
+    for private in (statement.blinding, statement.salt, statement.rows[0], statement.labels):
+        assert str(private) not in repr(statement)
+    opened = aggregation(sums=(1234567, 2, 3, 4, 5), blinding=123456789123456789)
+    for private in (1234567, opened.blinding):
+        assert str(private) not in repr(opened)
