@@ -30,8 +30,8 @@ class Ntt {
     explicit Ntt(unsigned power)
         : power_(power),
           n_(std::size_t(1) << power),
-          forward_(powers(root_of_unity(power), n_ / 2)),
-          backward_(powers(root_of_unity(power).inverse(), n_ / 2)),
+          forward_(twiddles(root_of_unity(power))),
+          backward_(twiddles(root_of_unity(power).inverse())),
           shift_(powers(root_of_unity(power + 1), n_)) {
         const Fr scale = Fr::of(n_).inverse();
         parallel_ranges(n_, [&](std::size_t begin, std::size_t end) {
@@ -66,7 +66,17 @@ class Ntt {
   private:
     unsigned power_;
     std::size_t n_;
-    std::vector<Fr> forward_, backward_, shift_;
+    std::vector<Fr> forward_, backward_;  // for blocks of 2h elements: w_2h^0 … w_2h^(h-1) from index h on
+    std::vector<Fr> shift_;
+
+    // A table for each level, one after the other: strides of powers of two would fall into few cache sets.
+    std::vector<Fr> twiddles(const Fr& root) const {
+        const std::vector<Fr> largest = powers(root, n_ / 2);
+        std::vector<Fr> table(n_);
+        std::copy(largest.begin(), largest.end(), table.begin() + (std::ptrdiff_t)(n_ / 2));
+        for (std::size_t i = n_ / 2; i-- > 1;) table[i] = table[2 * i];
+        return table;
+    }
 
     std::size_t reverse(std::size_t i) const {
         std::size_t r = 0;
@@ -75,21 +85,21 @@ class Ntt {
     }
     // Butterflies begin … end-1 of the level whose blocks have 2^level elements.
     void down(Fr* data, unsigned level, std::size_t begin, std::size_t end) const {
-        const std::size_t half = (std::size_t(1) << level) / 2, stride = n_ >> level;
+        const std::size_t half = (std::size_t(1) << level) / 2;
         for (std::size_t k = begin; k < end; ++k) {
             const std::size_t j = k & (half - 1);
             Fr &a = data[2 * k - j], &b = data[2 * k - j + half];
             const Fr difference = a - b;
             a += b;
-            b = difference * backward_[j * stride];
+            b = difference * backward_[half + j];
         }
     }
     void up(Fr* data, unsigned level, std::size_t begin, std::size_t end) const {
-        const std::size_t half = (std::size_t(1) << level) / 2, stride = n_ >> level;
+        const std::size_t half = (std::size_t(1) << level) / 2;
         for (std::size_t k = begin; k < end; ++k) {
             const std::size_t j = k & (half - 1);
             Fr &a = data[2 * k - j], &b = data[2 * k - j + half];
-            const Fr product = b * forward_[j * stride];
+            const Fr product = b * forward_[half + j];
             b = a - product;
             a += product;
         }
