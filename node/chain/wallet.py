@@ -69,7 +69,9 @@ def import_key(path: Path, private_key: bytes, passphrase: str, *, work_factor: 
 
 def checked_address(text: str) -> Address:
     """An address as typed by a person, checksummed; raises `UsageError` where it is none or mistyped."""
-    if not Web3.is_address(text):
+    digits = text.removeprefix("0x")
+    plain = digits in (digits.lower(), digits.upper())
+    if not Web3.is_address(text) or not (plain or Web3.is_checksum_address(text)):
         raise UsageError(f"{text!r} is no address: 0x and 40 hex digits, with a right checksum if mixed case.")
     return str(Web3.to_checksum_address(text))
 

@@ -74,6 +74,14 @@ class Anvil:
         """One raw request."""
         return Rpc(self.url).request(method, *parameters)
 
+    def transact(self, transaction: dict[str, str]) -> dict[str, Any]:
+        """Send from one of anvil's own accounts and wait for the receipt: mining takes a moment."""
+        tx_hash = self.request("eth_sendTransaction", transaction)
+        while (receipt := self.request("eth_getTransactionReceipt", tx_hash)) is None:
+            time.sleep(0.02)
+        mined: dict[str, Any] = receipt
+        return mined
+
     def mine(self, blocks: int = 1) -> None:
         """Add empty blocks."""
         self.request("anvil_mine", hex(blocks))
@@ -152,11 +160,7 @@ class Notebook:
         abi, code = compiled
         self.interfaces = Interfaces({"Notebook": abi})
         wallet = development_wallet(9)
-        tx_hash = anvil.request("eth_sendTransaction", {"from": wallet.address, "data": code, "gas": "0x200000"})
-        receipt = anvil.request("eth_getTransactionReceipt", tx_hash)
-        while receipt is None:
-            time.sleep(0.05)
-            receipt = anvil.request("eth_getTransactionReceipt", tx_hash)
+        receipt = anvil.transact({"from": wallet.address, "data": code, "gas": "0x200000"})
         self.deployment = Deployment(
             chain_id=CHAIN_ID,
             start_block=int(receipt["blockNumber"], 16),

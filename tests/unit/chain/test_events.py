@@ -16,8 +16,7 @@ from tests.support.chain import Anvil, Notebook, development_wallet, running_anv
 
 def write(anvil: Anvil, notebook: Notebook, number: int) -> None:
     data = notebook.interfaces.encode_call("Notebook", "write", [number])
-    anvil.request(
-        "eth_sendTransaction",
+    anvil.transact(
         {
             "from": development_wallet(1).address,
             "to": notebook.deployment.contracts["Notebook"],

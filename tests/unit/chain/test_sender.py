@@ -143,7 +143,7 @@ def test_send__nonce_used_by_another_program__is_signed_anew(
         notebook.sender(anvil.url, state, policy=IMPATIENT).send("write/7", "Notebook", "write", 7)
     anvil.request("anvil_dropAllTransactions")
     anvil.set_automine(True)
-    anvil.request("eth_sendTransaction", {"from": SENDER, "to": SENDER, "value": "0x1"})
+    anvil.transact({"from": SENDER, "to": SENDER, "value": "0x1"})
 
     receipt = notebook.sender(anvil.url, state).send("write/7", "Notebook", "write", 7)
     assert count(notebook, anvil) == 1

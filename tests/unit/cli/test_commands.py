@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line against the real contracts: from registration to money taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from node.chain.wallet import create_keyfile
+from scripts.demo_plan import cast
+from tests.support.network import PASSPHRASE, Network, Run
+
+UNIT = 10**18
+
+
+@pytest.fixture
+def registered(run: Run, network: Network, home: Path) -> int:
+    """A hospital of one's own, admitted, with 500 tokens; its number."""
+    for role in ("owner", "operator"):
+        create_keyfile(home / f"{role}.json", PASSPHRASE, work_factor=2)
+        network.fund(home / f"{role}.json")
+    owner = run("wallet", "show", "--json").value["address"]
+    council = ("--keyfile", network.council)
+    assert run("wallet", "send", owner, "500", *council).code == 0
+    number = int(run("hospital", "register", "--name", "St. Anna", "--json").value["hospital"])
+    assert run("council", "admit", number, *council).code == 0
+    return number
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    players = cast(3, 2, 0)
+    players.write(tmp_path / "data", tmp_path / "plan.json")
+    return tmp_path / "plan.json"
+
+
+def test_hospital__registered_and_admitted__is_listed(run: Run, registered: int) -> None:
+    shown = run("hospital", "show", "--json").value
+    assert shown["id"] == registered and shown["standing"] == "admitted" and shown["name"] == "St. Anna"
+    assert registered in [row["id"] for row in run("council", "list", "--json").value]
+    assert "St. Anna" in run("council", "list").out
+
+
+def test_hospital__registered_twice__returns_the_first_receipt(run: Run, registered: int) -> None:
+    assert run("hospital", "register", "--name", "St. Anna", "--json").value["hospital"] == registered
+
+
+def test_council__stranger_admits__is_refused_by_name(run: Run, registered: int) -> None:
+    error = run("council", "suspend", registered, "--json").error
+    assert error["error"] == "ContractReverted" and error["revert"] == "AccessControlUnauthorizedAccount"
+    assert error["exit_code"] == 4 and error["call"] == "HospitalRegistry.suspend"
+
+
+def test_council__suspends_and_admits_again__both_count(run: Run, network: Network, registered: int) -> None:
+    council = ("--keyfile", network.council)
+    for command, standing in (("suspend", "suspended"), ("admit", "admitted"), ("suspend", "suspended")):
+        assert run("council", command, registered, *council).code == 0
+        assert run("hospital", "show", registered, "--json").value["standing"] == standing
+
+
+def test_stake__deposited_asked_back_and_paid(run: Run, network: Network, registered: int) -> None:
+    assert run("stake", "deposit", "120.5", "--json").value["amount"] == str(1205 * UNIT // 10)
+    assert run("stake", "deposit", "120.5").code == 0
+    assert run("stake", "show", "--json").value["available"] == str(241 * UNIT)
+    assert run("stake", "withdraw", "200").code == 0
+    early = run("stake", "withdraw", "--json").error
+    assert early["revert"] == "StakeVaultStillUnbonding"
+    network.anvil.request("evm_increaseTime", 10)
+    network.anvil.request("evm_mine")
+    assert run("stake", "withdraw", "--json").value["amount"] == str(200 * UNIT)
+    shown = run("stake", "show").out
+    assert "41 " in shown
+    assert run("wallet", "show", "--json").value["tokens"] == str((500 - 41) * UNIT)
+
+
+def test_stake__more_than_there_is__is_refused_with_the_amounts(run: Run, registered: int) -> None:
+    error = run("stake", "withdraw", "1", "--json").error
+    assert error["revert"] == "StakeVaultInsufficient" and error["values"]["available"] == 0
+
+
+def test_stake__no_hospital_of_ones_own__says_how_to_get_one(run: Run, home: Path) -> None:
+    create_keyfile(home / "owner.json", PASSPHRASE, work_factor=2)
+    ended = run("stake", "deposit", "1")
+    assert ended.code == 2 and "consilium hospital register" in ended.err
+
+
+def test_study__published_and_funded__opens(run: Run, network: Network, plan: Path) -> None:
+    council = ("--keyfile", network.council)
+    number = run("study", "publish", plan, *council, "--json").value["study"]
+    assert run("study", "show", number, "--json").value["state"] == "published"
+    assert run("study", "fund", number, *council).code == 0
+    shown = run("study", "show", number, "--json").value
+    assert shown["state"] == "enrolling" and shown["funded"] == shown["needed"] and shown["history"] == []
+    assert shown["waits_for"].startswith("hospitals to enrol")
+    full = run("study", "fund", number, *council)
+    assert full.code == 2 and "funded in full" in full.err
+    again = run("study", "publish", plan, "--fund", *council, "--json").value
+    assert again["study"] == number + 1 and len(again["transactions"]) == 2
+    assert [row["id"] for row in run("study", "list", "--json").value][-2:] == [number, number + 1]
+    early = run("study", "refund", number, *council, "--json").error
+    assert early["exit_code"] == 4
+
+
+def test_study__changed_document__is_refused_before_anything_is_sent(run: Run, network: Network, plan: Path) -> None:
+    plan.write_bytes(plan.read_bytes().replace(b'"epochs":', b'"epochs": '))
+    ended = run("study", "publish", plan, "--keyfile", network.council)
+    assert ended.code == 3
+
+
+def test_study__unknown__is_refused_by_name(run: Run) -> None:
+    assert run("study", "show", 999, "--json").error["revert"] == "StudyRegistryUnknownStudy"
+
+
+def test_claim__nothing_earned__says_so(run: Run, network: Network, registered: int, plan: Path) -> None:
+    study = run("study", "publish", plan, "--fund", "--keyfile", network.council, "--json").value["study"]
+    ended = run("claim", study)
+    assert ended.code == 2 and "nothing to claim" in ended.err
+
+
+def test_wallet_send__mistyped_address__is_refused(run: Run, network: Network) -> None:
+    ended = run("wallet", "send", "0x70997970C51812dc3A010C7d01b50e0d17dc79c8", "1", "--keyfile", network.council)
+    assert ended.code == 2 and "checksum" in ended.err
+
+
+def test_node_status__beside_the_chain__shows_keys_and_studies(
+    run: Run, registered: int, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "records.csv").write_text("a\n")
+    assert run("node", "init", "--data", "records.csv").code == 0
+    value = run("node", "status", "--json").value
+    assert value["hospital"] == registered and value["running"] is False and value["studies"] == {}
+    assert "admitted" in run("node", "status").out

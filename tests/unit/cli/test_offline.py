@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line without a chain: help, keys, and failures that read as one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click import Command, Group
+
+from node.chain.wallet import keyfile_address
+from node.cli import cli
+from node.cli.local import ROOT
+from node.config import load_config
+from scripts.localnet import free_port
+from tests.support.network import PASSPHRASE, Run
+
+
+def commands(group: Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = [path]
+    for name, command in group.commands.items():
+        found += commands(command, (*path, name)) if isinstance(command, Group) else [(*path, name)]
+    return found
+
+
+@pytest.mark.parametrize("path", [path for path in commands(cli) if path not in (("demo",), ("app",))], ids=" ".join)
+def test_help__every_command__says_what_it_does(offline: Run, path: tuple[str, ...]) -> None:
+    ended = offline(*path, "--help")
+    command: Command = cli
+    for name in path:
+        assert isinstance(command, Group)
+        command = command.commands[name]
+    assert ended.code == 0 and " ".join(("consilium", *path)) in ended.out
+    # The short form, as listed one level up, is a whole sentence and not one cut off.
+    short = command.get_short_help_str(limit=60)
+    assert short.endswith(".") and (not path or not short.endswith("...")), short
+
+
+def test_wallet_new__prints_the_address_of_a_private_keyfile(offline: Run, home: Path) -> None:
+    ended = offline("wallet", "new", "operator", "--light-kdf", "--json")
+    assert ended.value == {
+        "address": keyfile_address(home / "operator.json"),
+        "keyfile": str(home / "operator.json"),
+    }
+    again = offline("wallet", "new", "operator", "--light-kdf")
+    assert again.code == 2 and "exists already" in again.err
+
+
+def test_wallet_new__no_passphrase_and_no_terminal__says_what_to_set(
+    offline: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CONSILIUM_PASSPHRASE")
+    ended = offline("wallet", "new")
+    assert ended.code == 2 and "CONSILIUM_PASSPHRASE" in ended.err
+
+
+def test_error__as_text__is_one_line_and_as_json__is_one_document(offline: Run) -> None:
+    ended = offline("council", "admit", "1")
+    assert ended.code == 2 and ended.err.count("\n") == 1 and "Traceback" not in ended.err
+    for arguments in (("--json", "council", "admit", "1"), ("council", "admit", "1", "--json")):
+        error = offline(*arguments).error
+        assert error["error"] == "ConfigError" and error["exit_code"] == 2 and "keyfile" in error["message"]
+
+
+def test_error__wrong_usage__ends_with_two_in_both_forms(offline: Run) -> None:
+    assert offline("council", "admit", "0").code == 2
+    assert offline("study", "show", "one", "--json").error["exit_code"] == 2
+    assert offline("no-such-command").code == 2
+
+
+def test_error__no_deployment_named__says_how(offline: Run) -> None:
+    ended = offline("study", "list")
+    assert ended.code == 2 and "--deployment" in ended.err
+
+
+def test_error__no_chain__ends_with_four(offline: Run, tmp_path: Path) -> None:
+    record = {"chain_id": 1, "start_block": 0, "development_keys": True, "circuits": {}}
+    suite = ("ConsiliumToken", "HospitalRegistry", "StakeVault", "StudyRegistry", "RoundManager", "RewardPool")
+    record["contracts"] = {name: "0x" + "11" * 20 for name in suite}
+    (tmp_path / "deployment.json").write_text(json.dumps(record))
+    ended = offline("study", "list", "--rpc", f"http://127.0.0.1:{free_port()}")
+    assert ended.code == 4 and "does not answer" in ended.err
+
+
+def init(offline: Run, tmp_path: Path, *more: str) -> Run:
+    (tmp_path / "records.csv").write_text("a,b\n")
+    return offline(
+        "node", "init", "--data", "records.csv", "--deployment", "deployment.json", "--light-kdf", "--json", *more
+    )
+
+
+def test_node_init__writes_a_configuration_and_two_keys(offline: Run, home: Path, tmp_path: Path) -> None:
+    ended = init(offline, tmp_path, "--rpc", "http://127.0.0.1:1", "--rpc", "http://127.0.0.1:2", "--study", "3")
+    config = load_config(home)
+    assert config.rpc_urls == ("http://127.0.0.1:1", "http://127.0.0.1:2") and config.studies == (3,)
+    assert config.data == tmp_path / "records.csv" and config.artefacts == ROOT / ".cache" / "circuits"
+    assert config.spending_cap_wei == 10**18
+    assert ended.value["operator"] == keyfile_address(config.operator_keyfile)
+    assert config.owner_keyfile is not None
+    assert ended.value["owner"] == keyfile_address(config.owner_keyfile) != ended.value["operator"]
+
+
+def test_node_init__again__keeps_what_is_there(offline: Run, home: Path, tmp_path: Path) -> None:
+    init(offline, tmp_path)
+    before = (home / "config.toml").read_bytes()
+    assert init(offline, tmp_path).error["message"].endswith("name another --home.")
+    assert (home / "config.toml").read_bytes() == before
+
+
+def test_node_init__keys_made_before__are_kept(offline: Run, home: Path, tmp_path: Path) -> None:
+    made = offline("wallet", "new", "owner", "--light-kdf", "--json").value["address"]
+    assert init(offline, tmp_path).value["owner"] == made
+
+
+def test_node_init__no_such_table__says_so(offline: Run) -> None:
+    ended = offline("node", "init", "--data", "none.csv", "--deployment", "d.json")
+    assert ended.code == 2 and "no table" in ended.err
+
+
+def test_passphrase__is_never_printed(offline: Run, home: Path, tmp_path: Path) -> None:
+    shown = [init(offline, tmp_path), offline("wallet", "new"), offline("node", "run")]
+    assert all(PASSPHRASE not in ended.out + ended.err for ended in shown)
+    assert all(PASSPHRASE.encode() not in path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_demo__passes_its_arguments_and_exit_code_on(
+    offline: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scripts").mkdir()
+    program = "import sys; open('said', 'w').write(' '.join(sys.argv[1:])); sys.exit(7)"
+    (tmp_path / "scripts" / "demo.py").write_text(program)
+    monkeypatch.setattr("node.cli.local.ROOT", tmp_path)
+    assert offline("demo", "--hospitals", "4", "--help").code == 7
+    assert (tmp_path / "said").read_text() == "--hospitals 4 --help"
+    ended = offline("app")
+    assert ended.code == 2 and "is missing" in ended.err
