@@ -160,10 +160,7 @@ def check_ceremony(ctx: CeremonyContext, transcript: CeremonyTranscript) -> byte
     require_all(ctx, transcript.test_shares, "test shares", MalformedCeremonyMessage)
     tests = draw_tests(ctx, transcript.dealing_digests, transcript.commitments, transcript.test_keys)
     keys = {party: _read_test_key(ctx, party, transcript.test_keys[party]) for party in ctx.parties}
-    shares = {
-        party: iter(_read_test_shares(ctx, party, tests, transcript.test_shares[party]))
-        for party in ctx.parties
-    }
+    shares = {party: iter(_read_test_shares(ctx, party, tests, transcript.test_shares[party])) for party in ctx.parties}
     domain = _ring(ctx)
     for test in tests:
         total = np.zeros((len(domain.primes), TEST_COEFFICIENTS), dtype=np.uint64)

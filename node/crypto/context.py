@@ -153,9 +153,7 @@ def frame(kind: Kind, context_digest: bytes, sender: int, payload: bytes) -> byt
     ))  # fmt: skip
 
 
-def unframe(
-    kind: Kind, context_digest: bytes, sender: int, size: int, data: bytes, error: type[CryptoError]
-) -> bytes:
+def unframe(kind: Kind, context_digest: bytes, sender: int, size: int, data: bytes, error: type[CryptoError]) -> bytes:
     """Checks size and header and returns the payload; raises `error` naming sender and fault."""
     what = f"the {kind.name.lower().replace('_', ' ')} of hospital {sender}"
     if len(data) != size:

@@ -170,8 +170,7 @@ def _own_shares(ctx: CeremonyContext, me: int, seed: bytes, round_number: int) -
     parameters = ctx.parameters
     domain = ring(parameters.degree, parameters.data_primes)
     seeds = {
-        recipient: derive(seed, "share seed", ctx.digest, round_number, recipient)
-        for recipient in _seeded(ctx, me)
+        recipient: derive(seed, "share seed", ctx.digest, round_number, recipient) for recipient in _seeded(ctx, me)
     }
     points = {index_of(ctx, recipient) + 1: share_words(parameters, seeds[recipient]) for recipient in seeds}
     points[0] = secret_key(parameters, secret_seed(ctx, seed, round_number), parameters.data_primes)
@@ -224,9 +223,7 @@ def _check_publics(ctx: CeremonyContext, publics: Mapping[int, bytes]) -> None:
         raise MalformedCeremonyMessage("two hospitals posted the same sealing key: one of them is a copy")
 
 
-def pair_seed(
-    ctx: CeremonyContext, seed: bytes, received: ReceivedShares, round_number: int, other: int
-) -> bytes:
+def pair_seed(ctx: CeremonyContext, seed: bytes, received: ReceivedShares, round_number: int, other: int) -> bytes:
     """The mask seed that this hospital and another hold in common for a round, made by both."""
     halves = {
         received.me: mask_contribution(ctx, seed, round_number, other),

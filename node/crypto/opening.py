@@ -143,9 +143,7 @@ def _ordered(
     except ParameterError as error:
         raise OpeningRefused(str(error)) from None
     if len(included) < MINIMUM_INCLUDED:
-        raise OpeningRefused(
-            f"a sum over {len(included)} updates is never opened; {MINIMUM_INCLUDED} or more are"
-        )
+        raise OpeningRefused(f"a sum over {len(included)} updates is never opened; {MINIMUM_INCLUDED} or more are")
     if len(quorum) != parameters.threshold:
         raise OpeningRefused(f"a quorum has {parameters.threshold} hospitals, not {len(quorum)}")
     if not 0 <= attempt < parameters.attempts:

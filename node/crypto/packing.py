@@ -31,8 +31,7 @@ def pack(parameters: ThresholdParameters, values: Sequence[int], ring: Ring) -> 
     outside = np.flatnonzero((array < -half) | (array >= half))
     if outside.size:
         raise ParameterError(
-            f"{outside.size} values, the first at position {outside[0]}, do not fit in "
-            f"{parameters.value_bits} bits"
+            f"{outside.size} values, the first at position {outside[0]}, do not fit in {parameters.value_bits} bits"
         )
     places = np.zeros(parameters.blocks * parameters.values_per_block, dtype=np.uint64)
     places[: array.size] = (array.astype(np.int64) + half).astype(np.uint64)

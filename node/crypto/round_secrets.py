@@ -30,9 +30,7 @@ class RoundSecrets:
         return f"RoundSecrets(me={self.me}, secret)"
 
 
-def round_secrets(
-    ctx: CeremonyContext, me: int, seed: bytes, received: ReceivedShares, round_number: int
-) -> bytes:
+def round_secrets(ctx: CeremonyContext, me: int, seed: bytes, received: ReceivedShares, round_number: int) -> bytes:
     """Returns the secrets of one round as bytes for the caller to wrap. Secret.
 
     Make them for every round once the ceremony has succeeded, then erase the ceremony seed.
