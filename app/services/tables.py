@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The study as tables: one row for each thing, columns named as readers see them, units in the names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from app.services import format as fmt
+from app.services.words import OFFENCE, PHASE, STEP
+from node.audit.views import CeremonyView, Check, ModelView, PaymentView, RoundView, StudyView, Verdict
+from node.plan import TrainingPlan
+from node.types import CeremonyStep, Phase
+
+VERDICT = {
+    Verdict.PASSED: ":green-badge[:material/check_circle: ok]",
+    Verdict.FAILED: ":red-badge[:material/cancel: failed]",
+    Verdict.UNREACHABLE: ":orange-badge[:material/help: content not reachable]",
+    Verdict.PENDING: ":gray-badge[:material/hourglass_empty: not yet]",
+}
+INCLUDED, WAITING, LEFT_OUT = "included", "submitted, not yet decided", "submitted, left out"
+UNUSED, ABSENT = "submitted, round failed", "nothing submitted"
+
+
+def rounds(view: StudyView) -> pd.DataFrame:
+    """One line for each round."""
+    return pd.DataFrame(
+        {
+            "Round": item.number,
+            "State": PHASE[item.phase],
+            "Updates submitted": len(item.submissions),
+            "Updates included": len(item.included),
+            "Rows used": item.sum_rows,
+            "Opening shares": len(item.shares),
+            "Proofs accepted": proofs(item),
+            "Began": fmt.time(item.started_at),
+            "Finalised": fmt.time(item.finalised.timestamp if item.finalised else 0),
+        }
+        for item in view.rounds
+    )
+
+
+def proofs(item: RoundView) -> int:
+    """Proofs that the contract accepted in a round: of training, and the one of aggregation."""
+    return len(item.submissions) + (item.finalised is not None)
+
+
+def participation(view: StudyView) -> pd.DataFrame:
+    """What each hospital did in each round: columns round, hospital, part, order."""
+    return pd.DataFrame(
+        {"round": item.number, "hospital": hospital.name, "part": part_of(item, hospital.hospital_id)}
+        for item in view.rounds
+        for hospital in view.hospitals
+    )
+
+
+def part_of(item: RoundView, hospital_id: int) -> str:
+    """What a hospital did in a round, in a word or two."""
+    if hospital_id in item.included:
+        return INCLUDED
+    if item.submission(hospital_id) is None:
+        return ABSENT
+    if item.phase is Phase.FAILED and not item.included:
+        return UNUSED
+    return LEFT_OUT if item.included else WAITING
+
+
+def updates(view: StudyView, item: RoundView) -> pd.DataFrame:
+    """The updates of one round."""
+    return pd.DataFrame(
+        {
+            "Hospital": view.name_of(entry.hospital_id),
+            "Rows proved": entry.rows,
+            "Part in the sum": part_of(item, entry.hospital_id),
+            "Held by": fmt.count(item.confirmations_of(entry.hospital_id), "hospital"),
+            "Ciphertext": fmt.size(entry.file.size),
+            "Proof accepted": fmt.time(entry.act.timestamp),
+            "Block": entry.act.block_number,
+            "Ciphertext CID": entry.file.cid,
+        }
+        for entry in item.submissions
+    )
+
+
+def shares(view: StudyView, item: RoundView) -> pd.DataFrame:
+    """The opening shares of one round."""
+    return pd.DataFrame(
+        {
+            "Hospital": view.name_of(entry.hospital_id),
+            "Attempt": entry.attempt + 1,
+            "Share": fmt.size(entry.file.size),
+            "Posted": fmt.time(entry.act.timestamp),
+            "Share CID": entry.file.cid,
+        }
+        for entry in item.shares
+    )
+
+
+def hospitals(view: StudyView) -> pd.DataFrame:
+    """One line for each enrolled hospital."""
+    return pd.DataFrame(
+        {
+            "No.": item.hospital_id,
+            "Hospital": item.name,
+            "Rows committed": item.rows,
+            "Rounds included": sum(item.hospital_id in entry.included for entry in view.rounds),
+            "Earned": fmt.tokens(item.earned, view.network),
+            "Taken": fmt.tokens(item.claimed, view.network),
+            "Bond held": fmt.tokens(item.bond_locked, view.network),
+            "Bond cut": fmt.tokens(item.slashed, view.network),
+            "In the study": "no (failed ceremony)" if item.barred else "yes",
+            "Standing": item.standing.name.lower(),
+        }
+        for item in view.hospitals
+    )
+
+
+def ceremony(view: StudyView, run: CeremonyView) -> pd.DataFrame:
+    """Who posted what in a key ceremony: hospitals down, steps across."""
+    posted = {(post.hospital_id, post.step): post for post in run.posts}
+    rows = []
+    for hospital in view.hospitals:
+        row: dict[str, str] = {"Hospital": hospital.name}
+        for step in CeremonyStep:
+            post = posted.get((hospital.hospital_id, step))
+            row[STEP[step]] = fmt.short(post.file.cid if post.file else "0x" + post.digest.hex()) if post else "–"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def payments(view: StudyView, items: tuple[PaymentView, ...], who: str) -> pd.DataFrame:
+    """Payments; `who` stands for those that are not a hospital's."""
+    return pd.DataFrame(
+        {
+            "Who": view.name_of(item.hospital_id) if item.hospital_id else who,
+            "Amount": fmt.tokens(item.amount, view.network),
+            "Time": fmt.time(item.act.timestamp),
+            "Transaction": item.act.tx_hash,
+        }
+        for item in items
+    )
+
+
+def rewards(view: StudyView) -> pd.DataFrame:
+    """Rewards by round and hospital: columns round, hospital, tokens (for charts) and amount (for readers)."""
+    return pd.DataFrame(
+        {
+            "round": item.round_number,
+            "hospital": view.name_of(item.hospital_id),
+            "tokens": fmt.token_number(item.earned, view.network),
+            "amount": fmt.tokens(item.earned, view.network),
+        }
+        for item in view.money.rewards
+        if item.earned
+    )
+
+
+def slashes(view: StudyView) -> pd.DataFrame:
+    """Cuts of bonds."""
+    return pd.DataFrame(
+        {
+            "Hospital": view.name_of(item.hospital_id),
+            "For": OFFENCE[item.offence],
+            "Amount": fmt.tokens(item.amount, view.network),
+            "Time": fmt.time(item.act.timestamp),
+            "Transaction": item.act.tx_hash,
+        }
+        for item in view.money.slashes
+    )
+
+
+def weights(plan: TrainingPlan, model: ModelView, before: ModelView | None) -> pd.DataFrame:
+    """A model's weights with the names of their features; empty where the weights cannot be read."""
+    if model.weights is None:
+        return pd.DataFrame()
+    names = [*plan.model.features, "(bias)"]
+    table = pd.DataFrame({"Feature": names, "Weight": [fmt.weight(value) for value in model.weights]})
+    if before is not None and before.weights is not None:
+        table["Change in this round"] = [
+            fmt.weight(new - old) for new, old in zip(model.weights, before.weights, strict=True)
+        ]
+    stds = [float(item.std) for item in plan.scaling]
+    table["Weight per unit of the feature"] = [
+        fmt.weight(value) / std for value, std in zip(model.weights, stds, strict=False)
+    ] + [None]
+    table["Integer on which the root rests"] = list(model.weights)
+    return table
+
+
+def changes(view: StudyView) -> pd.DataFrame:
+    """How far each round moved the model: columns round, change (L2 norm); only between readable models."""
+    pairs = zip(view.models, view.models[1:], strict=False)
+    return pd.DataFrame(
+        {
+            "round": after.round_number,
+            "change": sum(fmt.weight(a - b) ** 2 for a, b in zip(after.weights, before.weights, strict=True)) ** 0.5,
+        }
+        for before, after in pairs
+        if before.weights is not None and after.weights is not None
+    )
+
+
+def paths(view: StudyView, plan: TrainingPlan) -> pd.DataFrame:
+    """Every weight after every round: columns round, feature, weight."""
+    names = [*plan.model.features, "(bias)"]
+    return pd.DataFrame(
+        {"round": model.round_number, "feature": name, "weight": fmt.weight(value)}
+        for model in view.models
+        if model.weights is not None
+        for name, value in zip(names, model.weights, strict=True)
+    )
+
+
+def checks(items: Iterable[Check]) -> pd.DataFrame:
+    """Checks with their results, as Markdown."""
+    return pd.DataFrame(
+        {"Result": VERDICT[item.verdict], "Statement": item.statement, "What was compared": item.detail}
+        for item in items
+    )
+
+
+def events(view: StudyView) -> pd.DataFrame:
+    """What happened in the study, oldest first."""
+    entries: list[tuple[int, int, str]] = [(view.published.timestamp, view.published.block_number, "Study published")]
+    network = view.network
+    entries += [
+        (item.act.timestamp, item.act.block_number, f"{fmt.tokens(item.amount, network)} paid in for rewards")
+        for item in view.money.payments
+    ]
+    entries += [
+        (item.enrolled.timestamp, item.enrolled.block_number, f"{item.name} enrolled with {item.rows} rows")
+        for item in view.hospitals
+    ]
+    for run in view.ceremonies:
+        if run.completed:
+            entries.append((run.completed.timestamp, run.completed.block_number, "Key ceremony complete"))
+        if run.failed:
+            entries.append((run.failed.timestamp, run.failed.block_number, f"Key ceremony {run.number} failed"))
+    for item in view.rounds:
+        if item.included_act:
+            text = f"Round {item.number}: {fmt.count(len(item.included), 'update')} included"
+            entries.append((item.included_act.timestamp, item.included_act.block_number, text))
+        if item.finalised:
+            text = f"Round {item.number}: new model finalised"
+            entries.append((item.finalised.timestamp, item.finalised.block_number, text))
+        if item.failed:
+            entries.append((item.failed.timestamp, item.failed.block_number, f"Round {item.number} failed"))
+    entries += [
+        (item.act.timestamp, item.act.block_number, f"{view.name_of(item.hospital_id)} took its reward")
+        for item in view.money.claims
+    ]
+    return pd.DataFrame(
+        {"Time": fmt.time(moment), "Block": block, "What happened": text}
+        for moment, block, text in sorted(entries, key=lambda entry: entry[1])
+    )

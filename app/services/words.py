@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The study in plain sentences: what is asked, how it is trained, protected, timed and paid."""
+
+from __future__ import annotations
+
+from app.services import format as fmt
+from node.audit.views import PlanView, RoundView, StudyView
+from node.plan import WEIGHT_FRACTION_BITS, TrainingPlan
+from node.types import CeremonyStep, FailureReason, Offence, Phase, StudyState
+
+STATE = {
+    StudyState.NONE: "unknown",
+    StudyState.PUBLISHED: "published, waiting for its funding",
+    StudyState.ENROLLING: "open for enrolment",
+    StudyState.CEREMONY: "in its key ceremony",
+    StudyState.RUNNING: "running",
+    StudyState.COMPLETED: "completed",
+    StudyState.CANCELLED: "ended early",
+}
+PHASE = {
+    Phase.NONE: "not begun",
+    Phase.SUBMIT: "hospitals train and submit",
+    Phase.ATTEST: "hospitals attest what they hold",
+    Phase.INCLUDE: "waiting for the included set",
+    Phase.OPEN: "the sum is being opened",
+    Phase.FINALISED: "finalised",
+    Phase.FAILED: "failed",
+}
+STEP = {
+    CeremonyStep.KEY: "sealing keys",
+    CeremonyStep.DEALING: "dealings",
+    CeremonyStep.TEST_COMMITMENT: "commitments to test keys",
+    CeremonyStep.TEST_KEY: "test keys",
+    CeremonyStep.TEST_SHARES: "test shares",
+    CeremonyStep.ACKNOWLEDGEMENT: "acknowledgements",
+}
+OFFENCE = {
+    Offence.MISSING_DEALING: "no dealing in the key ceremony",
+    Offence.CIPHERTEXT_LEFT_OUT: "a submitted update that the others could not get",
+    Offence.MISSING_SHARE: "no opening share although named for it",
+}
+
+FAMILY = {
+    "logistic-head": "Logistic regression: one weight for each feature, and a bias",
+}
+LOSS = {
+    "hard-sigmoid-logistic": (
+        "Logistic loss with a hard sigmoid, p = clamp(z/4 + 1/2, 0, 1): piecewise linear, so that whole "
+        "numbers compute it exactly and a proof can follow it"
+    ),
+}
+OPTIMISER = {"mini-batch gradient descent": "Mini-batch gradient descent"}
+
+NOT_PROVED = (
+    "That the committed rows are honest medicine: a hospital can commit to invented data.",
+    "That an opening share is right. A wrong one is noticed when the round is finalised, but not whose it was.",
+    "That a ciphertext holds what its commitment says. This, too, is noticed when the round is finalised.",
+    "What a sum over few hospitals tells: all but one of them together learn the last one's update.",
+    "That no threshold of hospitals pooled their key shares: any t of them can read a round's single updates.",
+)
+
+
+def failure(item: RoundView, plan: PlanView) -> str:
+    """Why a round gave no new model."""
+    minimum, threshold = plan.terms.minimum, plan.terms.threshold
+    if item.failure is FailureReason.TOO_FEW_SUBMISSIONS:
+        return (
+            f"Only {fmt.count(len(item.submissions), 'hospital')} submitted an update before the deadline; "
+            f"the plan opens no sum of fewer than {minimum}. Nothing was opened."
+        )
+    if item.failure is FailureReason.TOO_FEW_INCLUDED:
+        return (
+            f"Fewer than {minimum} submitted updates were attested by at least {threshold} hospitals. "
+            "Nothing was opened."
+        )
+    if item.failure is FailureReason.UNOPENED:
+        return (
+            f"No attempt opened the sum: {fmt.count(len(item.shares), 'share')} came in over "
+            f"{fmt.count(len(item.quorums), 'attempt')}, and nobody could prove a new model from them."
+        )
+    return "Its deadline passed without a result; it waits for anyone to record that."
+
+
+def question(plan: TrainingPlan) -> list[str]:
+    """What is asked, of which data."""
+    label = plan.model.label
+    return [
+        plan.question,
+        f"Each row of a hospital's table is one case with {len(plan.model.features)} features and the column "
+        f"“{label.name}”, which says “{label.positive}” or “{label.negative}”.",
+        "Features are scaled with constants that the plan makes public: (value − mean) / standard deviation, cut "
+        "to the range from −4 to 4 and rounded to 8 bits. No hospital's data went into another's scaling.",
+    ]
+
+
+def training(plan: TrainingPlan) -> list[str]:
+    """How one hospital trains in one round."""
+    part = plan.training
+    start = "all weights zero" if not any(plan.model.initial) else "the weights given in the plan"
+    return [
+        f"**Model:** {FAMILY[plan.model.family]}. It has {fmt.count(len(plan.model.initial), 'weight')} and starts "
+        f"from {start}.",
+        f"**Loss:** {LOSS[plan.model.loss]}.",
+        f"**Optimiser:** {OPTIMISER[plan.model.optimiser]} with learning rate {fmt.rate(part.learning_rate)}, "
+        f"{fmt.count(part.epochs, 'epoch')} a round, batches of {fmt.count(part.batch_size, 'row')} in the committed "
+        "order.",
+        f"**Rows:** at most {fmt.count(part.rows_maximum, 'row')} of a hospital, the same in every round, fixed by a "
+        "commitment at enrolment.",
+        f"**Arithmetic:** whole numbers throughout, weights of {plan.quantisation.weight_bits} bits with "
+        f"{WEIGHT_FRACTION_BITS} after the point, so that the computer program and the proof agree to the last bit.",
+        f"**Proof:** every update comes with a proof (circuit `{part.circuit}`) that exactly this training was run on "
+        "exactly the committed rows. The contract checks it before it accepts the update.",
+    ]
+
+
+def protection(plan: TrainingPlan) -> list[str]:
+    """Who can read what."""
+    t, people = plan.encryption.threshold, plan.participation
+    return [
+        "No record leaves its hospital. An update leaves only encrypted (threshold CKKS).",
+        f"Only the sum of at least {people.minimum} hospitals' updates is opened, and any {t} of the hospitals "
+        f"have to work together for that (threshold {t}).",
+        f"The same holds against them: any {t} hospitals that pool their key shares can read every single update "
+        "of a round.",
+        f"What opens a sum hides the rest with {plan.encryption.statistical_security} bits of statistical security. "
+        f"An opening has {fmt.count(plan.encryption.attempts, 'attempt')}.",
+        "There is no differential privacy in this study: its budget is 0."
+        if not plan.privacy.budget
+        else f"Its differential-privacy budget is {plan.privacy.budget}.",
+        f"The sum and the new model are proved as well (circuit `{plan.aggregation.circuit}`): nobody can finalise a "
+        "wrong one.",
+    ]
+
+
+def schedule(plan: TrainingPlan) -> list[str]:
+    """Rounds, people and deadlines."""
+    people, phases = plan.participation, plan.phases
+    return [
+        f"From {people.minimum} to {fmt.count(people.maximum, 'hospital')} take part in "
+        f"{fmt.count(people.rounds, 'round')}.",
+        f"Enrolment lasts {fmt.duration(phases.enrol)} at most, each step of the key ceremony "
+        f"{fmt.duration(phases.ceremony_step)}.",
+        f"In a round, submitting may take {fmt.duration(phases.submit)}, attesting {fmt.duration(phases.attest)}, each "
+        f"attempt at opening {fmt.duration(phases.open)}. A phase ends early once everybody has acted.",
+        f"Nodes wait for {fmt.count(phases.confirmations, 'block')} after a block before they rely on it.",
+        f"{fmt.count(plan.money.unopened_rounds, 'failed round')} in a row "
+        f"{'ends' if plan.money.unopened_rounds == 1 else 'end'} the study.",
+    ]
+
+
+def money(view: StudyView) -> list[str]:
+    """Who pays whom; from the numbers on chain."""
+    terms, network = view.plan.terms, view.network
+    share = terms.verified_share_bps / 100
+    return [
+        f"The sponsor pays {fmt.tokens(terms.reward_per_round, network)} a round, shared by the rows that each "
+        f"included hospital's proof used: {fmt.tokens(view.money.required, network)} for all "
+        f"{fmt.count(terms.rounds, 'round')}, paid in before hospitals could enrol.",
+        f"{share:g} % of a round's reward is earned once enough opening shares are posted, the rest when the round is "
+        "finalised.",
+        f"Each hospital locks a bond of {fmt.tokens(terms.bond, network)}. It gets it back at the end, less what is "
+        "cut for a missing dealing, an update that others cannot get, or a missing opening share.",
+    ]

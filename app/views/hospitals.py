@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hospitals: what each committed to, and the key ceremony that they held."""
+
+import streamlit as st
+
+from app.components.frame import open_study
+from app.components.parts import identifier, table
+from app.services import format as fmt
+from app.services import tables
+from app.services.words import STEP
+
+view = open_study()
+
+st.title("Hospitals")
+table(tables.hospitals(view), "No hospital has enrolled yet.", alt="One line for each enrolled hospital")
+if view.hospitals:
+    st.subheader("What each committed to")
+    st.caption(
+        "The data commitment fixes a hospital's rows for the whole study without telling anything about them: it is "
+        "a hash over 248 random bits, the number of rows and a tree over the rows."
+    )
+    for tab, hospital in zip(st.tabs([item.name for item in view.hospitals]), view.hospitals, strict=True):
+        with tab:
+            left, right = st.columns(2, gap="large")
+            with left:
+                identifier("Data commitment", fmt.field_hex(hospital.data_root), fmt.count(hospital.rows, "row"))
+                identifier("Enrolled in transaction", hospital.enrolled.tx_hash, fmt.time(hospital.enrolled.timestamp))
+            with right:
+                identifier("Owner (is paid)", hospital.owner)
+                identifier("Operator in this study (its node signs with it)", hospital.operator)
+
+st.subheader("Key ceremony")
+if not view.ceremonies:
+    st.caption("It begins when enrolment ends.")
+for run in view.ceremonies:
+    st.markdown(
+        f"**Ceremony {run.number}:** "
+        + (
+            f"complete since {fmt.time(run.completed.timestamp)}; all acknowledged the same transcript."
+            if run.completed
+            else "failed: somebody missed the step “"
+            + (STEP[run.failed_step] if run.failed_step is not None else "")
+            + "”. It went on without "
+            + fmt.names([view.name_of(hospital) for hospital in run.barred])
+            + "."
+            if run.failed
+            else "going on."
+        )
+    )
+    if run.completed:
+        identifier("Digest of the transcript", "0x" + run.transcript.hex())
+    table(tables.ceremony(view, run), "Nothing was posted.", alt="Who posted what in the key ceremony")

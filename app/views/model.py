@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The global model: type, optimiser, weights, and how they came about."""
+
+import streamlit as st
+
+from app.components.frame import open_study
+from app.components.parts import chart, identifier, stored_file, table
+from app.services import charts, tables
+from app.services import format as fmt
+from app.services.words import FAMILY, LOSS, OPTIMISER
+
+view = open_study()
+document = view.plan.document
+
+st.title("The global model")
+numbers = [model.round_number for model in view.models]
+chosen = st.segmented_control(
+    "Model",
+    numbers,
+    default=numbers[-1],
+    required=True,
+    format_func=lambda number: f"after round {number}" if number else "at the start",
+)
+place = numbers.index(numbers[-1] if chosen is None else chosen)
+model, before = view.models[place], view.models[place - 1] if place else None
+
+if document:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown(f"**Type:** {FAMILY[document.model.family]}.")
+        st.markdown(f"**Loss:** {LOSS[document.model.loss]}.")
+    with right:
+        part = document.training
+        st.markdown(
+            f"**Optimiser:** {OPTIMISER[document.model.optimiser]}, learning rate {fmt.rate(part.learning_rate)}, "
+            f"{fmt.count(part.epochs, 'epoch')} a round, batches of {fmt.count(part.batch_size, 'row')}."
+        )
+        st.markdown(
+            f"**Result:** a probability that a case is “{document.model.label.positive}” rather than "
+            f"“{document.model.label.negative}”."
+        )
+else:
+    st.warning(f"The plan document cannot be read: {view.plan.problem}", icon=":material/help:")
+
+identifier("Root of the weights on chain", fmt.field_hex(model.root))
+if model.file:
+    stored_file("Model file CID", model.file)
+
+if document is None or model.weights is None:
+    st.warning(f"The weights cannot be shown. {model.problem}", icon=":material/help:")
+    st.stop()
+
+frame = tables.weights(document, model, before)
+st.success(
+    f"These {len(model.weights)} weights hash to the root that the contract holds.", icon=":material/check_circle:"
+)
+st.subheader("Weights")
+chart(charts.weights(frame), "The weights of the global model, the largest first")
+moved = tables.changes(view)
+if not moved.empty:
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Change in each round")
+        chart(charts.changes(view), "How far each round moved the weights")
+    with right:
+        st.subheader("Each weight from round to round")
+        chart(charts.paths(tables.paths(view, document)), "Every weight after every round")
+st.subheader("All weights")
+st.caption(
+    "Weights belong to scaled features, one unit being a standard deviation of the plan; the next-to-last column "
+    "is per unit of the feature as measured. The chain holds no test data, so this page shows no accuracy."
+)
+table(frame, "", alt="All weights of the model")

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The money: what the sponsor paid in, who earned what, where the bonds are."""
+
+import streamlit as st
+
+from app.components.frame import open_checks, open_study
+from app.components.parts import chart, check_table, figures, table
+from app.services import charts, tables
+from app.services import format as fmt
+
+view = open_study()
+money, network = view.money, view.network
+
+st.title("Money")
+figures(
+    (
+        ("Paid in", fmt.tokens(money.paid_in, network)),
+        ("Earned by hospitals", fmt.tokens(money.earned, network)),
+        ("Taken by hospitals", fmt.tokens(money.paid_out, network)),
+        ("Back to the sponsor", fmt.tokens(money.refunded, network)),
+        ("Still in the pool", fmt.tokens(money.left, network)),
+    )
+)
+if money.pool_record < money.required:
+    short = fmt.tokens(money.required - money.pool_record, network)
+    st.warning(f"Not funded in full: {short} are missing. Hospitals cannot enrol before.", icon=":material/warning:")
+if money.paid_in:
+    chart(charts.money_flow(view), "Where the rewards that were paid in are now")
+
+st.subheader("Added up again")
+check_table(check for check in open_checks(view) if check.subject == "Money")
+
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader("Rewards by round")
+    if tables.rewards(view).empty:
+        st.caption("Nothing is earned yet.")
+    else:
+        chart(charts.rewards(view), "What each hospital earned in each round")
+with right:
+    st.subheader("Bonds")
+    bonds = (("Locked", money.locked), ("Given back", money.released), ("Cut", money.slashed), ("Held", money.held))
+    for pair in (bonds[:2], bonds[2:]):
+        figures((label, fmt.tokens(amount, network)) for label, amount in pair)
+    table(tables.slashes(view), "No bond was cut.", alt="Cuts of bonds")
+
+st.subheader("Payments")
+st.caption("Into the pool")
+table(tables.payments(view, money.payments, "sponsor"), "Nothing was paid in.", alt="Payments into the pool")
+st.caption("Rewards taken")
+table(tables.payments(view, money.claims, ""), "No reward was taken yet.", alt="Rewards that hospitals took")
+if money.refunds:
+    st.caption("Given back")
+    table(tables.payments(view, money.refunds, "sponsor"), "", alt="Payments back to the sponsor")

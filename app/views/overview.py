@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The study at a glance."""
+
+import streamlit as st
+
+from app.components.frame import open_checks, open_study
+from app.components.parts import chart, figures, summary_of, table, verdict
+from app.services import charts, tables
+from app.services import format as fmt
+from app.services.words import STATE, failure
+from node.types import Phase
+
+view = open_study()
+checks = open_checks(view)
+document = view.plan.document
+
+st.title(view.title)
+if document:
+    st.markdown(document.question)
+else:
+    st.warning(f"The plan document cannot be read: {view.plan.problem}", icon=":material/help:")
+with st.container(horizontal=True):
+    st.badge(f"Study {STATE[view.state]}", icon=":material/flag:", color="blue")
+    verdict(*summary_of(checks))
+
+figures(
+    (
+        ("Hospitals", f"{len(view.hospitals)}"),
+        ("Rounds finalised", f"{len(view.finalised)} of {view.plan.terms.rounds}"),
+        ("Rows committed", f"{sum(item.rows for item in view.hospitals):,} rows"),
+        ("Proofs accepted", f"{sum(tables.proofs(item) for item in view.rounds)} proofs"),
+        ("Rewards earned", fmt.tokens(view.money.earned, view.network)),
+    )
+)
+
+for item in view.rounds:
+    if item.phase is Phase.FAILED:
+        st.warning(f"Round {item.number} failed. {failure(item, view.plan)}", icon=":material/warning:")
+
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader("Who took part")
+    if view.rounds and view.hospitals:
+        chart(charts.participation(view), "Which hospital's update was included in which round")
+    else:
+        st.caption("No round has begun.")
+with right:
+    st.subheader("The model now")
+    if document and view.model.weights is not None:
+        number = view.model.round_number
+        total = fmt.count(len(view.model.weights), "weight")
+        most = f"the ten largest of {total}" if len(view.model.weights) > 10 else total
+        st.caption(f"After round {number}: {most}." if number else f"At the start: {most}.")
+        chart(
+            charts.weights(tables.weights(document, view.model, None), most=10),
+            "The ten largest weights of the global model",
+        )
+    else:
+        st.caption(f"Its weights cannot be shown. {view.model.problem}")
+
+st.subheader("What happened")
+table(tables.events(view), "Nothing yet.", alt="Events of the study in their order")

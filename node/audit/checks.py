@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Re-checking a study: each statement is compared anew, and its result says what was compared with what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from node.audit.contents import ContentReader
+from node.audit.ledger import Source
+from node.audit.money_checks import check_money
+from node.audit.reproof import aggregation_proof_holds, training_proof_holds
+from node.audit.views import CeremonyView, Check, FileView, ModelView, RoundView, StudyView, Verdict
+from node.errors import ChainError, ContentMismatch, StorageError
+from node.proofs.babyjubjub import IDENTITY, Point, add
+from node.proofs.commitments import weights_root
+from node.types import CeremonyStep, Phase
+
+
+def check_study(source: Source, contents: ContentReader, view: StudyView) -> tuple[Check, ...]:
+    """Every check of a study: plan, key ceremony, rounds in order, money.
+
+    Raises ChainUnavailable where the chain is away; anything that does not hold is a failed check.
+    """
+    checks = [*_plan(source, view), *_ceremony(contents, view)]
+    expected = view.plan.terms.initial_root
+    models = {model.round_number: model for model in view.models}
+    for item in view.rounds:
+        checks += _round(source, contents, view, item, expected)
+        if item.phase is Phase.FINALISED:
+            checks.append(_model(item, models[item.number]))
+            expected = item.root_after
+    return (*checks, *check_money(view))
+
+
+def _check(subject: str, statement: str, holds: bool, detail: str) -> Check:
+    return Check(subject, statement, Verdict.PASSED if holds else Verdict.FAILED, detail)
+
+
+def _plan(source: Source, view: StudyView) -> Iterator[Check]:
+    plan, terms, document = view.plan, view.plan.terms, view.plan.document
+    statement = "The plan document is the one that was published"
+    if document is None:
+        yield Check("Plan", statement, plan.verdict, plan.problem)
+    else:
+        yield _check("Plan", statement, document.digest() == plan.file.digest, f"its content gives {plan.file.cid}")
+        pairs = {
+            "epochs": (document.training.epochs, terms.epochs),
+            "learning rate": (document.training.learning_rate, terms.learning_rate),
+            "threshold": (document.encryption.threshold, terms.threshold),
+            "attempts": (document.encryption.attempts, terms.attempts),
+            "minimum": (document.participation.minimum, terms.minimum),
+            "maximum": (document.participation.maximum, terms.maximum),
+            "rounds": (document.participation.rounds, terms.rounds),
+            "confirmations": (document.phases.confirmations, terms.confirmations),
+            "enrolment": (document.phases.enrol, terms.enrol_length),
+            "ceremony step": (document.phases.ceremony_step, terms.ceremony_step_length),
+            "submission": (document.phases.submit, terms.submit_length),
+            "attestation": (document.phases.attest, terms.attest_length),
+            "opening": (document.phases.open, terms.open_length),
+            "bond": (int(document.money.bond), terms.bond),
+            "reward": (int(document.money.reward_per_round), terms.reward_per_round),
+            "verified share": (document.money.verified_share_bps, terms.verified_share_bps),
+            "unopened rounds": (document.money.unopened_rounds, terms.unopened_rounds),
+            "privacy budget": (document.privacy.budget, terms.privacy_budget),
+            "plan root": (document.root(), plan.root),
+            "training circuit": (document.training.circuit, plan.training.name),
+            "aggregation circuit": (document.aggregation.circuit, plan.aggregation.name),
+        }
+        wrong = [f"{name}: document {told}, chain {held}" for name, (told, held) in pairs.items() if told != held]
+        detail = "; ".join(wrong) or f"{len(pairs)} values compared, the proved hyper-parameters among them"
+        yield _check("Plan", "Document and chain hold the same numbers", not wrong, detail)
+        root = weights_root(document.model.initial)
+        yield _check(
+            "Plan",
+            "The starting model hashes to the root on chain",
+            root == terms.initial_root,
+            f"{len(document.model.initial)} starting weights hashed",
+        )
+    for circuit in (plan.training, plan.aggregation):
+        recorded = source.deployment.circuits.get(circuit.name)
+        digest = "0x" + circuit.verifying_key_digest.hex()
+        yield _check(
+            "Plan",
+            f"Circuit {circuit.name} is the one in the deployment record",
+            recorded is not None and (recorded.verifying_key_digest, recorded.verifier) == (digest, circuit.verifier),
+            "address of its verifier and digest of its verifying key",
+        )
+
+
+def _ceremony(contents: ContentReader, view: StudyView) -> Iterator[Check]:
+    done: CeremonyView | None = next((item for item in view.ceremonies if item.completed), None)
+    subject, statement = "Key ceremony", "All hospitals acknowledged one transcript"
+    if done is None:
+        verdict = Verdict.FAILED if view.state.ended else Verdict.PENDING
+        if view.ceremonies or not view.state.ended:
+            yield Check(subject, statement, verdict, "no ceremony is complete")
+        return
+    acknowledged = {
+        post.hospital_id for post in done.of(CeremonyStep.ACKNOWLEDGEMENT) if post.digest == done.transcript
+    }
+    missing = [item.name for item in view.hospitals if not item.barred and item.hospital_id not in acknowledged]
+    yield _check(
+        subject,
+        statement,
+        not missing,
+        f"missing: {', '.join(missing)}" if missing else f"{len(acknowledged)} of {len(acknowledged)} hospitals",
+    )
+    yield _files(
+        contents,
+        subject,
+        "The ceremony's files match what was posted",
+        [post.file for post in done.posts if post.file],
+    )
+
+
+def _round(source: Source, contents: ContentReader, view: StudyView, item: RoundView, expected: int) -> Iterator[Check]:
+    subject, threshold = f"Round {item.number}", view.plan.terms.threshold
+    yield _check(
+        subject,
+        "It starts from the newest model",
+        item.root_before == expected,
+        "the root before equals that of the last finalised round, or of the plan",
+    )
+    if item.submissions:
+        yield _reproved(
+            subject,
+            "Every training proof holds when it is verified again",
+            {
+                view.name_of(submission.hospital_id): partial(training_proof_holds, source, view, item, submission)
+                for submission in item.submissions
+            },
+        )
+    if not item.included:
+        return
+    fitting = {
+        submission.hospital_id
+        for submission in item.submissions
+        if item.confirmations_of(submission.hospital_id) >= threshold
+    }
+    yield _check(
+        subject,
+        f"Included are exactly the updates with at least {threshold} attestations",
+        fitting == set(item.included) and len(item.included) >= view.plan.terms.minimum,
+        f"{len(item.included)} of {len(item.submissions)} submitted updates; the minimum is {view.plan.terms.minimum}",
+    )
+    yield _sums(view, item, subject)
+    chosen = [submission.file for submission in item.submissions if submission.hospital_id in item.included]
+    yield _files(contents, subject, "The included ciphertexts match what was posted", chosen)
+    if item.shares:
+        yield _files(
+            contents, subject, "The opening shares match what was posted", [share.file for share in item.shares]
+        )
+    if item.phase is Phase.FINALISED:
+        yield _reproved(
+            subject,
+            "The aggregation proof holds when it is verified again",
+            {"the aggregation": partial(aggregation_proof_holds, source, view, item)},
+        )
+
+
+def _sums(view: StudyView, item: RoundView, subject: str) -> Check:
+    total, rows = IDENTITY, 0
+    for submission in item.submissions:
+        if submission.hospital_id in item.included:
+            total, rows = add(total, Point(*submission.commitment)), rows + submission.rows
+    return _check(
+        subject,
+        "Commitments and rows of the included updates add up to the sums on chain",
+        total == item.sum_commitment and rows == item.sum_rows,
+        f"{len(item.included)} points added on Baby Jubjub, {rows} rows",
+    )
+
+
+def _model(item: RoundView, model: ModelView) -> Check:
+    subject, statement = f"Round {item.number}", "The model's weights hash to the root on chain"
+    if model.weights is not None:
+        return _check(
+            subject,
+            statement,
+            weights_root(model.weights) == item.root_after,
+            f"{len(model.weights)} weights hashed",
+        )
+    return Check(subject, statement, model.verdict, model.problem)
+
+
+def _reproved(subject: str, statement: str, proofs: dict[str, Callable[[], bool]]) -> Check:
+    refused, unknown = [], {}
+    for name, holds in proofs.items():
+        try:
+            if not holds():
+                refused.append(name)
+        except ChainError as error:
+            unknown[name] = str(error)
+    if refused:
+        return Check(subject, statement, Verdict.FAILED, f"refused: {', '.join(refused)}")
+    if unknown:
+        name, problem = next(iter(unknown.items()))
+        return Check(subject, statement, Verdict.UNREACHABLE, f"{name}: {problem}")
+    return Check(subject, statement, Verdict.PASSED, f"{len(proofs)} of {len(proofs)} accepted by the listed verifier")
+
+
+def _files(contents: ContentReader, subject: str, statement: str, files: Iterable[FileView]) -> Check:
+    wrong, missing, size, count = [], [], 0, 0
+    for file in files:
+        count += 1
+        try:
+            size += len(contents.get(file.digest, file.size))
+        except ContentMismatch:
+            wrong.append(file.cid)
+        except StorageError:
+            missing.append(file.cid)
+    if wrong:
+        return Check(subject, statement, Verdict.FAILED, f"other content under {', '.join(wrong)}")
+    if missing:
+        detail = f"{len(missing)} of {count} files in no store that was asked: {', '.join(missing)}"
+        return Check(subject, statement, Verdict.UNREACHABLE, detail)
+    return Check(subject, statement, Verdict.PASSED, f"{count} files read, {size:,} bytes hashed")

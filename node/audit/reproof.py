@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asking the listed verifiers about the posted proofs again, with public inputs put together here.
+
+The proof's eight numbers are taken from the transaction that posted it; every public input is computed from
+the study's records by this side's own code, not taken from the contract that accepted the proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eth_utils.crypto import keccak
+
+from node.audit.ledger import Source
+from node.audit.views import RoundView, StudyView, SubmissionView
+from node.errors import ChainError
+from node.proofs.commitments import aggregation_context, training_context
+
+_WORD = 32
+_PROOF_WORDS = 8
+_PROOF = "(uint256[2],uint256[2][2],uint256[2])"
+_SUBMIT = keccak(text=f"submitUpdate(uint256,uint32,bytes32,uint64,uint256,uint256,{_PROOF})")[:4]
+_FINALISE = keccak(text=f"finalise(uint256,uint32,uint256,{_PROOF})")[:4]
+
+
+class ProofUnavailable(ChainError):
+    """The transaction that carried a proof cannot be read here, or called the contract through another one."""
+
+
+def training_signals(view: StudyView, item: RoundView, submission: SubmissionView) -> tuple[int, ...]:
+    """The public inputs of a hospital's training proof, in the verifier's order."""
+    hospital = view.hospital(submission.hospital_id)
+    assert hospital is not None, "only enrolled hospitals can submit"
+    context = training_context(
+        chain_id=view.network.chain_id,
+        round_manager=view.network.contracts["RoundManager"],
+        study_id=view.study_id,
+        round_number=item.number,
+        hospital_id=submission.hospital_id,
+        ciphertext_digest=submission.file.digest,
+    )
+    return (context, item.root_before, hospital.data_root, hospital.rows, view.plan.root, *submission.commitment)
+
+
+def aggregation_signals(view: StudyView, item: RoundView) -> tuple[int, ...]:
+    """The public inputs of a round's aggregation proof, in the verifier's order."""
+    places = {hospital.hospital_id: hospital.index for hospital in view.hospitals}
+    context = aggregation_context(
+        chain_id=view.network.chain_id,
+        round_manager=view.network.contracts["RoundManager"],
+        study_id=view.study_id,
+        round_number=item.number,
+        included_bitmap=sum(1 << places[hospital] for hospital in item.included),
+    )
+    return (context, *item.sum_commitment, item.sum_rows, item.root_before, item.root_after)
+
+
+def training_proof_holds(source: Source, view: StudyView, item: RoundView, submission: SubmissionView) -> bool:
+    """Whether the training circuit's verifier accepts the posted proof; raises ChainError."""
+    proof = _posted_proof(source, submission.act.tx_hash, _SUBMIT)
+    return _verify(source, view.plan.training.verifier, proof, training_signals(view, item, submission))
+
+
+def aggregation_proof_holds(source: Source, view: StudyView, item: RoundView) -> bool:
+    """Whether the aggregation circuit's verifier accepts the posted proof; raises ChainError."""
+    assert item.finalised is not None, "only a finalised round has an aggregation proof"
+    proof = _posted_proof(source, item.finalised.tx_hash, _FINALISE)
+    return _verify(source, view.plan.aggregation.verifier, proof, aggregation_signals(view, item))
+
+
+def _posted_proof(source: Source, tx_hash: str, selector: bytes) -> bytes:
+    """The proof's words: the last ones of the call, since all arguments have a fixed size."""
+    transaction = source.request("eth_getTransactionByHash", tx_hash)
+    if not transaction:
+        raise ProofUnavailable("The RPC endpoint does not keep this transaction: ask one with the full history.")
+    data = bytes.fromhex(transaction["input"].removeprefix("0x"))
+    if data[:4] != selector:
+        raise ProofUnavailable("The proof came through another contract: it cannot be taken from the call alone.")
+    return data[-_PROOF_WORDS * _WORD :]
+
+
+def _verify(source: Source, verifier: str, proof: bytes, signals: Sequence[int]) -> bool:
+    selector = keccak(text=f"verifyProof(uint256[2],uint256[2][2],uint256[2],uint256[{len(signals)}])")[:4]
+    words = b"".join(signal.to_bytes(_WORD, "big") for signal in signals)
+    answer = source.request("eth_call", {"to": verifier, "data": "0x" + (selector + proof + words).hex()}, "latest")
+    return int(answer or "0x0", 16) == 1

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole study, read from the chain and the stores into one record."""
+
+from __future__ import annotations
+
+from node.audit.contents import ContentReader, verdict_on
+from node.audit.ledger import Ledger, Source, file_of
+from node.audit.models import read_models
+from node.audit.money import read_money
+from node.audit.rounds import read_ceremonies, read_rounds
+from node.audit.views import HospitalView, MoneyView, PlanView, StudyListing, StudyView, Verdict
+from node.errors import DataError, StorageError
+from node.plan import TrainingPlan
+from node.types import Circuit, Enrolment, Hospital, PlanTerms, Study, StudyState
+
+
+def list_studies(source: Source) -> tuple[StudyListing, ...]:
+    """All studies of the deployment, oldest first."""
+    ledger = Ledger(source)
+    listings = []
+    for study_id in range(1, int(ledger.call("StudyRegistry", "studyCount")) + 1):
+        terms = ledger.record(Study, "StudyRegistry", "study", study_id, id=study_id).plan
+        state = StudyState(ledger.call("StudyRegistry", "studyState", study_id))
+        listings.append(StudyListing(study_id, state, file_of(terms.document_digest, terms.document_size)))
+    return tuple(listings)
+
+
+def read_study(source: Source, contents: ContentReader, study_id: int) -> StudyView:
+    """One study as it is at the newest block.
+
+    Raises ChainError where the chain cannot be read or has no such study. Files that cannot be reached or
+    read leave their part of the view empty, with the reason beside it.
+    """
+    ledger = Ledger(source)
+    study = ledger.record(Study, "StudyRegistry", "study", study_id, id=study_id)
+    published = ledger.events("StudyRegistry", "StudyPublished", studyId=study_id)[0]
+    ids = tuple(int(number) for number in ledger.call("StudyRegistry", "enrolledIds", study_id))
+    plan = _plan(ledger, contents, study_id, study.plan)
+    rounds = read_rounds(ledger, study_id, study.plan, ids)
+    money = read_money(ledger, study_id, ids, rounds)
+    return StudyView(
+        study_id=study_id,
+        state=StudyState(ledger.call("StudyRegistry", "studyState", study_id)),
+        sponsor=study.sponsor,
+        published=ledger.act(published),
+        plan=plan,
+        network=ledger.network(),
+        hospitals=_hospitals(ledger, study_id, ids, money),
+        ceremonies=read_ceremonies(ledger, study_id, ids),
+        rounds=rounds,
+        models=read_models(contents, plan, rounds),
+        money=money,
+    )
+
+
+def _plan(ledger: Ledger, contents: ContentReader, study_id: int, terms: PlanTerms) -> PlanView:
+    file = file_of(terms.document_digest, terms.document_size)
+    document, verdict, problem = None, Verdict.PASSED, ""
+    try:
+        document = TrainingPlan.parse(contents.get(file.digest, file.size))
+    except (StorageError, DataError) as error:
+        verdict, problem = verdict_on(error), str(error)
+    return PlanView(
+        file=file,
+        terms=terms,
+        root=ledger.call("StudyRegistry", "planRoot", study_id),
+        training=ledger.record(Circuit, "StudyRegistry", "circuit", terms.training_circuit),
+        aggregation=ledger.record(Circuit, "StudyRegistry", "circuit", terms.aggregation_circuit),
+        document=document,
+        verdict=verdict,
+        problem=problem,
+    )
+
+
+def _hospitals(ledger: Ledger, study_id: int, ids: tuple[int, ...], money: MoneyView) -> tuple[HospitalView, ...]:
+    acts = {
+        event.arguments["hospitalId"]: ledger.act(event, event.arguments["hospitalId"])
+        for event in ledger.events("StudyRegistry", "HospitalEnrolled", studyId=study_id)
+    }
+    views = []
+    for hospital_id in ids:
+        registered = ledger.record(Hospital, "HospitalRegistry", "hospital", hospital_id, id=hospital_id)
+        enrolment = ledger.record(Enrolment, "StudyRegistry", "enrolment", study_id, hospital_id)
+        views.append(
+            HospitalView(
+                hospital_id=hospital_id,
+                index=enrolment.index,
+                name=registered.name,
+                endpoint=registered.endpoint,
+                owner=registered.owner,
+                operator=enrolment.operator,
+                standing=registered.standing,
+                data_root=enrolment.data_root,
+                rows=enrolment.rows,
+                enrolled=acts[hospital_id],
+                barred=enrolment.barred,
+                bond_locked=ledger.call("StakeVault", "locked", study_id, hospital_id),
+                slashed=sum(item.amount for item in money.slashes if item.hospital_id == hospital_id),
+                earned=sum(item.earned for item in money.rewards if item.hospital_id == hospital_id),
+                claimed=sum(item.amount for item in money.claims if item.hospital_id == hospital_id),
+            )
+        )
+    return tuple(views)

@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an auditor sees of a study: frozen records, put together from the chain and from stored files.
+
+Money is in the token's smallest unit, sizes in bytes, times in seconds since 1970, digests 32 bytes,
+weights integers of scale 2^16. Nothing here is secret: all of it can be read by anyone.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from node.plan import TrainingPlan
+from node.types import (
+    Address,
+    BlockRef,
+    CeremonyStep,
+    Circuit,
+    FailureReason,
+    Offence,
+    Phase,
+    PlanTerms,
+    Standing,
+    StudyState,
+)
+
+
+class Verdict(enum.Enum):
+    """The result of one check, in the words that readers see."""
+
+    PASSED = "ok"
+    FAILED = "failed"
+    UNREACHABLE = "content not reachable"
+    PENDING = "not yet"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One re-checked statement: `subject` says about what, `detail` what was compared."""
+
+    subject: str
+    statement: str
+    verdict: Verdict
+    detail: str
+
+
+@dataclass(frozen=True)
+class FileView:
+    """A stored file as the chain names it; the CID follows from digest and size."""
+
+    digest: bytes
+    size: int
+    cid: str
+
+
+@dataclass(frozen=True)
+class Act:
+    """Who put something on the chain, and where: `hospital_id` is 0 where the chain does not say."""
+
+    tx_hash: str
+    block_number: int
+    timestamp: int
+    hospital_id: int = 0
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """The chain and the suite of contracts that were read, up to block `head`."""
+
+    chain_id: int
+    head: BlockRef
+    development_keys: bool
+    contracts: Mapping[str, Address]
+    token_symbol: str
+    token_decimals: int
+
+    def amount(self, units: int) -> str:
+        """An amount of the token for readers: exact, without needless zeros, with its symbol."""
+        # Decimal's own arithmetic would round at 28 digits.
+        whole, part = divmod(abs(units), 10**self.token_decimals)
+        digits = f"{part:0{self.token_decimals}d}".rstrip("0") if part else ""
+        return f"{'-' if units < 0 else ''}{whole:,}{'.' if digits else ''}{digits} {self.token_symbol}"
+
+
+@dataclass(frozen=True)
+class StudyListing:
+    """One line of the list of studies."""
+
+    study_id: int
+    state: StudyState
+    file: FileView
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """The plan: what the contract holds of it, and its document (None where it cannot be read: see `problem`).
+
+    `root` is what the contract computes from the numbers; `verdict` is about the document's content.
+    """
+
+    file: FileView
+    terms: PlanTerms
+    root: int
+    training: Circuit
+    aggregation: Circuit
+    document: TrainingPlan | None
+    verdict: Verdict
+    problem: str
+
+
+@dataclass(frozen=True)
+class HospitalView:
+    """A hospital's part in the study; `index` is its place in bitmaps, amounts are of this study."""
+
+    hospital_id: int
+    index: int
+    name: str
+    endpoint: str
+    owner: Address
+    operator: Address
+    standing: Standing
+    data_root: int
+    rows: int
+    enrolled: Act
+    barred: bool
+    bond_locked: int
+    slashed: int
+    earned: int
+    claimed: int
+
+
+@dataclass(frozen=True)
+class CeremonyPost:
+    """One hospital's message in a step of a key ceremony.
+
+    `file` is None where the digest is no stored file's: a key, a commitment, a transcript's digest.
+    """
+
+    hospital_id: int
+    step: CeremonyStep
+    digest: bytes
+    file: FileView | None
+    act: Act
+
+
+@dataclass(frozen=True)
+class CeremonyView:
+    """One run of the key ceremony: complete when all its hospitals acknowledged one transcript.
+
+    `barred` are the hospitals that the study went on without after this run failed.
+    """
+
+    number: int
+    posts: tuple[CeremonyPost, ...]
+    completed: Act | None
+    transcript: bytes
+    failed: Act | None
+    failed_step: CeremonyStep | None
+    barred: tuple[int, ...]
+
+    def of(self, step: CeremonyStep) -> tuple[CeremonyPost, ...]:
+        """The messages of one step, in the order in which they came."""
+        return tuple(post for post in self.posts if post.step is step)
+
+
+@dataclass(frozen=True)
+class SubmissionView:
+    """A hospital's update in a round: encrypted file, commitment, and the proof that the contract accepted."""
+
+    hospital_id: int
+    file: FileView
+    rows: int
+    commitment: tuple[int, int]
+    act: Act
+
+
+@dataclass(frozen=True)
+class AttestationView:
+    """Which hospitals' ciphertexts one hospital says that it holds and serves."""
+
+    hospital_id: int
+    confirmed: tuple[int, ...]
+    act: Act
+
+
+@dataclass(frozen=True)
+class ShareView:
+    """A hospital's posted share of an opening attempt (attempts count from 0)."""
+
+    hospital_id: int
+    attempt: int
+    file: FileView
+    act: Act
+
+
+@dataclass(frozen=True)
+class RoundView:
+    """One round from its start to its end; hospitals by registry number, roots as field elements."""
+
+    number: int
+    phase: Phase
+    deadline: int
+    started_at: int
+    root_before: int
+    root_after: int
+    submissions: tuple[SubmissionView, ...]
+    attestations: tuple[AttestationView, ...]
+    included: tuple[int, ...]
+    included_act: Act | None
+    sum_commitment: tuple[int, int]
+    sum_rows: int
+    quorums: tuple[tuple[int, ...], ...]
+    verified: bool
+    shares: tuple[ShareView, ...]
+    finalised: Act | None
+    model_files: tuple[FileView, ...]
+    failed: Act | None
+    failure: FailureReason | None
+
+    def submission(self, hospital_id: int) -> SubmissionView | None:
+        """The hospital's submission, or None."""
+        return next((item for item in self.submissions if item.hospital_id == hospital_id), None)
+
+    def confirmations_of(self, hospital_id: int) -> int:
+        """How many hospitals attested that they hold this hospital's ciphertext."""
+        return sum(hospital_id in item.confirmed for item in self.attestations)
+
+
+@dataclass(frozen=True)
+class PaymentView:
+    """A payment: of the sponsor into the pool (`hospital_id` 0), or out of it to a hospital or the sponsor."""
+
+    hospital_id: int
+    amount: int
+    act: Act
+
+
+@dataclass(frozen=True)
+class SlashView:
+    """A cut of a hospital's bond; `stage` is the round, or the ceremony for a missing dealing."""
+
+    hospital_id: int
+    offence: Offence
+    stage: int
+    amount: int
+    act: Act
+
+
+@dataclass(frozen=True)
+class RewardView:
+    """What one hospital earned in one round, and how much of it was paid."""
+
+    round_number: int
+    hospital_id: int
+    earned: int
+    paid: int
+
+
+@dataclass(frozen=True)
+class MoneyView:
+    """The study's money: what came into the pool, what was earned and paid, and the bonds.
+
+    `pool_record` is what the pool says came in; `refundable` what it would pay the sponsor now; `locked` and
+    `released` are sums of events, `held` is what the vault says it still holds for this study. The balances
+    are all tokens of the two contracts, those of other studies included.
+    """
+
+    required: int
+    pool_record: int
+    refundable: int
+    payments: tuple[PaymentView, ...]
+    claims: tuple[PaymentView, ...]
+    refunds: tuple[PaymentView, ...]
+    rewards: tuple[RewardView, ...]
+    pool_balance: int
+    locked: int
+    released: int
+    held: int
+    vault_balance: int
+    slashes: tuple[SlashView, ...]
+
+    @property
+    def paid_in(self) -> int:
+        """What sponsors paid in, by the events."""
+        return sum(item.amount for item in self.payments)
+
+    @property
+    def paid_out(self) -> int:
+        """Rewards that hospitals have taken, by the events."""
+        return sum(item.amount for item in self.claims)
+
+    @property
+    def refunded(self) -> int:
+        """What went back to the sponsor, by the events."""
+        return sum(item.amount for item in self.refunds)
+
+    @property
+    def earned(self) -> int:
+        """Rewards earned so far, taken or not."""
+        return sum(item.earned for item in self.rewards)
+
+    @property
+    def left(self) -> int:
+        """What the pool still holds for this study."""
+        return self.paid_in - self.paid_out - self.refunded
+
+    @property
+    def slashed(self) -> int:
+        """What was cut from bonds."""
+        return sum(item.amount for item in self.slashes)
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """The global model after a round (0: the plan's start): P = D + 1 weights, bias last.
+
+    `weights` are None unless they hash to the root on chain; `problem` then says why.
+    """
+
+    round_number: int
+    root: int
+    weights: tuple[int, ...] | None
+    file: FileView | None
+    verdict: Verdict
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """Everything about one study."""
+
+    study_id: int
+    state: StudyState
+    sponsor: Address
+    published: Act
+    plan: PlanView
+    network: NetworkView
+    hospitals: tuple[HospitalView, ...]
+    ceremonies: tuple[CeremonyView, ...]
+    rounds: tuple[RoundView, ...]
+    models: tuple[ModelView, ...]
+    money: MoneyView
+
+    @property
+    def title(self) -> str:
+        """The plan's title, or a stand-in that says it cannot be read."""
+        document = self.plan.document
+        return document.title if document else f"Study {self.study_id} (plan not readable)"
+
+    @property
+    def model(self) -> ModelView:
+        """The newest model: of the last finalised round, or the plan's start."""
+        return self.models[-1]
+
+    @property
+    def finalised(self) -> tuple[RoundView, ...]:
+        """The rounds that gave a new model."""
+        return tuple(item for item in self.rounds if item.phase is Phase.FINALISED)
+
+    def hospital(self, hospital_id: int) -> HospitalView | None:
+        """The enrolled hospital of that number, or None."""
+        return next((item for item in self.hospitals if item.hospital_id == hospital_id), None)
+
+    def name_of(self, hospital_id: int) -> str:
+        """A hospital's name for readers."""
+        hospital = self.hospital(hospital_id)
+        return hospital.name if hospital else f"hospital {hospital_id}"

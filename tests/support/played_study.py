@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Studies on a local chain for tests of what reads them: the real contracts, with a verifier that says yes.
+
+What hospitals would post is made up here (random ciphertexts, points on the curve); the contracts' rules,
+the plan document, the roots and the money are real.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import time
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from eth_utils.crypto import keccak
+
+from node.chain.abi import load_interfaces
+from node.chain.client import ChainReader
+from node.chain.deployment import load_deployment
+from node.plan import TrainingPlan
+from node.proofs.commitments import weights_root
+from node.proofs.pedersen import commit
+from node.storage.local import LocalStore
+from node.types import CeremonyStep
+from tests.support.chain import CHAIN_ID, ROOT, Anvil
+from tests.support.plans import small_plan
+
+UNIT = 10**18
+NAMES = ("St. Anna University Hospital", "Klinikum Nord", "Hospital San Rafael")
+ROWS = (8, 6, 5)
+_SUITE = ("ConsiliumToken", "HospitalRegistry", "StakeVault", "StudyRegistry", "RoundManager", "RewardPool")
+_KEY_DIGEST = bytes(range(32))
+
+
+@dataclass(frozen=True)
+class Played:
+    """A network with studies on it: where it listens, its record, and the folder with the files' blocks."""
+
+    anvil: Anvil
+    deployment: Path
+    store: Path
+
+    def reader(self) -> ChainReader:
+        """Reads this network."""
+        return ChainReader([self.anvil.url], load_deployment(self.deployment))
+
+
+class Stage:
+    """Deploys the suite and acts for everybody in it, with anvil's unlocked accounts."""
+
+    def __init__(self, anvil: Anvil, folder: Path) -> None:
+        self.anvil = anvil
+        self.interfaces = load_interfaces()
+        self.accounts: list[str] = anvil.request("eth_accounts")
+        self.sponsor, self.owners, self.operators = self.accounts[0], self.accounts[1:4], self.accounts[4:7]
+        self.store_folder = folder / "store"
+        self._store = LocalStore(self.store_folder)
+        self.random = random.Random(20)
+        self.contracts: dict[str, str] = {}
+        self.plan = self._plan()
+        self._deploy()
+        self.deployment = folder / "deployment.json"
+        self.deployment.write_text(json.dumps(self._record()))
+
+    def played(self) -> Played:
+        """What was played so far."""
+        return Played(self.anvil, self.deployment, self.store_folder)
+
+    # Acting
+
+    def send(self, sender: str, contract: str, function: str, *arguments: Any) -> None:
+        """One transaction, mined at once; fails the test where it reverts."""
+        data = self.interfaces.encode_call(contract, function, arguments)
+        self._transact({"from": sender, "to": self.contracts[contract], "data": "0x" + data.hex()}, function)
+
+    def store(self, content: bytes) -> tuple[bytes, int]:
+        """Keeps a file; its digest and size."""
+        stored = self._store.put(content)
+        return stored.digest, stored.size
+
+    def publish(self) -> int:
+        """Publishes and funds the plan; hospitals can enrol."""
+        plan = self.plan
+        digest, size = self.store(plan.canonical())
+        terms = {
+            "documentDigest": digest,
+            "documentSize": size,
+            "initialRoot": weights_root(plan.model.initial),
+            "trainingCircuit": 1,
+            "aggregationCircuit": 2,
+            "epochs": plan.training.epochs,
+            "learningRate": plan.training.learning_rate,
+            "threshold": plan.encryption.threshold,
+            "minimum": plan.participation.minimum,
+            "maximum": plan.participation.maximum,
+            "attempts": plan.encryption.attempts,
+            "unopenedRounds": plan.money.unopened_rounds,
+            "rounds": plan.participation.rounds,
+            "confirmations": plan.phases.confirmations,
+            "enrolLength": plan.phases.enrol,
+            "ceremonyStepLength": plan.phases.ceremony_step,
+            "submitLength": plan.phases.submit,
+            "attestLength": plan.phases.attest,
+            "openLength": plan.phases.open,
+            "bond": int(plan.money.bond),
+            "rewardPerRound": int(plan.money.reward_per_round),
+            "verifiedShareBps": plan.money.verified_share_bps,
+            "privacyBudget": 0,
+        }
+        self.send(self.sponsor, "StudyRegistry", "publish", terms)
+        reader = self.played().reader()
+        study = reader.study_count()
+        total = reader.required_funding(study)
+        self.send(self.sponsor, "ConsiliumToken", "approve", self.contracts["RewardPool"], total)
+        self.send(self.sponsor, "RewardPool", "fund", study, total)
+        return study
+
+    def enrol(self, study: int) -> None:
+        """All hospitals enrol."""
+        for number, operator in enumerate(self.operators):
+            self.send(operator, "StudyRegistry", "enrol", study, 1000 + number, ROWS[number], bytes(32))
+
+    def hold_ceremony(self, study: int) -> None:
+        """All hospitals post every step."""
+        for step in CeremonyStep:
+            for operator in self.operators:
+                content = self.random.randbytes(600)
+                digest, size = self.store(content)
+                if step is CeremonyStep.ACKNOWLEDGEMENT:
+                    digest, size = bytes([7] * 32), 32
+                self.send(operator, "StudyRegistry", "postCeremony", study, 1, int(step), digest, size)
+
+    def submit(self, study: int, number: int, members: tuple[int, ...] = (0, 1, 2)) -> None:
+        """Some hospitals submit updates."""
+        for member in members:
+            digest, size = self.store(self.random.randbytes(300_000))
+            point = commit([self.random.randrange(-99, 99) for _ in range(5)], self.random.randrange(1 << 240))
+            self.send(
+                self.operators[member], "RoundManager", "submitUpdate", study, number, digest, size, *point, _PROOF
+            )
+
+    def include(self, study: int, number: int) -> None:
+        """All attest that they hold everything, and the set is fixed."""
+        for operator in self.operators:
+            self.send(operator, "RoundManager", "attest", study, number, 0b111)
+        self.send(self.sponsor, "RoundManager", "includeUpdates", study, number)
+
+    def post_shares(self, study: int, number: int) -> None:
+        """The first quorum posts its shares."""
+        ids = self.played().reader().quorum(study, number, 0)
+        for hospital in ids:
+            digest, size = self.store(self.random.randbytes(5_000))
+            self.send(self.operators[hospital - 1], "RoundManager", "postShare", study, number, 0, digest, size)
+
+    def finalise(self, study: int, number: int, weights: tuple[int, ...]) -> None:
+        """A new model is set and its file posted."""
+        self.send(self.sponsor, "RoundManager", "finalise", study, number, weights_root(weights), _PROOF)
+        value = {"consilium": "model/1", "round": number, "study": study, "weights": list(weights)}
+        digest, size = self.store(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
+        self.send(self.sponsor, "RoundManager", "postModel", study, number, digest, size)
+
+    def play_round(self, study: int, number: int, weights: tuple[int, ...]) -> None:
+        """A whole round that gives a new model."""
+        self.submit(study, number)
+        self.include(study, number)
+        self.post_shares(study, number)
+        self.finalise(study, number, weights)
+
+    def fail_round(self, study: int, number: int) -> None:
+        """Only two hospitals submit, and the deadline passes."""
+        self.submit(study, number, members=(0, 1))
+        self.anvil.warp(self.plan.phases.submit + 1)
+        self.send(self.sponsor, "RoundManager", "failRound", study, number)
+
+    def claim(self, study: int, hospital: int, rounds: list[int]) -> None:
+        """A hospital's rewards are paid."""
+        self.send(self.sponsor, "RewardPool", "claim", study, hospital, rounds)
+
+    # Setting up
+
+    def _plan(self) -> TrainingPlan:
+        plan = small_plan()
+        return replace(
+            plan,
+            title="Benign or malignant?",
+            question="Can four measurements of cell nuclei tell malignant tumours from benign ones?",
+            model=replace(plan.model, features=("radius", "texture", "smoothness", "concavity")),
+            money=replace(plan.money, bond=str(40 * UNIT), reward_per_round=str(100 * UNIT)),
+            participation=replace(plan.participation, maximum=3),
+        )
+
+    def _deploy(self) -> None:
+        deployer, code = self.sponsor, compile_suite()
+        nonce = int(self.anvil.request("eth_getTransactionCount", deployer, "latest"), 16)
+        order = (*_SUITE, "VerifierDouble")
+        at = {name: _created(deployer, nonce + place) for place, name in enumerate(order)}
+        words: dict[str, list[Any]] = {
+            "ConsiliumToken": [10**9 * UNIT],
+            "HospitalRegistry": [deployer, 0],
+            "StakeVault": [
+                at["ConsiliumToken"], at["HospitalRegistry"], at["StudyRegistry"], at["RoundManager"], deployer, 60
+            ],
+            "StudyRegistry": [
+                at["HospitalRegistry"], at["StakeVault"], at["RoundManager"], at["RewardPool"], 1, 1
+            ],
+            "RoundManager": [at["StudyRegistry"], at["StakeVault"]],
+            "RewardPool": [at["ConsiliumToken"], at["HospitalRegistry"], at["StudyRegistry"], at["RoundManager"]],
+            "VerifierDouble": [],
+        }  # fmt: skip
+        for name in order:
+            self._transact({"from": deployer, "data": code[name] + b"".join(map(_word, words[name])).hex()}, name)
+        self.contracts = at
+        training = ("training_8x4", 1, at["VerifierDouble"], 4, 4, 2, 8, 26, 1, _KEY_DIGEST)
+        aggregation = ("aggregation_5", 2, at["VerifierDouble"], 5, 0, 0, 0, 26, 0, _KEY_DIGEST)
+        names = (
+            "name", "kind", "verifier", "features", "batchSize", "maxEpochs", "capacity", "valueBits", "loss",
+            "verifyingKeyDigest",
+        )  # fmt: skip
+        for circuit in (training, aggregation):
+            self.send(deployer, "StudyRegistry", "listCircuit", dict(zip(names, circuit, strict=True)))
+        for number, (owner, operator) in enumerate(zip(self.owners, self.operators, strict=True)):
+            self.send(owner, "HospitalRegistry", "register", operator, NAMES[number], "http://127.0.0.1:1")
+            self.send(deployer, "HospitalRegistry", "admit", number + 1)
+            self.send(deployer, "ConsiliumToken", "approve", at["StakeVault"], 500 * UNIT)
+            self.send(deployer, "StakeVault", "deposit", number + 1, 500 * UNIT)
+
+    def _record(self) -> dict[str, Any]:
+        circuit = {"verifier": self.contracts["VerifierDouble"], "verifying_key_digest": "0x" + _KEY_DIGEST.hex()}
+        return {
+            "chain_id": CHAIN_ID,
+            "start_block": 0,
+            "development_keys": True,
+            "contracts": {name: self.contracts[name] for name in _SUITE},
+            "circuits": {"training_8x4": {"id": 1, **circuit}, "aggregation_5": {"id": 2, **circuit}},
+        }
+
+    def _transact(self, transaction: dict[str, str], what: str) -> None:
+        tx_hash = self.anvil.request("eth_sendTransaction", transaction | {"gas": hex(12_000_000)})
+        while (receipt := self.anvil.request("eth_getTransactionReceipt", tx_hash)) is None:
+            time.sleep(0.005)
+        assert int(receipt["status"], 16) == 1, f"{what} reverted"
+
+
+def play_study(anvil: Anvil, folder: Path) -> Played:
+    """Three rounds of three hospitals: finalised, failed for want of updates, finalised; one took its reward."""
+    stage = Stage(anvil, folder)
+    study = stage.publish()
+    stage.enrol(study)
+    stage.hold_ceremony(study)
+    stage.play_round(study, 1, (9_000, -52_000, 31_000, 77_000, -4_000))
+    stage.fail_round(study, 2)
+    stage.play_round(study, 3, (12_500, -71_000, 22_000, 90_000, -6_500))
+    stage.claim(study, 1, [1, 3])
+    return stage.played()
+
+
+@lru_cache(maxsize=1)
+def compile_suite() -> dict[str, str]:
+    """Creation code of every contract, as hex with 0x; takes about ten seconds."""
+    paths = {name: f"contracts/{name}.sol" for name in _SUITE} | {
+        "VerifierDouble": "contracts/mocks/VerifierDouble.sol"
+    }
+    request = {
+        "language": "Solidity",
+        "sources": {path: {"content": (ROOT / path).read_text()} for path in paths.values()},
+        "settings": {
+            "optimizer": {"enabled": True, "runs": 200},
+            "evmVersion": "cancun",
+            "remappings": ["@openzeppelin/contracts=node_modules/@openzeppelin/contracts"],
+            "outputSelection": {"*": {"*": ["evm.bytecode.object"]}},
+        },
+    }
+    ran = subprocess.run(
+        ["node", str(ROOT / "scripts" / "solc.js"), "--standard-json", "--base-path", str(ROOT)],
+        input=json.dumps(request).encode(),
+        capture_output=True,
+        cwd=ROOT,
+        timeout=300,
+        check=True,
+    )
+    contracts = json.loads(ran.stdout)["contracts"]
+    return {name: "0x" + contracts[path][name]["evm"]["bytecode"]["object"] for name, path in paths.items()}
+
+
+_PROOF = {"a": (1, 2), "b": ((3, 4), (5, 6)), "c": (7, 8)}
+
+
+def _created(sender: str, nonce: int) -> str:
+    """The address of the contract that `sender` creates with a small nonce: keccak(rlp([sender, nonce]))."""
+    number = b"\x80" if nonce == 0 else bytes([nonce])
+    assert nonce < 128
+    payload = b"\x94" + bytes.fromhex(sender[2:]) + number
+    return "0x" + keccak(bytes([0xC0 + len(payload)]) + payload)[12:].hex()
+
+
+def _word(value: Any) -> bytes:
+    return (int(value, 16) if isinstance(value, str) else int(value)).to_bytes(32, "big")
