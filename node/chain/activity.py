@@ -79,13 +79,15 @@ class ActivityWatcher:
         pause = 1.0
         while not self._closing.is_set():
             # Whatever ends a subscription, polling goes on and the thread tries again.
+            started = time.monotonic()
             with contextlib.suppress(Exception):
                 asyncio.run(self._subscribe(url))
             self._closing.wait(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            lasted = time.monotonic() - started > _LONGEST_PAUSE + pause
+            pause = 1.0 if lasted else min(pause * 2, _LONGEST_PAUSE)
 
     async def _subscribe(self, url: str) -> None:
-        async with AsyncWeb3(WebSocketProvider(url)) as web3:
+        async with AsyncWeb3(WebSocketProvider(url, max_connection_retries=1)) as web3:
             await web3.eth.subscribe("newHeads")
             messages = web3.socket.process_subscriptions()
             pending = asyncio.ensure_future(anext(messages))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 import click
@@ -43,6 +44,9 @@ def add_participation_commands(cli: click.Group) -> None:
                 logging.getLogger("consilium").warning(warning)
                 return True
             click.echo(warning, err=True)
+            if not sys.stdin.isatty():
+                click.echo("Give --yes to enrol all the same.", err=True)
+                return False
             return click.confirm("Enrol all the same?", err=True)
 
         config = session.config
