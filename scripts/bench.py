@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures every stage of a hospital's round at full size, and writes `out/bench/stages.json`.
+
+Each stage runs in a process of its own, so that its peak memory is its own. The two provers prove the same
+witness, and are compared by their medians within this run. Records: the demo's first hospital.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from node.crypto.ceremony import (
+    CeremonyTranscript,
+    check_ceremony,
+    commit_to_test_key,
+    draw_tests,
+    make_test_key,
+    make_test_shares,
+)
+from node.crypto.context import CeremonyContext, RoundContext
+from node.crypto.dealing import dealing_digest, make_dealing, new_ceremony_seed, read_dealings, sealing_public
+from node.crypto.encryption import add, encrypt, read_ciphertext
+from node.crypto.opening import open_sum, opening_share, read_share
+from node.crypto.parameters import choose_parameters
+from node.crypto.round_secrets import round_secrets
+from node.learning import fixed_point
+from node.learning.scaling import Scaling
+from node.proofs.artefacts import find_artefacts
+from node.proofs.pedersen import commit, limb_count, random_blinding
+from node.proofs.prover import NATIVE_BINARY, SNARKJS, compute_witness, node_program
+from node.proofs.statements import training_statement
+from node.steps.payload import to_values
+from scripts.demo_plan import Cast, cast
+from scripts.localnet import ROOT
+
+OUT = ROOT / "out" / "bench"
+REPEATS = 3
+PARTIES = (1, 2, 3)
+CONTRACT = "0x" + "11" * 20
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One stage: median seconds, bytes of what it makes (0: nothing that travels), peak memory in MB."""
+
+    stage: str
+    seconds: float
+    bytes: int
+    peak_mb: int
+
+
+class Hospital:
+    """Everything that one round of one hospital needs, made once before the measuring starts."""
+
+    def __init__(self) -> None:
+        self.cast: Cast = cast(len(PARTIES), 1, 0)
+        self.plan = self.cast.plan
+        table = self.cast.records.hospitals[0]
+        self.rows = tuple(map(tuple, Scaling(self.plan.scaling).apply(table.rows)))
+        self.labels = table.labels
+        self.bits = self.plan.quantisation.value_bits
+        self.weights = self.plan.model.initial
+        self.update = tuple(fixed_point.update(self.weights, self.train(), len(self.rows), self.bits))
+        self.blinding = random_blinding()
+        self.values = to_values(self.update, self.blinding, self.bits)
+        parameters = choose_parameters(
+            len(PARTIES), self.plan.encryption.threshold, self.bits, len(self.weights) + limb_count(self.bits)
+        )
+        self.ceremony = CeremonyContext(1337, CONTRACT, 1, 1, 1, 1, PARTIES, parameters)
+        self.round: RoundContext = self.ceremony.round_context(1)
+        self.seeds = {party: new_ceremony_seed() for party in PARTIES}
+        self.publics = {party: sealing_public(self.ceremony, party, self.seeds[party]) for party in PARTIES}
+        self.dealings = {party: self.deal(party) for party in PARTIES}
+        self.digests = {party: dealing_digest(data) for party, data in self.dealings.items()}
+        self.received = {
+            party: read_dealings(self.ceremony, party, self.seeds[party], self.publics, self.dealings)
+            for party in PARTIES
+        }
+        self.test_keys = {
+            party: make_test_key(self.ceremony, party, self.seeds[party], self.digests) for party in PARTIES
+        }
+        self.commitments = {party: commit_to_test_key(data) for party, data in self.test_keys.items()}
+        self.tests = draw_tests(self.ceremony, self.digests, self.commitments, self.test_keys)
+        self.test_shares = {party: self.share_tests(party) for party in PARTIES}
+        self.secrets = {
+            party: round_secrets(self.ceremony, party, self.seeds[party], self.received[party], 1) for party in PARTIES
+        }
+        self.ciphertexts = {party: encrypt(self.round, party, self.secrets[party], self.values) for party in PARTIES}
+        self.quorum = PARTIES[: self.plan.encryption.threshold]
+        self.shares = {party: self.share(party) for party in self.quorum}
+
+    def train(self) -> list[int]:
+        training = self.plan.training
+        return fixed_point.train(
+            self.weights,
+            self.rows,
+            self.labels,
+            capacity=training.rows_maximum,
+            batch_size=training.batch_size,
+            epochs=training.epochs,
+            learning_rate=training.learning_rate,
+        )
+
+    def deal(self, party: int) -> bytes:
+        return make_dealing(self.ceremony, party, self.seeds[party], self.publics)
+
+    def share_tests(self, party: int) -> bytes:
+        return make_test_shares(self.ceremony, party, self.seeds[party], self.received[party], self.tests)
+
+    def check(self) -> bytes:
+        transcript = CeremonyTranscript(self.publics, self.digests, self.commitments, self.test_keys, self.test_shares)
+        return check_ceremony(self.ceremony, transcript)
+
+    def share(self, party: int) -> bytes:
+        return opening_share(self.round, party, self.secrets[party], PARTIES, 0, self.quorum)
+
+    def open(self) -> list[int]:
+        ciphertexts = [read_ciphertext(self.round, party, data) for party, data in self.ciphertexts.items()]
+        shares = [read_share(self.round, p, PARTIES, 0, self.quorum, data) for p, data in self.shares.items()]
+        return open_sum(self.round, add(self.round, ciphertexts), shares)
+
+    def witness(self, path: Path) -> None:
+        """Write the training circuit's witness."""
+        training = self.plan.training
+        statement = training_statement(
+            context=1,
+            weights=self.weights,
+            rows=self.rows,
+            labels=self.labels,
+            salt=1,
+            update=self.update,
+            blinding=self.blinding,
+            capacity=training.rows_maximum,
+            batch_size=training.batch_size,
+            epochs=training.epochs,
+            learning_rate=training.learning_rate,
+            value_bits=self.bits,
+        )
+        compute_witness(find_artefacts(training.circuit), statement, path)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args()
+    started = time.monotonic()
+    print("Preparing one round of three hospitals …", flush=True)
+    hospital = Hospital()
+    assert hospital.open() == [3 * value for value in hospital.values]
+    with tempfile.TemporaryDirectory(prefix="consilium-bench-") as name:
+        folder = Path(name)
+        stages = [measure(stage, work) for stage, work in _stages(hospital, folder).items()]
+        provers = _compare_provers(hospital, folder, stages)
+    report = {
+        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
+        "parameters": {
+            "hospitals": len(PARTIES),
+            "threshold": hospital.plan.encryption.threshold,
+            "rows": len(hospital.rows),
+            "coordinates": len(hospital.weights),
+            "value_bits": hospital.bits,
+            "circuit": hospital.plan.training.circuit,
+            "repeats": REPEATS,
+        },
+        "stages": [vars(stage) for stage in stages],
+        "provers": provers,
+        "seconds_total": round(time.monotonic() - started, 1),
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "stages.json"
+    path.write_text(json.dumps(report, indent=2) + "\n")
+    print(f"native prover {provers['ratio']:.1f}× as fast as snarkjs. Report: {path}")
+    return 0
+
+
+def measure(stage: str, work: Callable[[], bytes]) -> Measurement:
+    """Run a stage REPEATS times in a process of its own."""
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def child() -> None:
+        seconds, size = [], 0
+        for _ in range(REPEATS):
+            begun = time.perf_counter()
+            size = len(work())
+            seconds.append(time.perf_counter() - begun)
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        sender.send((median(seconds), size, max(own, children) // 1024))
+
+    process = context.Process(target=child)
+    process.start()
+    sender.close()
+    try:
+        seconds, size, peak = receiver.recv()
+    except EOFError:
+        raise SystemExit(f"the stage {stage} failed") from None
+    finally:
+        process.join()
+    print(f"  {stage:<22} {seconds:9.3f} s  {size:>9,} bytes  {peak:>6,} MB", flush=True)
+    return Measurement(stage, round(seconds, 5), size, peak)
+
+
+def _stages(hospital: Hospital, folder: Path) -> dict[str, Callable[[], bytes]]:
+    """What a hospital does in a ceremony of one round and in a round, by name; each gives its file."""
+
+    def silently(work: Callable[[], Any]) -> Callable[[], bytes]:
+        def run() -> bytes:
+            work()
+            return b""
+
+        return run
+
+    first, secret = PARTIES[0], hospital.secrets[PARTIES[0]]
+    return {
+        "ceremony-deal": lambda: hospital.deal(first),
+        "ceremony-read-dealings": silently(
+            lambda: read_dealings(hospital.ceremony, first, hospital.seeds[first], hospital.publics, hospital.dealings)
+        ),
+        "ceremony-test-shares": lambda: hospital.share_tests(first),
+        "ceremony-check": silently(hospital.check),
+        "train": silently(hospital.train),
+        "commit": silently(lambda: commit(hospital.update, hospital.blinding)),
+        "encrypt": lambda: encrypt(hospital.round, first, secret, hospital.values),
+        "witness": lambda: _witness(hospital, folder),
+        "check-ciphertext": silently(lambda: read_ciphertext(hospital.round, first, hospital.ciphertexts[first])),
+        "share": lambda: hospital.share(first),
+        "combine": silently(hospital.open),
+    }
+
+
+def _witness(hospital: Hospital, folder: Path) -> bytes:
+    path = folder / "witness.wtns"
+    path.unlink(missing_ok=True)
+    hospital.witness(path)
+    return b""
+
+
+def _compare_provers(hospital: Hospital, folder: Path, stages: list[Measurement]) -> dict[str, object]:
+    """Both provers on one witness, one after the other."""
+    artefacts = find_artefacts(hospital.plan.training.circuit)
+    hospital.witness(folder / "both.wtns")
+    files = [str(path) for path in (artefacts.proving_key, folder / "both.wtns")]
+    outputs = [str(folder / "proof.json"), str(folder / "public.json")]
+    commands = {
+        "native": [str(NATIVE_BINARY), "prove", *files, *outputs],
+        "snarkjs": [node_program(), str(SNARKJS), "groth16", "prove", *files, *outputs],
+    }
+    for name, command in commands.items():
+
+        def work(command: list[str] = command) -> bytes:
+            subprocess.run(command, check=True, capture_output=True)
+            return Path(outputs[0]).read_bytes()
+
+        stages.append(measure(f"prove-{name}", work))
+    native, snarkjs = stages[-2], stages[-1]
+    return {
+        "circuit": artefacts.circuit.name,
+        "constraints": artefacts.circuit.constraints,
+        "native_seconds": native.seconds,
+        "snarkjs_seconds": snarkjs.seconds,
+        "native_peak_mb": native.peak_mb,
+        "snarkjs_peak_mb": snarkjs.peak_mb,
+        "ratio": round(snarkjs.seconds / native.seconds, 2),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
