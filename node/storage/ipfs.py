@@ -8,20 +8,30 @@ that is not released yet stays in the local store alone. Reads go block by block
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import ipfshttpclient
 import requests
 from ipfshttpclient import exceptions
+from ipfshttpclient.http_common import multiaddr_to_url_data
 from urllib3.exceptions import HTTPError
 
 from node.errors import ContentMismatch, ContentNotFound, StorageError, StorageUnavailable
 from node.storage.cid import LEAF_SIZE, LINKS_MAX, Address, assemble, encode, parse
 from node.storage.local import LocalStore
+from node.storage.transfer import (
+    BYTES_PER_SECOND_MIN,
+    Lied,
+    Place,
+    Refused,
+    TooSlow,
+    TransferFailed,
+    Visit,
+)
 
 # A daemon looks for a missing block until it is told to stop.
 TIMEOUT_SECONDS = 30.0
@@ -51,7 +61,14 @@ class IpfsStore:
         with _translated(api), warnings.catch_warnings():
             # The client passes urllib3 a parameter that is on its way out.
             warnings.simplefilter("ignore", FutureWarning)
+            base_url, socket_path, _, _ = multiaddr_to_url_data(api, "api/v0")
             self._client: Any = ipfshttpclient.Client(api, session=True, timeout=timeout)
+        parts = urlsplit(base_url)
+        secure = parts.scheme.startswith("https")
+        self._place = Place(
+            parts.hostname or "localhost", parts.port or (443 if secure else 80), secure, socket_path or ""
+        )
+        self._prefix = parts.path
 
     def put(self, content: bytes, *, release: bool = True) -> Address:
         """Stores a file here and, if it is released, with the daemon."""
@@ -76,7 +93,7 @@ class IpfsStore:
         try:
             return self._local.get(digest, size)
         except (ContentNotFound, ContentMismatch):
-            return assemble(wanted, self._block)
+            return self._read(wanted)
 
     def holds(self, digest: bytes, size: int) -> bool:
         """Whether the complete file is here and, once it is released, pinned by the daemon for the others."""
@@ -88,10 +105,10 @@ class IpfsStore:
         with _translated(self._api):
             try:
                 pinned = self._client.pin.ls(wanted.cid, type="recursive")["Keys"]
+                return any(parse(str(cid)) == (wanted.codec, digest) for cid in pinned)
             except exceptions.ErrorResponse:
                 # "… is not pinned" is an error to the daemon.
                 return False
-        return any(parse(str(cid)) == (wanted.codec, digest) for cid in pinned)
 
     def close(self) -> None:
         """Lets go of the daemon."""
@@ -106,27 +123,35 @@ class IpfsStore:
                 "Check that it is a kubo daemon that honours chunker and max-file-links."
             )
 
-    def _block(self, codec: int, digest: bytes, size: int) -> bytes:
-        cid = encode(codec, digest)
-        data = b""
-        late = time.monotonic() + self._timeout
-        with _translated(self._api):
+    def _read(self, wanted: Address) -> bytes:
+        """A file through the daemon, block by block.
+
+        Not through the client, which reads a body to its end before it hands over the first byte.
+        """
+        seconds = self._timeout + wanted.size / BYTES_PER_SECOND_MIN
+        with Visit(self._place, self._timeout, seconds) as visit:
+
+            def fetch(codec: int, digest: bytes, size: int) -> bytes:
+                path = f"{self._prefix}block/get?arg={encode(codec, digest)}"
+                return visit.block("POST", path, digest, size)
+
             try:
-                # In a stream, so that a body without an end is left after the first byte too many.
-                with self._client.block.get(cid, stream=True) as parts:
-                    for part in parts:
-                        data += part
-                        if len(data) > size or time.monotonic() > late:
-                            break
-            except (exceptions.TimeoutError, exceptions.ErrorResponse):
+                return assemble(wanted, fetch)
+            except Lied as error:
+                raise ContentMismatch(f"The IPFS daemon at {self._api} {error} ({wanted.cid}).") from None
+            except (TooSlow, Refused) as error:
+                # A daemon looks for a missing block until its time is over, or reports 500 at once.
+                if isinstance(error, Refused) and error.status != 500:
+                    raise _unavailable(self._api) from None
                 raise ContentNotFound(
-                    f"The IPFS daemon found nobody who has {cid} within {self._timeout:.0f} s."
+                    f"The IPFS daemon found nobody who has {wanted.cid} within {seconds:.0f} s."
                 ) from None
-        if len(data) < size:
-            raise StorageUnavailable(f"The IPFS daemon at {self._api} broke off while it sent {cid}.")
-        if len(data) > size:
-            raise ContentMismatch(f"The IPFS daemon sent more bytes than {cid} has.")
-        return data
+            except TransferFailed:
+                raise _unavailable(self._api) from None
+
+
+def _unavailable(api: str) -> StorageUnavailable:
+    return StorageUnavailable(f"No IPFS daemon answers at {api}. Start it, or correct storage.ipfs_api.")
 
 
 @contextmanager
@@ -137,6 +162,7 @@ def _translated(api: str) -> Iterator[None]:
         raise StorageError(f"{api!r} is no address of an IPFS daemon, such as /ip4/127.0.0.1/tcp/5001/http.") from None
     except exceptions.ErrorResponse as error:
         raise StorageError(f"The IPFS daemon at {api} refused: {str(error)[:200]}.") from None
-    except (exceptions.Error, requests.RequestException, HTTPError):
-        # The client translates what goes wrong before a body, but not what goes wrong within one.
-        raise StorageUnavailable(f"No IPFS daemon answers at {api}. Start it, or correct storage.ipfs_api.") from None
+    except (exceptions.Error, requests.RequestException, HTTPError, KeyError, TypeError, AttributeError):
+        # The client translates what goes wrong before a body, but neither what goes wrong within one nor a
+        # body of another form than it expects.
+        raise _unavailable(api) from None
