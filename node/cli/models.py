@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
+import tempfile
 from pathlib import Path
 
 import click
 
 from node.cli.group import command
 from node.cli.session import Session
+from node.config import StorageConfig
 from node.errors import DataError, UsageError
 from node.files import make_private_folder
 
@@ -23,22 +26,22 @@ def model() -> None:
 
 
 @command(model, "export")
-@click.argument("study_id", type=click.IntRange(min=1), metavar="STUDY")
+@click.option("--study", "study_id", type=click.IntRange(min=1), required=True, help="Number of the study.")
 @click.option("--round", "round_number", type=click.IntRange(min=1), help="Round [the last finalised].")
-@click.option("--out", "path", type=_FILE, help="File to write [study-N-round-M.npz].")
+@click.option("-o", "--out", "path", type=_FILE, help="File to write [study-N-round-M.npz].")
 def export(session: Session, study_id: int, round_number: int | None, path: Path | None) -> None:
     """Write a round's model as a NumPy archive.
 
     The weights are checked against the root on chain.
 
     \b
-    Example: consilium model export 1 --out model.npz
+    Example: consilium model export --study 1 --round 3 -o model.npz
     """
     from node.steps.models import export as export_model
     from node.storage.store import open_store
     from node.types import Phase
 
-    config, reader = session.config, session.reader
+    reader = session.reader
     if round_number is None:
         rounds = range(reader.current_round(study_id), 0, -1)
         finalised = (r for r in rounds if reader.round_state(study_id, r).closed_as is Phase.FINALISED)
@@ -50,12 +53,15 @@ def export(session: Session, study_id: int, round_number: int | None, path: Path
     def peers() -> list[str]:
         return [hospital.endpoint for hospital in reader.hospitals() if hospital.endpoint]
 
-    make_private_folder(config.store_folder)
-    store = open_store(config.storage, config.store_folder, peers)
-    try:
+    with contextlib.ExitStack() as stack:
+        # A node's own blocks come first; anybody else fetches from the hospitals.
+        if session.has_config:
+            settings, folder = session.config.storage, session.config.store_folder
+            make_private_folder(folder)
+        else:
+            settings, folder = StorageConfig(), Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        store = stack.enter_context(contextlib.closing(open_store(settings, folder, peers, serve=False)))
         export_model(reader, store, study_id, round_number, target)
-    finally:
-        store.close()
     session.out.done(
         f"Model of study {study_id} after round {round_number}: {target}",
         {"study": study_id, "round": round_number, "file": str(target)},

@@ -62,7 +62,7 @@ class Session:
     @cached_property
     def reader(self) -> ChainReader:
         """The chain, checked to be the deployment's."""
-        urls = self.options.rpc_urls or (self.config.rpc_urls if self._has_config else (DEFAULT_RPC,))
+        urls = self.options.rpc_urls or (self.config.rpc_urls if self.has_config else (DEFAULT_RPC,))
         reader = ChainReader(urls, load_deployment(self.deployment_path))
         reader.verify()
         return reader
@@ -72,7 +72,7 @@ class Session:
         """The deployment record: the option's, the node's, or the one in this folder."""
         if self.options.deployment is not None:
             return self.options.deployment
-        if self._has_config:
+        if self.has_config:
             return self.config.deployment
         here = Path("deployment.json")
         if here.exists():
@@ -83,7 +83,7 @@ class Session:
         """The keyfile a command signs with: the option's, the node's, or the one in the home folder."""
         if self.options.keyfile is not None:
             return self.options.keyfile
-        if self._has_config:
+        if self.has_config:
             configured = self.config.operator_keyfile if role == "operator" else self.config.owner_keyfile
             if configured is not None:
                 return configured
@@ -132,11 +132,12 @@ class Session:
         return f"{format_amount(amount, decimals)} {symbol}"
 
     @property
-    def _has_config(self) -> bool:
+    def has_config(self) -> bool:
+        """Whether the home folder is a node's."""
         return (self.options.home / FILE_NAME).exists()
 
     def _is_operator(self, path: Path) -> bool:
-        return self._has_config and path.resolve() == self.config.operator_keyfile.resolve()
+        return self.has_config and path.resolve() == self.config.operator_keyfile.resolve()
 
     def _memory(self, path: Path) -> Path:
         """A node's operator key is remembered by the node; every other key beside its keyfile."""

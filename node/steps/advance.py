@@ -53,8 +53,9 @@ def _advance_round(context: StudyContext, number: int) -> None:
     phase = reader.phase(context.id, number)
     state = reader.round_state(context.id, number)
     confirmed = context.confirmed_block()
-    # Ciphertexts are released, and shares made, only on what is final by the plan's rule.
-    final = reader.phase(context.id, number, at=confirmed).phase
+    # Ciphertexts are released, and shares made, only on what is final by the plan's rule, and only where
+    # all configured endpoints say so.
+    final = reader.agreed(lambda endpoint: endpoint.phase(context.id, number, at=confirmed)).phase
     if phase.phase is Phase.SUBMIT:
         submit_update(context, number, state)
     elif phase.phase is Phase.ATTEST and final is Phase.ATTEST:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from node.chain.client import ChainReader
 from node.crypto.encryption import add, read_ciphertext
 from node.crypto.opening import open_sum, opening_share, read_share, share_size
 from node.errors import CryptoError, OpeningFailed, OpeningRefused, StorageError
@@ -39,13 +40,13 @@ def post_share(context: StudyContext, round_number: int, confirmed: int) -> None
     """Post an opening share where the final chain state names this hospital in the attempt's quorum."""
     hospital, reader = context.hospital, context.hospital.reader
 
-    def named() -> tuple[RoundState, int, tuple[int, ...]]:
-        state = reader.round_state(context.id, round_number, at=confirmed)
-        attempt = reader.current_attempt(context.id, round_number, at=confirmed)
-        return state, attempt, reader.quorum(context.id, round_number, attempt, at=confirmed)
+    def named(endpoint: ChainReader) -> tuple[RoundState, int, tuple[int, ...]]:
+        state = endpoint.round_state(context.id, round_number, at=confirmed)
+        attempt = endpoint.current_attempt(context.id, round_number, at=confirmed)
+        return state, attempt, endpoint.quorum(context.id, round_number, attempt, at=confirmed)
 
     # One endpoint that lies must not get a share out of this node: all configured ones have to agree.
-    state, attempt, quorum = reader.agreed(lambda _: named())
+    state, attempt, quorum = reader.agreed(named)
     if hospital.id not in quorum or attempt != reader.current_attempt(context.id, round_number):
         return
     if reader.shares_posted(context.id, round_number, attempt) >> context.enrolment.index & 1:
