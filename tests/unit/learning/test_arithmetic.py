@@ -23,20 +23,12 @@ def training_inputs(draw: st.DrawFn) -> tuple[list[int], list[list[int]], list[i
     rows = draw(st.sampled_from([1, 2, BATCH - 1, BATCH, BATCH + 1, CAPACITY]))
     extreme = draw(st.booleans())
     feature = (
-        st.sampled_from([FEATURE_MIN, -1, 0, 1, FEATURE_MAX])
-        if extreme
-        else st.integers(FEATURE_MIN, FEATURE_MAX)
+        st.sampled_from([FEATURE_MIN, -1, 0, 1, FEATURE_MAX]) if extreme else st.integers(FEATURE_MIN, FEATURE_MAX)
     )
-    weight = (
-        st.sampled_from([WEIGHT_MIN, -1, 0, 1, WEIGHT_MAX])
-        if extreme
-        else st.integers(WEIGHT_MIN, WEIGHT_MAX)
-    )
+    weight = st.sampled_from([WEIGHT_MIN, -1, 0, 1, WEIGHT_MAX]) if extreme else st.integers(WEIGHT_MIN, WEIGHT_MAX)
     return (
         draw(st.lists(weight, min_size=dimension + 1, max_size=dimension + 1)),
-        draw(
-            st.lists(st.lists(feature, min_size=dimension, max_size=dimension), min_size=rows, max_size=rows)
-        ),
+        draw(st.lists(st.lists(feature, min_size=dimension, max_size=dimension), min_size=rows, max_size=rows)),
         draw(st.lists(st.integers(0, 1), min_size=rows, max_size=rows)),
         draw(st.integers(1, 4)),
         draw(st.sampled_from([1, 2, 128, 1023])),
@@ -87,9 +79,10 @@ def test_train__full_circuit_with_everything_at_its_limit__tensors_equal_integer
 def test_train__one_step__agrees_with_a_hand_calculation() -> None:
     # z = 2^16·32 + 0·32 = 2^21 (one, scale 2^21); p = (2^21 + 2^22) >> 11 = 3072 = 3/4; label 1: e = −1024.
     # g = (−1024·32, −1024·32); step = ⌊256·32768 / (2·512)⌋ = 8192 (rate 1, batch 2: 0.25/2 in scale 2^16).
-    assert reference.train(
-        [1 << 16, 0], [[32]], [1], capacity=2, batch_size=2, epochs=1, learning_rate=256
-    ) == [(1 << 16) + 8192, 8192]
+    assert reference.train([1 << 16, 0], [[32]], [1], capacity=2, batch_size=2, epochs=1, learning_rate=256) == [
+        (1 << 16) + 8192,
+        8192,
+    ]
 
 
 def test_train__negative_step__rounds_towards_minus_infinity() -> None:

@@ -91,9 +91,7 @@ def header(text: str) -> bytes:
         repacked(meta=np.array("[" * 50_000)),
         repacked(meta=np.array('{"a":' * 3000)),
         with_member("weights", b""),
-        with_member(
-            "weights", header("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999,), }\n")
-        ),
+        with_member("weights", header("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999,), }\n")),
         with_member("weights", header("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }\n")),
         with_member("weights", header("__import__('os').system('true')\n")),
         with_member("weights", header("{'descr': '|O', 'fortran_order': False, 'shape': (5,), }\n")),

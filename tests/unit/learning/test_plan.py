@@ -81,9 +81,7 @@ def test_root__packs_the_proved_numbers_injectively() -> None:
         (lambda d: d["privacy"].update(budget=1), "privacy.budget is not 0"),
     ],
 )
-def test_parse__one_wrong_key__is_refused_by_its_name(
-    change: Callable[[dict[str, Any]], object], message: str
-) -> None:
+def test_parse__one_wrong_key__is_refused_by_its_name(change: Callable[[dict[str, Any]], object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         TrainingPlan.parse(edited(change))
 

@@ -44,9 +44,7 @@ def test_apply__values_out_of_range__are_clamped() -> None:
     st.decimals("-100", "100", places=3),
     st.decimals("0.001", "100", places=3),
 )
-def test_apply__any_decimal__is_the_formula_in_rational_numbers(
-    value: Decimal, mean: Decimal, std: Decimal
-) -> None:
+def test_apply__any_decimal__is_the_formula_in_rational_numbers(value: Decimal, mean: Decimal, std: Decimal) -> None:
     exact = (Fraction(value) - Fraction(mean)) / Fraction(std) * 32 + Fraction(1, 2)
     expected = max(-128, min(127, exact.numerator // exact.denominator))
     assert apply(format(mean, "f"), format(std, "f"), str(value)) == expected

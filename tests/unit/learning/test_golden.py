@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training and aggregation agree with the golden vectors that the circuits are tested with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.learning import fixed_point, reference
+from tests.support.plans import small_plan
+
+VECTORS = Path(__file__).parents[2] / "vectors"
+TRAINING = json.loads((VECTORS / "training.json").read_text())["statements"]
+AGGREGATION = json.loads((VECTORS / "aggregation.json").read_text())["statements"]
+# The order of a training proof's public signals: context, rootBefore, dataRoot, rows, planRoot, Cx, Cy.
+ROWS, PLAN_ROOT = 3, 4
+
+
+@pytest.mark.parametrize("case", TRAINING, ids=range(len(TRAINING)))
+@pytest.mark.parametrize("module", [reference, fixed_point])
+def test_update__golden_statement__is_the_circuit_s(case: dict[str, Any], module: Any) -> None:
+    local = module.train(
+        case["weights"],
+        case["rows"],
+        case["labels"],
+        capacity=8,
+        batch_size=4,
+        epochs=case["epochs"],
+        learning_rate=case["learning_rate"],
+    )
+    assert module.update(case["weights"], local, len(case["rows"]), 26) == case["update"]
+    assert int(case["public_signals"][ROWS]) == len(case["rows"])
+
+
+@pytest.mark.parametrize("case", TRAINING, ids=range(len(TRAINING)))
+def test_plan_root__golden_statement__is_the_circuit_s(case: dict[str, Any]) -> None:
+    plan = small_plan()
+    training = replace(plan.training, epochs=case["epochs"], learning_rate=case["learning_rate"])
+    assert replace(plan, training=training).root() == int(case["public_signals"][PLAN_ROOT])
+
+
+@pytest.mark.parametrize("case", AGGREGATION, ids=range(len(AGGREGATION)))
+@pytest.mark.parametrize("module", [reference, fixed_point])
+def test_aggregate__golden_statement__is_the_circuit_s(case: dict[str, Any], module: Any) -> None:
+    assert module.aggregate(case["weights"], case["sums"], case["row_sum"]) == case["weights_after"]
