@@ -32,7 +32,7 @@ _PATIENCE = 60.0
 _PARENT_DEATH_SIGNAL = 1
 _NO_DEMO = (
     "There is no finished demo to show. Run `make demo` first; it takes a few minutes.\n"
-    "To show another network: make app's command is `consilium app --rpc URL --deployment FILE --store FOLDER`."
+    "To show another network: `consilium app --rpc URL --deployment FILE --store FOLDER`."
 )
 
 
@@ -197,6 +197,7 @@ def open_page(shown: Shown, port: int | None, logs: Path, stack: ExitStack) -> t
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="consilium app", description="The audit page, in a browser.")
+    parser.add_argument("--demo", type=Path, metavar="FILE", default=LATEST, help="record of a demo (the latest)")
     parser.add_argument("--rpc", action="append", default=[], metavar="URL", help="endpoint of a network to show")
     parser.add_argument("--deployment", type=Path, metavar="FILE", help="its deployment record")
     parser.add_argument("--store", action="append", default=[], type=Path, metavar="FOLDER", help="a block folder")
@@ -231,7 +232,7 @@ def main(arguments: list[str]) -> int:
                     chosen.study,
                 )
             else:
-                demo = read_demo(LATEST)
+                demo = read_demo(chosen.demo)
                 print("Starting the demo's chain where it stopped …", flush=True)
                 url = restart_chain(demo, logs, stack)
                 study = chosen.study or demo.study_id

@@ -20,7 +20,7 @@ def parse_model(document: bytes) -> tuple[int, ...]:
     """The weights in a model file (docs/encoding.md, "Model file"); raises DataError for anything else."""
     try:
         value = json.loads(document)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise DataError("The model file is not JSON.") from None
     if not isinstance(value, dict) or value.get(FORMAT_KEY) != FORMAT_VALUE:
         raise DataError(f'The model file does not say "{FORMAT_KEY}":"{FORMAT_VALUE}".')

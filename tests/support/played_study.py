@@ -11,11 +11,13 @@ import json
 import random
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from eth_utils.crypto import keccak
 
 from node.chain.abi import load_interfaces
@@ -26,7 +28,7 @@ from node.proofs.commitments import weights_root
 from node.proofs.pedersen import commit
 from node.storage.local import LocalStore
 from node.types import CeremonyStep
-from tests.support.chain import CHAIN_ID, ROOT, Anvil
+from tests.support.chain import CHAIN_ID, ROOT, Anvil, running_anvil
 from tests.support.plans import small_plan
 
 UNIT = 10**18
@@ -299,3 +301,18 @@ def _created(sender: str, nonce: int) -> str:
 
 def _word(value: Any) -> bytes:
     return (int(value, 16) if isinstance(value, str) else int(value)).to_bytes(32, "big")
+
+
+@pytest.fixture(scope="session")
+def played_study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """The finished study of `play_study`; tests leave the chain as they find it."""
+    folder = tmp_path_factory.mktemp("played")
+    with running_anvil(folder) as anvil:
+        yield play_study(anvil, folder)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A deployed suite with registered hospitals and no study, on a chain of its own."""
+    with running_anvil(tmp_path) as anvil:
+        yield Stage(anvil, tmp_path)
