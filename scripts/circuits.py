@@ -88,6 +88,7 @@ def build(circuit: Circuit, cache: Path = DEFAULT_CACHE) -> Artefacts:
         _call([*export, str(making.proving_key), str(making.verifying_key)])
         refuse_forgeable(load_verifying_key(making.verifying_key))
         progress.done("verifying key exported")
+    _drop_duplicates(artefacts, cache)
     return artefacts
 
 
@@ -114,6 +115,15 @@ def development_seed() -> str:
 def build_native() -> None:
     """Build the native set-up and prover; does nothing where it is up to date."""
     _call(["make", "-s", "-C", str(SOURCES / "native")])
+
+
+def _drop_duplicates(artefacts: Artefacts, cache: Path) -> None:
+    """Remove older folders of a circuit that hold the very same key; other keys are kept."""
+    key = artefacts.verifying_key.read_bytes()
+    for folder in cache.glob(f"{artefacts.circuit.name}-*"):
+        older = Artefacts(artefacts.circuit, folder)
+        if folder != artefacts.folder and older.complete() and older.verifying_key.read_bytes() == key:
+            shutil.rmtree(folder)
 
 
 def _compile(circuit: Circuit, folder: Path) -> None:

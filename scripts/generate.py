@@ -25,6 +25,7 @@ from node.proofs.artefacts import CATALOGUE, circuits  # noqa: E402
 from node.proofs.babyjubjub import Point  # noqa: E402
 from node.proofs.prover import SNARKJS, node_program  # noqa: E402
 from node.proofs.verifying_key import load_verifying_key, verifying_key_digest  # noqa: E402
+from scripts.abis import ABI_FOLDER, compile_abis  # noqa: E402
 from scripts.circuits import build, build_native, constraint_count  # noqa: E402
 from scripts.vectors import vector_files  # noqa: E402
 
@@ -97,6 +98,11 @@ def verifiers() -> Files:
     return files
 
 
+def contract_abis() -> Files:
+    """The contracts' ABIs, which the node reads so that it needs no compiler."""
+    return {ABI_FOLDER / f"{name}.json": text.encode() for name, text in compile_abis().items()}
+
+
 #: In order: later generators may read what earlier ones wrote.
 GENERATORS: dict[str, Callable[[], Files]] = {
     "poseidon-constants": poseidon_constants,
@@ -104,6 +110,7 @@ GENERATORS: dict[str, Callable[[], Files]] = {
     "circuit-list": circuit_list,
     "verifiers": verifiers,
     "vectors": vector_files,
+    "abis": contract_abis,
 }
 
 
@@ -117,9 +124,7 @@ def _summary(path: Path, old: bytes | None, new: bytes) -> str:
     if old is None:
         return f"{name}: missing"
     try:
-        lines = list(
-            difflib.unified_diff(old.decode().splitlines(), new.decode().splitlines(), lineterm="", n=0)
-        )
+        lines = list(difflib.unified_diff(old.decode().splitlines(), new.decode().splitlines(), lineterm="", n=0))
     except UnicodeDecodeError:
         return f"{name}: binary content differs ({len(old)} bytes on record, {len(new)} made)"
     shown = "\n".join(f"    {line[:120]}" for line in lines[2:12])

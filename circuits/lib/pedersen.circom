@@ -24,7 +24,7 @@ function edwardsMultiply(scalar, p) {
     var sum[2] = [0, 1];
     var power[2] = p;
     for (var rest = scalar; rest > 0; rest = rest >> 1) {
-        if (rest & 1 == 1) {
+        if ((rest & 1) == 1) {
             sum = edwardsAdd(sum, power);
         }
         power = edwardsAdd(power, power);

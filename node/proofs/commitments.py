@@ -51,9 +51,7 @@ def row_elements(row: Sequence[int], label: int) -> list[int]:
     return elements
 
 
-def data_tree_root(
-    rows: Sequence[Sequence[int]], labels: Sequence[int], *, capacity: int, batch_size: int
-) -> int:
+def data_tree_root(rows: Sequence[Sequence[int]], labels: Sequence[int], *, capacity: int, batch_size: int) -> int:
     """Return the root of the tree over the blocks of a table, masked rows included.
 
     `rows` are the n rows in use, 1 ≤ n ≤ capacity; the rest of the capacity is elements of zero.
@@ -128,9 +126,7 @@ def training_context(
     ciphertext_digest: bytes,
 ) -> int:
     """Return the context that ties a training proof to its round, hospital and ciphertext."""
-    return _context(
-        TRAINING_TAG, chain_id, round_manager, study_id, round_number, hospital_id, ciphertext_digest
-    )
+    return _context(TRAINING_TAG, chain_id, round_manager, study_id, round_number, hospital_id, ciphertext_digest)
 
 
 def aggregation_context(

@@ -40,9 +40,7 @@ def _parameters(width: int) -> _Parameters:
         count = t * (rounds + t)
         if t < width:
             offset += count * _WORD
-    words = [
-        int.from_bytes(data[at : at + _WORD], "big") for at in range(offset, offset + count * _WORD, _WORD)
-    ]
+    words = [int.from_bytes(data[at : at + _WORD], "big") for at in range(offset, offset + count * _WORD, _WORD)]
     rows = [tuple(words[at : at + width]) for at in range(0, count, width)]
     return tuple(rows[:rounds]), tuple(rows[rounds:])
 
@@ -67,9 +65,7 @@ def poseidon(inputs: Sequence[int]) -> int:
             state[0] = pow(state[0], 5, MODULUS)
         else:
             state = [pow(value, 5, MODULUS) for value in state]
-        state = [
-            sum(factor * value for factor, value in zip(row, state, strict=True)) % MODULUS for row in matrix
-        ]
+        state = [sum(factor * value for factor, value in zip(row, state, strict=True)) % MODULUS for row in matrix]
     return state[0]
 
 

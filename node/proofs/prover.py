@@ -87,20 +87,21 @@ class NativeProver(Prover):
         self._binary = binary
 
     def _prove(self, artefacts: Artefacts, witness: Path, proof: Path, public: Path) -> None:
-        status = self._run("prove", artefacts.proving_key, witness, proof, public)
-        if status:
-            raise ProofError(f"the native prover ended with status {status}: see `groth16 --help`")
+        done = self._run("prove", artefacts.proving_key, witness, proof, public)
+        if done.returncode:
+            raise ProofError(f"the native prover could not prove: {_last_line(done.stderr)}")
 
     def _verifies(self, artefacts: Artefacts, proof: Path, public: Path) -> bool:
-        status = self._run("verify", artefacts.verifying_key, proof, public)
-        if status not in (0, _NATIVE_INVALID):
-            raise ProofError(f"the native verifier ended with status {status}: see `groth16 --help`")
-        return status == 0
+        done = self._run("verify", artefacts.verifying_key, proof, public)
+        if done.returncode not in (0, _NATIVE_INVALID):
+            raise ProofError(f"the native prover could not verify: {_last_line(done.stderr)}")
+        return done.returncode == 0
 
-    def _run(self, command: str, *paths: Path) -> int:
+    def _run(self, command: str, *paths: Path) -> subprocess.CompletedProcess[str]:
+        # What it prints on an error is one line that quotes no value of the witness.
         if not self._binary.is_file():
             raise ArtefactMissing(f"the native prover is not built at {self._binary}: run `make setup`")
-        return _run([str(self._binary), command, *map(str, paths)]).returncode
+        return _run([str(self._binary), command, *map(str, paths)])
 
 
 class SnarkjsProver(Prover):

@@ -54,6 +54,12 @@ def test_verifier__committed__holds_the_key_on_record(name):
         assert number in source
 
 
+def test_readme__constraint_counts__are_the_listed_ones():
+    readme = (ROOT / "circuits" / "README.md").read_text()
+    for name, circuit in circuits().items():
+        assert re.search(rf"^\| `{name}` \|.*\| {circuit.constraints} \|$", readme, re.MULTILINE), name
+
+
 def test_full_size__fits_the_public_powers_of_tau():
     assert circuits()["training_192x30"].constraints < 1 << 18
 
@@ -86,6 +92,8 @@ def test_forgery__gamma_equals_delta__passes_for_a_false_statement_and_the_key_i
     SnarkjsProver().verify(forgeable, forged)
     with pytest.raises(ProofError, match="gamma = delta"):
         refuse_forgeable(broken)
+    with pytest.raises(ProofError, match="delta"):
+        NativeProver().verify(forgeable, forged)
     with pytest.raises(ProofInvalid):
         NativeProver().verify(genuine, forged)
 
