@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 from eth_utils.crypto import keccak
 
+from node.plan import FEATURE_BITS, LOSSES, WEIGHT_BITS
 from node.proofs.field import MODULUS
 from node.proofs.poseidon import poseidon, tree16
 
-WEIGHT_BITS = 24
-FEATURE_BITS = 8
 SALT_BITS = 248
 #: Loss number of the hard-sigmoid logistic regression.
-LOSS_HARD_SIGMOID = 1
+LOSS_HARD_SIGMOID = LOSSES["hard-sigmoid-logistic"]
 
 WEIGHTS_PER_ELEMENT = 10
 FEATURES_PER_ELEMENT = 30
