@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -39,14 +40,13 @@ def deployed(accounts: Any, project: Any) -> Stage:
 
 @pytest.fixture
 def stage(deployed: Stage) -> Stage:
-    """The deployed suite, with no study of another test on the record."""
-    fresh = Stage(
-        deployed.suite,
-        deployed.sponsor,
-        deployed.stranger,
-        deployed.hospitals,
-        deployed.training,
-        deployed.aggregation,
-        deployed.double,
-    )
-    return fresh
+    """The deployed suite, without a study."""
+    return dataclasses.replace(deployed, plan={}, members=[])
+
+
+@pytest.fixture(scope="module")
+def running(deployed: Stage) -> Stage:
+    """A study with four hospitals, t = 2, minimum 3, at the beginning of round 1 of 3."""
+    stage = dataclasses.replace(deployed, plan={}, members=[])
+    stage.run(4)
+    return stage

@@ -16,8 +16,7 @@ SLICE = BOND // 4
 def members(stage: Stage) -> list[Hospital]:
     """Four enrolled hospitals of a study with t = 2 and minimum 3, in the ceremony's first step."""
     stage.publish(maximum=4)
-    for hospital in stage.hospitals[:4]:
-        stage.enrol(hospital)
+    stage.enrol_all(stage.hospitals[:4])
     return stage.hospitals[:4]
 
 
@@ -30,9 +29,7 @@ def fail(stage: Stage) -> ape.api.ReceiptAPI:
     return stage.suite.studies.failCeremony(stage.study, sender=stage.stranger)
 
 
-def test_ceremony__all_acknowledge_one_transcript__starts_round_one(
-    stage: Stage, members: list[Hospital]
-) -> None:
+def test_ceremony__all_acknowledge_one_transcript__starts_round_one(stage: Stage, members: list[Hospital]) -> None:
     studies = stage.suite.studies
     stage.hold_ceremony(members, until=Step.TEST_SHARES)
     for hospital in members:
@@ -108,9 +105,7 @@ def test_missing_dealing__at_the_deadline__is_slashed_and_barred_from_the_retry(
 
 
 @pytest.mark.parametrize("step", [step for step in Step if step not in (Step.DEALING, Step.ACKNOWLEDGEMENT)])
-def test_missing_in_another_step__is_barred_and_not_slashed(
-    stage: Stage, members: list[Hospital], step: Step
-) -> None:
+def test_missing_in_another_step__is_barred_and_not_slashed(stage: Stage, members: list[Hospital], step: Step) -> None:
     if step > 0:
         stage.hold_ceremony(members, until=Step(step - 1))
     for hospital in members[1:]:

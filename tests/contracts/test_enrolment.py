@@ -87,8 +87,7 @@ def test_enrol__rows_or_root_out_of_range__reverts(stage: Stage) -> None:
 
 def test_enrol__last_place_taken__starts_the_ceremony(stage: Stage) -> None:
     stage.publish(maximum=3)
-    for hospital in stage.hospitals[:3]:
-        stage.enrol(hospital)
+    stage.enrol_all(stage.hospitals[:3])
     assert stage.state() is State.CEREMONY
     with ape.reverts(stage.suite.studies.StudyRegistryWrongState, studyId=stage.study, state=3):
         stage.enrol(stage.hospitals[3])
@@ -96,8 +95,7 @@ def test_enrol__last_place_taken__starts_the_ceremony(stage: Stage) -> None:
 
 def test_enrolment_end__enough_hospitals__starts_the_ceremony_without_a_transaction(stage: Stage) -> None:
     stage.publish()
-    for hospital in stage.hospitals[:3]:
-        stage.enrol(hospital)
+    stage.enrol_all(stage.hospitals[:3])
     assert stage.state() is State.ENROLLING
     assert stage.suite.studies.ceremonyState(stage.study).number == 0
     stage.end_enrolment()
@@ -109,8 +107,7 @@ def test_enrolment_end__enough_hospitals__starts_the_ceremony_without_a_transact
 def test_enrolment_end__too_few_hospitals__gives_the_bonds_back(stage: Stage) -> None:
     studies, vault = stage.suite.studies, stage.suite.vault
     stage.publish()
-    for hospital in stage.hospitals[:2]:
-        stage.enrol(hospital)
+    stage.enrol_all(stage.hospitals[:2])
     with ape.reverts(studies.StudyRegistryWrongState, studyId=stage.study, state=2):
         studies.releaseBond(stage.study, 1, sender=stage.stranger)
     stage.end_enrolment()
@@ -136,8 +133,7 @@ def test_close_study__ended__is_logged_once(stage: Stage) -> None:
 def test_rotated_operator__running_study__acts_only_once_adopted(stage: Stage, accounts: Any) -> None:
     suite, hospital = stage.suite, stage.hospitals[0]
     stage.publish(maximum=3)
-    for member in stage.hospitals[:3]:
-        stage.enrol(member)
+    stage.enrol_all(stage.hospitals[:3])
     fresh = accounts[21]
     suite.registry.rotateOperator(hospital.id, fresh, sender=hospital.owner)
     stage.post(hospital, Step.KEY)

@@ -24,9 +24,7 @@ def test_register__new_owner__gets_the_next_number_as_applied(stage: Stage, newc
     number = registry.hospitalCount()
     assert (registry.hospitalIdOf(owner), registry.hospitalIdOfOperator(operator)) == (number, number)
     assert registry.hospital(number).standing == 1
-    assert receipt.events == [
-        registry.HospitalRegistered(number, owner, operator, "Charité", "http://127.0.0.1:9000")
-    ]
+    assert receipt.events == [registry.HospitalRegistered(number, owner, operator, "Charité", "http://127.0.0.1:9000")]
 
 
 def test_register__owner_or_operator_in_use__reverts(stage: Stage, newcomer: Any) -> None:

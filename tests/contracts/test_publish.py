@@ -43,9 +43,7 @@ REFUSED: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("changes", "error", "values"), REFUSED, ids=[f"{next(iter(c))}-{e}" for c, e, _ in REFUSED]
-)
+@pytest.mark.parametrize(("changes", "error", "values"), REFUSED, ids=[f"{next(iter(c))}-{e}" for c, e, _ in REFUSED])
 def test_publish__plan_that_does_not_hold__reverts(
     stage: Stage, changes: dict[str, Any], error: str, values: dict[str, Any]
 ) -> None:
@@ -81,9 +79,7 @@ def test_publish__circuits_that_do_not_fit__reverts(stage: Stage) -> None:
     studies, council = stage.suite.studies, stage.suite.council
     for number, changes in enumerate(({"features": 6}, {"valueBits": 25})):
         studies.listCircuit(make_circuit(stage.double.address, False, **changes), sender=council)
-        with ape.reverts(
-            studies.StudyRegistryCircuitsDiffer, trainingCircuit=1, aggregationCircuit=3 + number
-        ):
+        with ape.reverts(studies.StudyRegistryCircuitsDiffer, trainingCircuit=1, aggregationCircuit=3 + number):
             stage.publish(aggregationCircuit=3 + number)
 
 

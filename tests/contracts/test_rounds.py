@@ -1,52 +1,359 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rounds with the verifier double: phases, attestation, quorums, finalising and failing."""
+"""Rounds with the verifier double: phases, refusals, the attestation rule, finalising and failing."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import ape
 import pytest
 
-from tests.support.suite import FIELD_ORDER, Phase, Stage, State, add_points, commitment, rows_of
+from tests.support.suite import (
+    BOND,
+    FIELD_ORDER,
+    Phase,
+    Stage,
+    State,
+    add_points,
+    commitment,
+    rows_of,
+    update_digest,
+)
+
+SLICE = BOND // 4
+TOO_FEW_SUBMISSIONS, TOO_FEW_INCLUDED, UNOPENED = range(3)
 
 
-def test_round__from_submit_to_finalise__sets_the_new_root_and_starts_the_next(stage: Stage) -> None:
-    members = stage.run(4)
-    rounds = stage.suite.rounds
-    assert stage.state() is State.RUNNING
-    assert (rounds.currentRound(stage.study), stage.phase()) == (1, Phase.SUBMIT)
+def test_round__from_submit_to_finalise__sets_the_new_root_and_starts_the_next(running: Stage) -> None:
+    rounds = running.suite.rounds
+    assert running.state() is State.RUNNING
+    assert (rounds.currentRound(running.study), running.phase()) == (1, Phase.SUBMIT)
+    assert rounds.roundState(running.study, 1).rootBefore == 42
 
-    for hospital in members:
-        stage.submit(hospital)
-    assert stage.phase() is Phase.ATTEST
-    for hospital in members:
-        stage.attest(hospital, 0b1111)
-    assert stage.phase() is Phase.INCLUDE
-    stage.include()
-    assert stage.phase() is Phase.OPEN
+    running.submit_all()
+    assert running.phase() is Phase.ATTEST
+    for hospital in running.members:
+        receipt = running.attest(hospital, 0b1111)
+    assert running.phase() is Phase.INCLUDE
+    assert rounds.roundState(running.study, 1).attestEndedBlock == receipt.block_number
+    receipt = running.include()
+    assert running.phase() is Phase.OPEN
 
-    state = rounds.roundState(stage.study, 1)
+    state = rounds.roundState(running.study, 1)
     expected = (0, 1)
-    for hospital in members:
+    for hospital in running.members:
         expected = add_points(expected, commitment(hospital))
-    assert (state.sumCx, state.sumCy) == expected
-    assert state.sumRows == sum(rows_of(hospital) for hospital in members)
-    assert state.includedBitmap == 0b1111
-    assert state.rootBefore == 42
+    rows = sum(rows_of(hospital) for hospital in running.members)
+    assert (state.sumCx, state.sumCy, state.sumRows) == (*expected, rows)
+    assert receipt.events == [rounds.UpdatesIncluded(running.study, 1, 0b1111, *expected, rows)]
+    assert state.includedBlock == receipt.block_number
 
-    for number in stage.quorum():
-        stage.share(number)
-    stage.finalise(root=4711)
-    assert stage.phase() is Phase.FINALISED
-    assert (rounds.currentRound(stage.study), stage.phase(2)) == (2, Phase.SUBMIT)
-    assert rounds.roundState(stage.study, 2).rootBefore == 4711
+    for number in running.quorum():
+        running.share(number)
+    receipt = running.finalise(root=4711)
+    assert receipt.events == [rounds.RoundFinalised(running.study, 1, 4711)]
+    assert running.phase() is Phase.FINALISED
+    assert (rounds.currentRound(running.study), running.phase(2)) == (2, Phase.SUBMIT)
+    assert rounds.roundState(running.study, 2).rootBefore == 4711
+    assert running.phase(3) is Phase.NONE
 
 
-def test_submit__after_deadline__reverts(stage: Stage) -> None:
-    members = stage.run(4)
-    for hospital in members[:3]:
-        stage.submit(hospital)
-    stage.end_phase()
-    with ape.reverts(
-        stage.suite.rounds.RoundManagerWrongPhase, studyId=1, round=1, phase=int(Phase.ATTEST), needed=1
-    ):
-        stage.submit(members[3])
+def test_study__after_its_last_round__is_completed(running: Stage) -> None:
+    for round_ in (1, 2, 3):
+        running.reach_open(round_)
+        running.finalise(round_=round_, root=round_)
+    assert running.state() is State.COMPLETED
+    assert running.suite.rounds.currentRound(running.study) == 3
+    running.suite.studies.releaseBond(running.study, 1, sender=running.stranger)
+    assert running.suite.vault.available(1) == 3 * BOND
+
+
+def test_submit__proved_update__is_recorded_and_logged(running: Stage) -> None:
+    rounds, hospital = running.suite.rounds, running.members[2]
+    x, y = commitment(hospital)
+    digest = update_digest(hospital, 1)
+    receipt = running.submit(hospital)
+    rows = rows_of(hospital)
+    assert receipt.events == [rounds.UpdateSubmitted(running.study, 1, hospital.id, digest, 1000, rows, x, y)]
+    record = rounds.submission(running.study, 1, hospital.id)
+    assert (record.digest, record.size, record.cx, record.cy) == (digest, 1000, x, y)
+
+
+def test_submit__by_all__ends_the_phase_at_that_block(running: Stage) -> None:
+    running.submit_all(running.members[:3])
+    assert running.suite.rounds.roundState(running.study, 1).submitEndedBlock == 0
+    receipt = running.submit(running.members[3])
+    state = running.suite.rounds.roundState(running.study, 1)
+    assert (state.submitEndedBlock, state.submitEndedAt) == (receipt.block_number, receipt.block.timestamp)
+
+
+def test_submit__after_deadline__reverts(running: Stage) -> None:
+    running.submit_all(running.members[:3])
+    running.end_phase()
+    rounds = running.suite.rounds
+    with ape.reverts(rounds.RoundManagerWrongPhase, studyId=running.study, round=1, phase=2, needed=1):
+        running.submit(running.members[3])
+
+
+def test_submit__unknown_operator_or_owner__reverts(running: Stage) -> None:
+    studies, rounds = running.suite.studies, running.suite.rounds
+    for caller in (running.stranger, running.members[0].owner, running.hospitals[5].operator):
+        with ape.reverts(studies.StudyRegistryNotEnrolled, studyId=running.study, operator=caller.address):
+            rounds.submitUpdate(
+                running.study, 1, b"\1" * 32, 1, 0, 1, ((0, 0), ((0, 0), (0, 0)), (0, 0)), sender=caller
+            )
+
+
+def test_submit__twice__reverts(running: Stage) -> None:
+    hospital = running.members[0]
+    running.submit(hospital)
+    with ape.reverts(running.suite.rounds.RoundManagerAlreadySubmitted, round=1, hospitalId=hospital.id):
+        running.submit(hospital)
+
+
+def test_submit__in_another_round__reverts(running: Stage) -> None:
+    with ape.reverts(running.suite.rounds.RoundManagerWrongPhase, round=2, phase=0, needed=1):
+        running.submit(running.members[0], round_=2)
+
+
+def test_submit__commitment_plus_the_field_order_or_no_digest__reverts(running: Stage) -> None:
+    hospital, rounds = running.members[0], running.suite.rounds
+    x, y = commitment(hospital)
+    with ape.reverts(rounds.RoundManagerNotInField, value=x + FIELD_ORDER):
+        running.submit(hospital, cx=x + FIELD_ORDER)
+    with ape.reverts(rounds.RoundManagerNotInField, value=y + FIELD_ORDER):
+        running.submit(hospital, cy=y + FIELD_ORDER)
+    with ape.reverts(rounds.RoundManagerEmptyDigest):
+        running.submit(hospital, digest=bytes(32))
+
+
+def test_submit__proof_that_fails__reverts(running: Stage) -> None:
+    running.double.setAccepts(False, sender=running.stranger)
+    with ape.reverts(running.suite.rounds.RoundManagerProofInvalid, studyId=running.study, round=1):
+        running.submit(running.members[0])
+
+
+def test_submissions__below_the_minimum_at_the_deadline__fail_the_round(running: Stage) -> None:
+    rounds = running.suite.rounds
+    running.submit_all(running.members[:2])
+    with ape.reverts(rounds.RoundManagerWrongPhase, phase=1, needed=6):
+        running.fail_round()
+    running.end_phase()
+    assert running.phase() is Phase.FAILED
+    receipt = running.fail_round()
+    assert receipt.events == [rounds.RoundFailed(running.study, 1, TOO_FEW_SUBMISSIONS)]
+    assert (rounds.currentRound(running.study), running.phase(2)) == (2, Phase.SUBMIT)
+    assert rounds.roundState(running.study, 2).rootBefore == 42
+    with ape.reverts(rounds.RoundManagerAlreadyFailed, round=1):
+        running.fail_round()
+
+
+def test_attest__unsubmitted_twice_or_out_of_phase__reverts(running: Stage) -> None:
+    rounds, first = running.suite.rounds, running.members[0]
+    with ape.reverts(rounds.RoundManagerWrongPhase, phase=1, needed=2):
+        running.attest(first, 1)
+    running.submit_all(running.members[:3])
+    running.end_phase()
+    with ape.reverts(rounds.RoundManagerAttestedUnsubmitted, round=1, unsubmitted=0b1000):
+        running.attest(first, 0b1111)
+    receipt = running.attest(first, 0b0011)
+    assert receipt.events == [rounds.CiphertextsAttested(running.study, 1, first.id, 0b0011)]
+    assert rounds.attestation(running.study, 1, first.id) == 0b0011
+    with ape.reverts(rounds.RoundManagerAlreadyAttested, hospitalId=first.id):
+        running.attest(first, 0b0111)
+    # A hospital that did not submit can still hold and serve what others did.
+    running.attest(running.members[3], 0b0111)
+    running.end_phase()
+    with ape.reverts(rounds.RoundManagerWrongPhase, phase=3, needed=2):
+        running.attest(running.members[1], 0b0111)
+
+
+def test_include__exactly_those_with_t_attestations(running: Stage) -> None:
+    rounds, vault = running.suite.rounds, running.suite.vault
+    running.submit_all()
+    for hospital, bitmap in zip(running.members, (0b1111, 0b0001, 0b0110, 0b0000), strict=True):
+        running.attest(hospital, bitmap)
+    receipt = running.include()
+    # Held by two: 0, 1, 2; by one only: 3, which is left out although all four attested.
+    assert rounds.roundState(running.study, 1).includedBitmap == 0b0111
+    left_out = running.members[3]
+    assert vault.BondSlashed(running.study, left_out.id, 1, 1, SLICE) in receipt.events
+    assert vault.locked(running.study, left_out.id) == BOND - SLICE
+    assert sum(event.event_name == "BondSlashed" for event in receipt.events) == 1
+
+
+def test_include__with_few_attesting__slashes_nobody(running: Stage) -> None:
+    running.submit_all()
+    running.attest(running.members[0], 0b1111)
+    running.attest(running.members[1], 0b0111)
+    running.end_phase()
+    receipt = running.include()
+    assert running.suite.rounds.roundState(running.study, 1).includedBitmap == 0b0111
+    assert not any(event.event_name == "BondSlashed" for event in receipt.events)
+
+
+def test_include__below_the_minimum__fails_the_round_unopened(running: Stage) -> None:
+    rounds, vault = running.suite.rounds, running.suite.vault
+    running.submit_all()
+    for hospital in running.members[:3]:
+        running.attest(hospital, 0b0011)
+    running.end_phase()
+    receipt = running.include()
+    assert rounds.RoundFailed(running.study, 1, TOO_FEW_INCLUDED) in receipt.events
+    assert running.phase() is Phase.FAILED
+    assert rounds.currentRound(running.study) == 2
+    # 2t − 1 hospitals attested: what two of them could not get hold of counts as withheld.
+    assert [vault.locked(running.study, h.id) for h in running.members] == [BOND] * 2 + [BOND - SLICE] * 2
+
+
+def test_include__before_attesting_ended__reverts(running: Stage) -> None:
+    running.submit_all()
+    with ape.reverts(running.suite.rounds.RoundManagerWrongPhase, phase=2, needed=3):
+        running.include()
+
+
+@pytest.fixture
+def opening(running: Stage) -> Stage:
+    """Round 1 in the first opening attempt, everybody included."""
+    running.reach_open()
+    return running
+
+
+def test_share__not_named_twice_wrong_attempt_or_empty__reverts(opening: Stage) -> None:
+    rounds = opening.suite.rounds
+    named = opening.quorum()
+    outsider = next(h for h in opening.members if h.id not in named)
+    with ape.reverts(rounds.RoundManagerNotInQuorum, round=1, attempt=0, hospitalId=outsider.id):
+        opening.share(outsider.id)
+    with ape.reverts(rounds.RoundManagerWrongAttempt, attempt=1, current=0):
+        opening.share(named[0], attempt=1)
+    insider = next(h for h in opening.members if h.id == named[0])
+    with ape.reverts(rounds.RoundManagerEmptyDigest):
+        rounds.postShare(opening.study, 1, 0, bytes(32), 1, sender=insider.operator)
+    receipt = opening.share(named[0])
+    assert receipt.events == [rounds.SharePosted(opening.study, 1, 0, named[0], b"\x11" * 32, 500)]
+    assert rounds.shareDigest(opening.study, 1, 0, named[0]) == b"\x11" * 32
+    assert rounds.sharesPosted(opening.study, 1, 0) == 1 << opening.index(insider)
+    with ape.reverts(rounds.RoundManagerAlreadyPosted, attempt=0, hospitalId=named[0]):
+        opening.share(named[0])
+
+
+def test_shares__of_a_full_quorum__verify_the_work_and_do_not_end_the_phase(opening: Stage) -> None:
+    rounds = opening.suite.rounds
+    first, second = opening.quorum()
+    opening.share(first)
+    assert not rounds.roundState(opening.study, 1).verified
+    receipt = opening.share(second)
+    assert rounds.WorkVerified(opening.study, 1, 0) in receipt.events
+    assert rounds.roundState(opening.study, 1).verified
+    assert opening.phase() is Phase.OPEN
+    assert tuple(rounds.tally(opening.study)) == (1, 0)
+
+
+def test_finalise__out_of_range_refused_or_too_early__reverts(running: Stage) -> None:
+    rounds = running.suite.rounds
+    with ape.reverts(rounds.RoundManagerWrongPhase, phase=1, needed=4):
+        running.finalise()
+    running.reach_open()
+    with ape.reverts(rounds.RoundManagerNotInField, value=FIELD_ORDER + 1):
+        running.finalise(root=FIELD_ORDER + 1)
+    running.double.setAccepts(False, sender=running.stranger)
+    with ape.reverts(rounds.RoundManagerProofInvalid, round=1):
+        running.finalise()
+    running.double.setAccepts(True, sender=running.stranger)
+    running.finalise()
+    with ape.reverts(rounds.RoundManagerWrongPhase, phase=5, needed=4):
+        running.finalise()
+
+
+def test_finalise__in_a_later_attempt__slashes_who_missed_the_first(opening: Stage) -> None:
+    vault = opening.suite.vault
+    first, second = opening.quorum()
+    opening.share(first)
+    opening.end_phase()
+    assert opening.suite.rounds.currentAttempt(opening.study, 1) == 1
+    named = opening.quorum(1)
+    assert second not in named
+    for number in named:
+        opening.share(number, attempt=1)
+    receipt = opening.finalise()
+    assert vault.BondSlashed(opening.study, second, 2, 1, SLICE) in receipt.events
+    assert [vault.locked(opening.study, h.id) for h in opening.members] == [
+        BOND - SLICE if h.id == second else BOND for h in opening.members
+    ]
+
+
+def test_unopened__after_all_attempts__fails_and_slashes_who_was_named(opening: Stage) -> None:
+    rounds, vault = opening.suite.rounds, opening.suite.vault
+    opening.end_phase()
+    opening.end_phase()
+    assert opening.phase() is Phase.FAILED
+    receipt = opening.fail_round()
+    assert rounds.RoundFailed(opening.study, 1, UNOPENED) in receipt.events
+    # Two quorums of two, and nobody of the first is named again: all four kept silent.
+    assert [vault.locked(opening.study, h.id) for h in opening.members] == [BOND - SLICE] * 4
+    assert rounds.roundState(opening.study, 2).rootBefore == 42
+
+
+def test_unopened__full_quorums__fail_and_slash_nobody(opening: Stage) -> None:
+    for attempt in (0, 1):
+        for number in opening.quorum(attempt):
+            opening.share(number, attempt=attempt)
+        opening.end_phase()
+    receipt = opening.fail_round()
+    assert not any(event.event_name == "BondSlashed" for event in receipt.events)
+    assert tuple(opening.suite.rounds.tally(opening.study)) == (1, 0)
+
+
+def test_unopened_rounds__too_many_in_a_row__cancel_the_study(running: Stage) -> None:
+    rounds, studies = running.suite.rounds, running.suite.studies
+    for round_ in (1, 2):
+        running.end_phase(round_)
+        running.fail_round(round_)
+    assert running.state() is State.CANCELLED
+    assert (rounds.currentRound(running.study), running.phase(3)) == (2, Phase.NONE)
+    with ape.reverts(rounds.RoundManagerWrongPhase, round=3, phase=0, needed=1):
+        running.submit(running.members[0], round_=3)
+    for hospital in running.members:
+        studies.releaseBond(running.study, hospital.id, sender=running.stranger)
+    assert running.suite.rewards.refundable(running.study) == studies.requiredFunding(running.study)
+
+
+def test_unopened_rounds__not_in_a_row__do_not_end_the_study(running: Stage) -> None:
+    running.end_phase(1)
+    running.fail_round(1)
+    running.reach_open(2)
+    running.finalise(round_=2)
+    running.end_phase(3)
+    running.fail_round(3)
+    assert running.state() is State.COMPLETED
+
+
+def test_post_model__of_a_finalised_round__is_logged_as_often_as_wanted(opening: Stage) -> None:
+    rounds = opening.suite.rounds
+    digest = b"\x55" * 32
+    with ape.reverts(rounds.RoundManagerWrongPhase, needed=5):
+        rounds.postModel(opening.study, 1, digest, 99, sender=opening.stranger)
+    opening.finalise()
+    for caller in (opening.stranger, opening.sponsor):
+        receipt = rounds.postModel(opening.study, 1, digest, 99, sender=caller)
+        assert receipt.events == [rounds.ModelPosted(opening.study, 1, caller, digest, 99)]
+    with ape.reverts(rounds.RoundManagerEmptyDigest):
+        rounds.postModel(opening.study, 1, bytes(32), 99, sender=opening.stranger)
+
+
+def test_context__of_a_proof__binds_chain_contract_study_round_hospital_and_digest(running: Stage) -> None:
+    from eth_abi import encode
+    from eth_utils import keccak
+
+    rounds = running.suite.rounds
+
+    def context(tag: bytes, *values: Any) -> int:
+        types = ["bytes32", "uint256", "address", "uint256", "uint256", "uint256", "bytes32"]
+        bound = encode(types, [keccak(tag), ape.chain.chain_id, rounds.address, *values])
+        return int.from_bytes(keccak(bound)) % FIELD_ORDER
+
+    digest = b"\x77" * 32
+    assert rounds.trainingContext(5, 6, 7, digest) == context(b"consilium.training.v1", 5, 6, 7, digest)
+    expected = context(b"consilium.aggregation.v1", 5, 6, 0, (0b1011).to_bytes(32))
+    assert rounds.aggregationContext(5, 6, 0b1011) == expected

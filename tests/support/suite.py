@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -93,6 +94,7 @@ class Stage:
     aggregation: int
     double: Any
     study: int = 0
+    members: list[Hospital] = field(default_factory=list)
     plan: dict[str, Any] = field(default_factory=dict)
 
     def publish(self, funded: bool = True, **changes: Any) -> int:
@@ -111,6 +113,12 @@ class Stage:
         suite.token.approve(suite.rewards, wanted, sender=self.sponsor)
         suite.rewards.fund(self.study, wanted, sender=self.sponsor)
 
+    def enrol_all(self, hospitals: list[Hospital]) -> None:
+        """Enrol several, in order, with their own rows and data roots."""
+        enrol = self.suite.studies.enrol
+        for hospital in hospitals:
+            rapidly(enrol, self.study, hospital.id, rows_of(hospital), bytes(32), sender=hospital.operator)
+
     def enrol(self, hospital: Hospital, rows: int | None = None, root: int | None = None) -> ReceiptAPI:
         """Enrol with the hospital's own rows and data root, unless told otherwise."""
         return self.suite.studies.enrol(
@@ -127,28 +135,25 @@ class Stage:
 
     def post(self, hospital: Hospital, step: Step, digest: bytes = DIGEST, ceremony: int = 1) -> ReceiptAPI:
         """Post one file of the ceremony."""
-        return self.suite.studies.postCeremony(
-            self.study, ceremony, int(step), digest, 32, sender=hospital.operator
-        )
+        return self.suite.studies.postCeremony(self.study, ceremony, int(step), digest, 32, sender=hospital.operator)
 
     def hold_ceremony(
         self, hospitals: Iterable[Hospital], ceremony: int = 1, until: Step = Step.ACKNOWLEDGEMENT
     ) -> None:
         """Play a ceremony up to and with step `until`."""
-        everyone = list(hospitals)
+        everyone, post = list(hospitals), self.suite.studies.postCeremony
         for step in Step:
             if step <= until:
                 for hospital in everyone:
-                    self.post(hospital, step, ceremony=ceremony)
+                    rapidly(post, self.study, ceremony, int(step), DIGEST, 32, sender=hospital.operator)
 
     def run(self, count: int = 4, **changes: Any) -> list[Hospital]:
-        """A study with `count` hospitals at the beginning of round 1."""
+        """A study with `count` hospitals, its members from now on, at the beginning of round 1."""
         self.publish(**{"maximum": count, **changes})
-        members = self.hospitals[:count]
-        for hospital in members:
-            self.enrol(hospital)
-        self.hold_ceremony(members)
-        return members
+        self.members = self.hospitals[:count]
+        self.enrol_all(self.members)
+        self.hold_ceremony(self.members)
+        return self.members
 
     def submit(self, hospital: Hospital, round_: int = 1, **changes: Any) -> ReceiptAPI:
         """Submit an update; the commitment is a point of the hospital's own."""
@@ -183,14 +188,24 @@ class Stage:
         """Set a new model; a stranger does it."""
         return self.suite.rounds.finalise(self.study, round_, root, NO_PROOF, sender=self.stranger)
 
-    def reach_open(self, members: list[Hospital], round_: int = 1) -> None:
+    def submit_all(self, members: list[Hospital] | None = None, round_: int = 1) -> None:
+        """Everybody (or those named) submits."""
+        submit = self.suite.rounds.submitUpdate
+        for hospital in members or self.members:
+            digest, point = update_digest(hospital, round_), commitment(hospital)
+            rapidly(submit, self.study, round_, digest, 1000, *point, NO_PROOF, sender=hospital.operator)
+
+    def reach_open(self, round_: int = 1) -> None:
         """Everybody submits and attests everything, and the set is fixed."""
-        for hospital in members:
-            self.submit(hospital, round_)
-        everything = sum(1 << self.index(hospital) for hospital in members)
-        for hospital in members:
-            self.attest(hospital, everything, round_)
+        self.submit_all(round_=round_)
+        everything, attest = (1 << len(self.members)) - 1, self.suite.rounds.attest
+        for hospital in self.members:
+            rapidly(attest, self.study, round_, everything, sender=hospital.operator)
         self.include(round_)
+
+    def fail_round(self, round_: int = 1) -> ReceiptAPI:
+        """Record a round as failed; a stranger does it."""
+        return self.suite.rounds.failRound(self.study, round_, sender=self.stranger)
 
     def index(self, hospital: Hospital) -> int:
         """Enrolment index."""
@@ -213,13 +228,28 @@ class Stage:
         return [int(number) for number in self.suite.rounds.quorum(self.study, round_, attempt)]
 
 
+def rapidly(method: Any, *arguments: Any, sender: Any) -> None:
+    """Send a transaction in two requests instead of a dozen; the chain signs for the sender."""
+    request = ape.chain.provider.make_request
+    request("anvil_impersonateAccount", [str(sender)])
+    call = {
+        "from": str(sender),
+        "to": method.contract.address,
+        "data": "0x" + method.encode_input(*arguments).hex().removeprefix("0x"),
+        "gas": hex(10_000_000),
+    }
+    transaction = request("eth_sendTransaction", [call])
+    # The chain mines at once, and answers a moment before it has.
+    while (receipt := request("eth_getTransactionReceipt", [transaction])) is None:
+        time.sleep(0.002)
+    assert int(receipt["status"], 16) == 1, f"{method} reverted for {sender}"
+
+
 def make_suite(council: AccountAPI, **changes: Any) -> Suite:
     """Deploy the suite as `scripts/deploy.py` does, without circuits."""
     parameters = Parameters(**{**load_parameters("local").__dict__, **changes})
     record = deploy_suite(council, parameters, [], True, say=lambda _: None)
-    contracts = {
-        name: getattr(ape.project, name).at(address) for name, address in record["contracts"].items()
-    }
+    contracts = {name: getattr(ape.project, name).at(address) for name, address in record["contracts"].items()}
     return Suite(
         contracts["ConsiliumToken"],
         contracts["HospitalRegistry"],
