@@ -173,9 +173,7 @@ def deploy(
     }
 
 
-def _deploy_suite(
-    account: AccountAPI, parameters: Parameters, say: Callable[[str], None]
-) -> dict[str, Any]:
+def _deploy_suite(account: AccountAPI, parameters: Parameters, say: Callable[[str], None]) -> dict[str, Any]:
     """The contracts that know each other, by name."""
     council = parameters.council or account.address
     treasury = parameters.treasury or council
