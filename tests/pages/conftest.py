@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page under AppTest: pointed to a network, run as Streamlit runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from app.services import settings
+from tests.support.browser import browser
+from tests.support.chain import ROOT
+from tests.support.played_study import Played, played_study, stage
+
+__all__ = ["browser", "open_page", "played_study", "stage"]
+
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
+    """Opens a page (by its module's name) on a network; None leaves the page without one."""
+
+    def run(played: Played | None, page: str = "overview", *, stores: bool = True) -> AppTest:
+        st.cache_data.clear()
+        monkeypatch.setenv(settings.RPC, played.anvil.url if played else "")
+        monkeypatch.setenv(settings.DEPLOYMENT, str(played.deployment) if played else "")
+        folder = played.store if played and stores else ROOT / "no-such-folder"
+        monkeypatch.setenv(settings.STORES, str(folder))
+        monkeypatch.setenv(settings.GATEWAYS, "")
+        monkeypatch.setenv(settings.STUDY, "")
+        test = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=60).run()
+        return test if page == "overview" else test.switch_page(f"views/{page}.py").run()
+
+    return run
