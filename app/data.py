@@ -6,10 +6,11 @@ from __future__ import annotations
 import streamlit as st
 
 from app.services.settings import Settings
+from node.audit.basics import Check
 from node.audit.checks import check_study
 from node.audit.contents import ContentReader, open_contents
 from node.audit.studies import list_studies, read_study
-from node.audit.views import Check, StudyListing, StudyView
+from node.audit.views import StudyListing, StudyView
 from node.chain.client import ChainReader
 from node.chain.deployment import load_deployment
 
@@ -44,7 +45,7 @@ def load_study(settings: Settings, study_id: int) -> StudyView:
     return read_study(reader, _contents(settings, reader), study_id)
 
 
-@st.cache_data(max_entries=32, show_spinner="Checking proofs, sums and files again …")
+@st.cache_data(ttl=6 * _FRESH, max_entries=32, show_spinner="Checking proofs, sums and files again …")
 def load_checks(settings: Settings, _view: StudyView, study_id: int, block_hash: str) -> tuple[Check, ...]:
     """Every check of the study at the view's block (the other arguments name it); raises ConsiliumError."""
     reader = _reader(settings)

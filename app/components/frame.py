@@ -12,7 +12,8 @@ from app import data
 from app.services import format as fmt
 from app.services.settings import Settings, read_settings
 from app.services.words import STATE
-from node.audit.views import Check, StudyListing, StudyView
+from node.audit.basics import Check
+from node.audit.views import StudyListing, StudyView
 from node.errors import ChainMismatch, ChainUnavailable, ConfigError, ConsiliumError
 
 LOGO = Path(__file__).parent.parent / "logo.svg"

@@ -11,7 +11,7 @@ import streamlit as st
 from app.services import format as fmt
 from app.services import tables
 from app.services.charts import Chart
-from node.audit.views import Check, FileView, Verdict
+from node.audit.basics import Check, FileView, Verdict
 
 _BADGE = {
     Verdict.PASSED: (":material/check_circle:", "green"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from node.audit.views import NetworkView
+from node.audit.basics import NetworkView
 from node.plan import LEARNING_RATE_FRACTION_BITS, WEIGHT_FRACTION_BITS
 
 _NOT_YET = "–"

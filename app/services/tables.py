@@ -9,7 +9,9 @@ import pandas as pd
 
 from app.services import format as fmt
 from app.services.words import OFFENCE, PHASE, STEP
-from node.audit.views import CeremonyView, Check, ModelView, PaymentView, RoundView, StudyView, Verdict
+from node.audit.basics import Check, Verdict
+from node.audit.money_views import PaymentView
+from node.audit.views import CeremonyView, ModelView, RoundView, StudyView
 from node.plan import TrainingPlan
 from node.types import CeremonyStep, Phase
 

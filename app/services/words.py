@@ -57,6 +57,7 @@ NOT_PROVED = (
     "That a ciphertext holds what its commitment says. This, too, is noticed when the round is finalised.",
     "What a sum over few hospitals tells: all but one of them together learn the last one's update.",
     "That no threshold of hospitals pooled their key shares: any t of them can read a round's single updates.",
+    "That the chain is as its endpoint tells it: this page believes the endpoint it was given. Name your own.",
 )
 
 

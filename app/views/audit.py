@@ -7,7 +7,7 @@ from app.components.frame import open_checks, open_study
 from app.components.parts import check_table, identifier, sentences, summary_of, verdict
 from app.services import format as fmt
 from app.services.words import NOT_PROVED
-from node.audit.views import Verdict
+from node.audit.basics import Verdict
 
 view = open_study()
 checks = open_checks(view)

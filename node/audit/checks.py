@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
+from node.audit.basics import Check, FileView, Verdict
 from node.audit.contents import ContentReader
 from node.audit.ledger import Source
 from node.audit.money_checks import check_money
 from node.audit.reproof import aggregation_proof_holds, training_proof_holds
-from node.audit.views import CeremonyView, Check, FileView, ModelView, RoundView, StudyView, Verdict
+from node.audit.views import CeremonyView, ModelView, RoundView, StudyView
 from node.errors import ChainError, ContentMismatch, StorageError
 from node.proofs.babyjubjub import IDENTITY, Point, add
 from node.proofs.commitments import weights_root

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from node.audit.views import Verdict
+from node.audit.basics import Verdict
 from node.errors import ConsiliumError, ContentMismatch, ContentNotFound, StorageError
 from node.storage.cid import Address, assemble
 from node.storage.local import LocalStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
-from node.audit.views import Act, FileView, NetworkView
+from node.audit.basics import Act, FileView, NetworkView
 from node.chain.records import to_record
 from node.storage.cid import cid_of
 from node.types import BlockRef, ChainEvent, Deployment

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 
+from node.audit.basics import FileView, Verdict
 from node.audit.contents import ContentReader, verdict_on
-from node.audit.views import FileView, ModelView, PlanView, RoundView, Verdict
+from node.audit.views import ModelView, PlanView, RoundView
 from node.errors import DataError, StorageError
 from node.proofs.commitments import weights_root
 from node.types import Phase

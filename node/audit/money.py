@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from node.audit.ledger import Ledger
-from node.audit.views import MoneyView, PaymentView, RewardView, RoundView, SlashView
+from node.audit.money_views import MoneyView, PaymentView, RewardView, SlashView
+from node.audit.views import RoundView
 from node.types import ChainEvent, Offence
 
 

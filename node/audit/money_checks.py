@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from node.audit.views import Check, StudyView, Verdict
+from node.audit.basics import Check, Verdict
+from node.audit.views import StudyView
 from node.types import Phase
 
 _SUBJECT = "Money"

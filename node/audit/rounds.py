@@ -7,14 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from node.audit.ledger import Ledger, members, posted_file
-from node.audit.views import (
-    AttestationView,
-    CeremonyPost,
-    CeremonyView,
-    RoundView,
-    ShareView,
-    SubmissionView,
-)
+from node.audit.views import AttestationView, CeremonyPost, CeremonyView, RoundView, ShareView, SubmissionView
 from node.types import CeremonyState, CeremonyStep, ChainEvent, FailureReason, Phase, PlanTerms, RoundState
 
 # The digests of these steps are those of stored files; the others are keys, commitments, transcript digests.

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from node.audit.basics import Verdict
 from node.audit.contents import ContentReader, verdict_on
 from node.audit.ledger import Ledger, Source, file_of
 from node.audit.models import read_models
 from node.audit.money import read_money
+from node.audit.money_views import MoneyView
 from node.audit.rounds import read_ceremonies, read_rounds
-from node.audit.views import HospitalView, MoneyView, PlanView, StudyListing, StudyView, Verdict
+from node.audit.views import HospitalView, PlanView, StudyListing, StudyView
 from node.errors import DataError, StorageError
 from node.plan import TrainingPlan
 from node.types import Circuit, Enrolment, Hospital, PlanTerms, Study, StudyState

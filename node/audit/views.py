@@ -7,80 +7,21 @@ weights integers of scale 2^16. Nothing here is secret: all of it can be read by
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from node.audit.basics import Act, FileView, NetworkView, Verdict
+from node.audit.money_views import MoneyView
 from node.plan import TrainingPlan
 from node.types import (
     Address,
-    BlockRef,
     CeremonyStep,
     Circuit,
     FailureReason,
-    Offence,
     Phase,
     PlanTerms,
     Standing,
     StudyState,
 )
-
-
-class Verdict(enum.Enum):
-    """The result of one check, in the words that readers see."""
-
-    PASSED = "ok"
-    FAILED = "failed"
-    UNREACHABLE = "content not reachable"
-    PENDING = "not yet"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One re-checked statement: `subject` says about what, `detail` what was compared."""
-
-    subject: str
-    statement: str
-    verdict: Verdict
-    detail: str
-
-
-@dataclass(frozen=True)
-class FileView:
-    """A stored file as the chain names it; the CID follows from digest and size."""
-
-    digest: bytes
-    size: int
-    cid: str
-
-
-@dataclass(frozen=True)
-class Act:
-    """Who put something on the chain, and where: `hospital_id` is 0 where the chain does not say."""
-
-    tx_hash: str
-    block_number: int
-    timestamp: int
-    hospital_id: int = 0
-
-
-@dataclass(frozen=True)
-class NetworkView:
-    """The chain and the suite of contracts that were read, up to block `head`."""
-
-    chain_id: int
-    head: BlockRef
-    development_keys: bool
-    contracts: Mapping[str, Address]
-    token_symbol: str
-    token_decimals: int
-
-    def amount(self, units: int) -> str:
-        """An amount of the token for readers: exact, without needless zeros, with its symbol."""
-        # Decimal's own arithmetic would round at 28 digits.
-        whole, part = divmod(abs(units), 10**self.token_decimals)
-        digits = f"{part:0{self.token_decimals}d}".rstrip("0") if part else ""
-        return f"{'-' if units < 0 else ''}{whole:,}{'.' if digits else ''}{digits} {self.token_symbol}"
 
 
 @dataclass(frozen=True)
@@ -225,90 +166,6 @@ class RoundView:
     def confirmations_of(self, hospital_id: int) -> int:
         """How many hospitals attested that they hold this hospital's ciphertext."""
         return sum(hospital_id in item.confirmed for item in self.attestations)
-
-
-@dataclass(frozen=True)
-class PaymentView:
-    """A payment: of the sponsor into the pool (`hospital_id` 0), or out of it to a hospital or the sponsor."""
-
-    hospital_id: int
-    amount: int
-    act: Act
-
-
-@dataclass(frozen=True)
-class SlashView:
-    """A cut of a hospital's bond; `stage` is the round, or the ceremony for a missing dealing."""
-
-    hospital_id: int
-    offence: Offence
-    stage: int
-    amount: int
-    act: Act
-
-
-@dataclass(frozen=True)
-class RewardView:
-    """What one hospital earned in one round, and how much of it was paid."""
-
-    round_number: int
-    hospital_id: int
-    earned: int
-    paid: int
-
-
-@dataclass(frozen=True)
-class MoneyView:
-    """The study's money: what came into the pool, what was earned and paid, and the bonds.
-
-    `pool_record` is what the pool says came in; `refundable` what it would pay the sponsor now; `locked` and
-    `released` are sums of events, `held` is what the vault says it still holds for this study. The balances
-    are all tokens of the two contracts, those of other studies included.
-    """
-
-    required: int
-    pool_record: int
-    refundable: int
-    payments: tuple[PaymentView, ...]
-    claims: tuple[PaymentView, ...]
-    refunds: tuple[PaymentView, ...]
-    rewards: tuple[RewardView, ...]
-    pool_balance: int
-    locked: int
-    released: int
-    held: int
-    vault_balance: int
-    slashes: tuple[SlashView, ...]
-
-    @property
-    def paid_in(self) -> int:
-        """What sponsors paid in, by the events."""
-        return sum(item.amount for item in self.payments)
-
-    @property
-    def paid_out(self) -> int:
-        """Rewards that hospitals have taken, by the events."""
-        return sum(item.amount for item in self.claims)
-
-    @property
-    def refunded(self) -> int:
-        """What went back to the sponsor, by the events."""
-        return sum(item.amount for item in self.refunds)
-
-    @property
-    def earned(self) -> int:
-        """Rewards earned so far, taken or not."""
-        return sum(item.earned for item in self.rewards)
-
-    @property
-    def left(self) -> int:
-        """What the pool still holds for this study."""
-        return self.paid_in - self.paid_out - self.refunded
-
-    @property
-    def slashed(self) -> int:
-        """What was cut from bonds."""
-        return sum(item.amount for item in self.slashes)
 
 
 @dataclass(frozen=True)

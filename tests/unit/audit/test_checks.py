@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
+from node.audit.basics import Check, Verdict
 from node.audit.checks import check_study
 from node.audit.contents import ContentReader, open_contents
 from node.audit.studies import read_study
-from node.audit.views import Check, StudyView, Verdict
+from node.audit.views import StudyView
 from node.chain.client import ChainReader
 from node.storage.cid import cid_of
 from node.types import CeremonyStep, StudyState

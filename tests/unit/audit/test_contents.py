@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from node.audit.basics import Verdict
 from node.audit.contents import FirstOf, ReleasedBlocks, open_contents, verdict_on
 from node.audit.models import parse_model
-from node.audit.views import Verdict
 from node.errors import ContentMismatch, ContentNotFound, DataError, StorageUnavailable
 from node.storage.gateway import Gateway
 from node.storage.local import LocalStore

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from node.audit.basics import Verdict
 from node.audit.contents import open_contents
 from node.audit.reproof import aggregation_signals, training_signals
 from node.audit.studies import list_studies, read_study
-from node.audit.views import StudyView, Verdict
+from node.audit.views import StudyView
 from node.errors import ChainUnavailable, ContractReverted
 from node.types import FailureReason, Phase, StudyState
 from tests.support.played_study import NAMES, ROWS, UNIT, Played, Stage
