@@ -13,7 +13,7 @@ from typing import Any
 import ape
 from ape.api import AccountAPI, ReceiptAPI
 
-from scripts.deployment import Parameters, load_parameters
+from scripts.deployment import SUITE, Parameters, load_parameters
 from scripts.deployment import deploy as deploy_suite
 
 UNIT = 10**18
@@ -249,17 +249,13 @@ def make_suite(council: AccountAPI, **changes: Any) -> Suite:
     """Deploy the suite as `scripts/deploy.py` does, without circuits."""
     parameters = Parameters(**{**load_parameters("local").__dict__, **changes})
     record = deploy_suite(council, parameters, [], True, say=lambda _: None)
-    contracts = {name: getattr(ape.project, name).at(address) for name, address in record["contracts"].items()}
-    return Suite(
-        contracts["ConsiliumToken"],
-        contracts["HospitalRegistry"],
-        contracts["StakeVault"],
-        contracts["StudyRegistry"],
-        contracts["RoundManager"],
-        contracts["RewardPool"],
-        council,
-        record,
-    )
+    return contracts_of(record, council)
+
+
+def contracts_of(record: dict[str, Any], council: AccountAPI) -> Suite:
+    """The contracts of a deployment record."""
+    contracts = [getattr(ape.project, name).at(record["contracts"][name]) for name in SUITE]
+    return Suite(*contracts, council, record)
 
 
 def make_circuit(verifier: str, training: bool = True, **changes: Any) -> dict[str, Any]:
