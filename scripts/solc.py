@@ -16,7 +16,7 @@ VERSION = "0.8.30"
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".cache" / "solcx"
 WRAPPER = ROOT / "scripts" / "solc.js"
-ANVIL_FOLDERS = sorted((ROOT / "node_modules" / "@foundry-rs").glob("anvil-*/bin"))
+ANVIL_FOLDER = ROOT / "scripts" / "bin"
 _NATIVE_TIMEOUT_SECONDS = 5.0
 
 
@@ -57,8 +57,8 @@ def prepare() -> Path:
         link_wrapper()
     os.environ["SOLCX_BINARY_PATH"] = str(FOLDER)
     path = os.environ.get("PATH", "")
-    missing = [str(folder) for folder in ANVIL_FOLDERS if str(folder) not in path.split(os.pathsep)]
-    os.environ["PATH"] = os.pathsep.join([*missing, path])
+    if str(ANVIL_FOLDER) not in path.split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([str(ANVIL_FOLDER), path])
     return executable()
 
 
