@@ -26,7 +26,6 @@ from node.crypto.context import (
 )
 from node.crypto.dealing import ReceivedShares, pair_seed, secret_key, secret_seed, share_words
 from node.crypto.masking import cancelling_masks, smudging_noise
-from node.crypto.packing import compose
 from node.crypto.parameters import TEST_COEFFICIENTS, TEST_NOISE_BITS
 from node.crypto.prf import (
     Field,
@@ -40,6 +39,7 @@ from node.crypto.prf import (
 )
 from node.crypto.ring import Ring, ring
 from node.crypto.shamir import lagrange
+from node.crypto.words import compose
 from node.errors import CeremonyFailed, MalformedCeremonyMessage
 
 

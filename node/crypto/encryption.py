@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import tenseal
 
 from node.crypto.context import RoundContext, in_index_order, index_of
@@ -53,7 +54,6 @@ def encrypt(ctx: RoundContext, me: int, secrets: bytes, values: Sequence[int]) -
     domain = data_ring(ctx)
     messages = pack(parameters, values, domain)
     full_key = secret_key(parameters, seed, parameters.primes)
-    key = full_key[:-1]
     try:
         engine = tenseal.context_from(private_context(parameters, full_key))
     except (ValueError, RuntimeError) as error:
@@ -61,11 +61,9 @@ def encrypt(ctx: RoundContext, me: int, secrets: bytes, values: Sequence[int]) -
     blocks = []
     for number, message in enumerate(messages):
         first, second = _encrypted_zero(engine, vector_scale(parameters), domain)
-        error_part = domain.add(first, domain.multiply(second, key))
-        _check_error(domain, error_part)
-        common = round_polynomial(ctx, number)
-        rebased = domain.subtract(error_part, domain.multiply(common, key))
-        blocks.append(domain.add(rebased, domain.forward(message)))
+        error_part = domain.from_signed(_error(domain, first, second, full_key[0]))
+        product = domain.multiply(round_polynomial(ctx, number), full_key[:-1])
+        blocks.append(domain.subtract(domain.forward(domain.add(message, error_part)), product))
     return write_vector(parameters, round_seeds(ctx), blocks)
 
 
@@ -120,21 +118,28 @@ def _seed(ctx: RoundContext, block: int) -> bytes:
 
 
 def _encrypted_zero(engine: tenseal.Context, scale: float, domain: Ring) -> tuple[Words, Words]:
+    """Both components of an encryption of zero modulo the first prime, NTT domain, shape (N,)."""
     try:
         ciphertext = tenseal.ckks_vector(engine, [0.0], scale).ciphertext()[0]
     except (ValueError, RuntimeError) as error:
         raise CryptoError(f"TenSEAL could not encrypt: {error}") from None
-    count = 2 * len(domain.primes) * domain.degree
-    words = np.fromiter(map(ciphertext.__getitem__, range(count)), dtype=np.uint64, count=count)
-    first, second = words.reshape(2, len(domain.primes), domain.degree)
+    # The words are read one by one, so only those that are needed are.
+    starts = (0, len(domain.primes) * domain.degree)
+    places = ((start, start + domain.degree) for start in starts)
+    first, second = (
+        np.fromiter(map(ciphertext.__getitem__, range(*span)), dtype=np.uint64, count=domain.degree) for span in places
+    )
     return first, second
 
 
-def _check_error(domain: Ring, error_part: Words) -> None:
+def _error(domain: Ring, first: Words, second: Words, key: Words) -> npt.NDArray[np.int64]:
+    """The error c0' + a' * s that TenSEAL drew, which is the same small integers modulo every prime."""
+    prime = domain.primes[0]
+    single = ring(domain.degree, (prime,))
+    product = single.multiply(second[None], key[None])
+    residues = single.inverse(single.add(first[None], product))[0].astype(np.int64)
+    errors: npt.NDArray[np.int64] = np.where(residues > prime // 2, residues - prime, residues)
     # A TenSEAL with other conventions would make a ciphertext without protection or without meaning.
-    residues = domain.inverse(error_part)
-    first = residues[0].astype(np.int64)
-    errors = np.where(first > ERROR_BOUND, first - domain.primes[0], first)
-    small = np.abs(errors).max() <= ERROR_BOUND and errors.any()
-    if not small or not np.array_equal(domain.from_signed(errors), residues):
+    if np.abs(errors).max() > ERROR_BOUND or not errors.any():
         raise CryptoError("this TenSEAL encrypts with other conventions: install the pinned version")
+    return errors

@@ -20,7 +20,7 @@ from node.crypto.ring import Ring
 def smudging_noise(ring: Ring, noise_seed: bytes, count: int, noise_bits: int, about: Sequence[Field]) -> Words:
     """Returns one party's noise for `count` coefficients as residues, shape (primes, count)."""
     limbs = smudging_limbs(noise_seed, count, noise_bits, NOISE_SUMMANDS, "smudging noise", *about)
-    return ring.from_limbs(limbs, smudging_bound(noise_bits))
+    return ring.combine(limbs, [1 << (32 * limb) for limb in range(len(limbs))], -smudging_bound(noise_bits))
 
 
 def cancelling_masks(

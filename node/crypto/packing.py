@@ -8,18 +8,17 @@ digits never carry into their neighbour. Unused places hold zero, not a biased z
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 
 import numpy as np
-import numpy.typing as npt
 
+from node.crypto import words
 from node.crypto.parameters import ThresholdParameters
 from node.crypto.prf import Words
-from node.crypto.ring import Ring
+from node.crypto.ring import Ring, ring
 from node.errors import OpeningFailed, ParameterError
 
 
-def pack(parameters: ThresholdParameters, values: Sequence[int], ring: Ring) -> list[Words]:
+def pack(parameters: ThresholdParameters, values: Sequence[int], domain: Ring) -> list[Words]:
     """Returns one polynomial of residues, shape (primes, N), for each block of values.
 
     Raises ParameterError when the count is not the plan's or a value is outside [-2^(V-1), 2^(V-1)).
@@ -28,23 +27,18 @@ def pack(parameters: ThresholdParameters, values: Sequence[int], ring: Ring) -> 
     if array.shape != (parameters.value_count,) or array.dtype.kind not in "iu":
         raise ParameterError(f"an update holds exactly {parameters.value_count} integers of at most 64 bits")
     half = 1 << (parameters.value_bits - 1)
-    outside = np.flatnonzero((array < -half) | (array >= half))
-    if outside.size:
+    if int(array.min()) < -half or int(array.max()) >= half:
+        outside = np.flatnonzero((array < -half) | (array >= half))
         raise ParameterError(
             f"{outside.size} values, the first at position {outside[0]}, do not fit in {parameters.value_bits} bits"
         )
     places = np.zeros(parameters.blocks * parameters.values_per_block, dtype=np.uint64)
-    places[: array.size] = (array.astype(np.int64) + half).astype(np.uint64)
-    units = [
-        ring.constants([1 << (parameters.shift + parameters.digit_bits * digit)] * len(ring.primes))
-        for digit in range(parameters.digits)
-    ]
+    places[: array.size] = array.astype(np.int64) + half
     polynomials = []
     for block in places.reshape(parameters.blocks, parameters.degree, parameters.digits):
-        total = np.zeros((len(ring.primes), parameters.degree), dtype=np.uint64)
-        for digit, unit in enumerate(units):
-            total = ring.add(total, ring.scale(block[None, :, digit], unit))
-        polynomials.append(total)
+        payload = words.place(np.ascontiguousarray(block.T), parameters.digit_bits)
+        weights = [1 << (parameters.shift + 64 * index) for index in range(len(payload))]
+        polynomials.append(domain.combine(payload, weights))
     return polynomials
 
 
@@ -54,22 +48,21 @@ def unpack(parameters: ThresholdParameters, blocks: Sequence[Words], included: i
     Raises OpeningFailed when the noise exceeds its bound, a bit above the digits is set, a digit is out
     of [0, included * (2^V - 1)], or an unused place is not zero: the shares then do not open the sum.
     """
-    width = parameters.digit_bits
-    offset = 1 << (parameters.shift - 1)
-    low_mask, digit_mask = (1 << parameters.shift) - 1, (1 << width) - 1
+    width, shift = parameters.digit_bits, parameters.shift
+    half_unit = 1 << (shift - 1)
+    domain = ring(parameters.degree, parameters.data_primes)
     places = np.empty((parameters.blocks, parameters.degree, parameters.digits), dtype=np.int64)
+    offset = np.array([[half_unit % prime] for prime in domain.primes], dtype=np.uint64)
     for index, block in enumerate(blocks):
         # Adding half a unit makes the noise non-negative, so payload and noise part at one bit.
-        lifted = (compose(block, parameters.data_primes) + offset) % parameters.modulus
-        noise = (lifted & low_mask) - offset
-        payload = lifted >> parameters.shift
-        if max(abs(noise)) > parameters.noise_bound or max(payload) >> (width * parameters.digits):
+        lifted = words.lift(domain.add(block, offset), domain.primes)
+        if not _is_payload(parameters, lifted, half_unit):
             raise OpeningFailed(
                 "the shares do not open the sum: what they give is not a sum of updates. "
                 "One share or one ciphertext is wrong; the next attempt uses another quorum"
             )
         for digit in range(parameters.digits):
-            places[index, :, digit] = ((payload >> (width * digit)) & digit_mask).astype(np.int64)
+            places[index, :, digit] = words.bits(lifted, shift + width * digit, width)
     digits = places.reshape(-1)
     if digits[parameters.value_count :].any():
         raise OpeningFailed("an unused place of the opened sum is not zero: an update was packed wrongly")
@@ -80,11 +73,15 @@ def unpack(parameters: ThresholdParameters, blocks: Sequence[Words], included: i
     return sums
 
 
-def compose(residues: Words, primes: Sequence[int]) -> npt.NDArray[np.object_]:
-    """Lifts residues, shape (primes, N), to Python integers in [0, product of the primes)."""
-    # Garner's mixed radix keeps the products small: x = d0 + d1 * q0 + d2 * q0 * q1 + ...
-    total: npt.NDArray[np.object_] = residues[0].astype(object)
-    for index in range(1, len(primes)):
-        prime, radix = primes[index], prod(primes[:index])
-        total = total + (residues[index].astype(object) - total) * pow(radix, -1, prime) % prime * radix
-    return total
+def _is_payload(parameters: ThresholdParameters, lifted: Words, half_unit: int) -> bool:
+    """Whether every lifted coefficient is digits above noise within its bound."""
+    end = parameters.shift + parameters.digit_bits * parameters.digits
+    low = np.stack(
+        [words.bits(lifted, start, min(64, parameters.shift - start)) for start in range(0, parameters.shift, 64)]
+    )
+    noise_bound = parameters.noise_bound
+    return bool(
+        words.at_most(lifted, (1 << end) - 1).all()
+        and words.at_most(low, half_unit + noise_bound).all()
+        and not words.at_most(low, half_unit - noise_bound - 1).any()
+    )

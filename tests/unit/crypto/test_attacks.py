@@ -20,12 +20,13 @@ from node.crypto.context import HEADER_BYTES, in_index_order, index_of
 from node.crypto.dealing import share_words
 from node.crypto.encryption import data_ring, round_polynomial
 from node.crypto.masking import cancelling_masks, smudging_noise
-from node.crypto.packing import compose, pack, unpack
+from node.crypto.packing import pack, unpack
 from node.crypto.parameters import smudging_bound
 from node.crypto.prf import Words
 from node.crypto.ring import Ring
 from node.crypto.round_secrets import RoundSecrets, read_round_secrets
 from node.crypto.shamir import lagrange
+from node.crypto.words import compose
 from tests.support.threshold import ceremony_context, dealt_keys, extreme_values, secret_of
 
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.crypto.packing import compose
 from node.crypto.parameters import MODULI, NOISE_SUMMANDS, smudging_bound
 from node.crypto.prf import centred_binomial, encode, expand, smudging_limbs, ternary, uniform
-from node.crypto.ring import bit_reversed, minimal_root, ring
+from node.crypto.ring import ring
 from node.crypto.shamir import interpolate, lagrange
+from node.crypto.transform import bit_reversed, minimal_root
+from node.crypto.words import compose
 
 PRIMES = MODULI[8192]
 RING = ring(8192, PRIMES)
@@ -95,7 +96,7 @@ def test_smudging__is_the_centred_sum_of_uniform_integers(bits: int) -> None:
     assert max(map(abs, centred)) <= smudging_bound(bits)
     deviation = (sum((value / 2**bits) ** 2 for value in centred) / 8192) ** 0.5
     assert deviation == pytest.approx((NOISE_SUMMANDS / 12) ** 0.5 * (1 - 4.0**-bits) ** 0.5, rel=0.05)
-    residues = RING.from_limbs(limbs, smudging_bound(bits))
+    residues = RING.combine(limbs, [1 << (32 * k) for k in range(4)], -smudging_bound(bits))
     for row, prime in enumerate(PRIMES[:-1]):
         assert residues[row].tolist() == [value % prime for value in centred]
 

@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from node.crypto import RoundContext, add, ciphertext_size, encrypt, read_ciphertext, write_sum
 from node.crypto.dealing import secret_key
 from node.crypto.encryption import round_polynomial, round_seeds
-from node.crypto.packing import compose, pack
+from node.crypto.packing import pack
 from node.crypto.parameters import MODULI
 from node.crypto.prf import public_polynomial
-from node.crypto.ring import minimal_root, ring
+from node.crypto.ring import ring
 from node.crypto.round_secrets import read_round_secrets
 from node.crypto.seal_format import parms_id, private_context, vector_size, write_vector
+from node.crypto.transform import minimal_root
+from node.crypto.words import compose
 from node.errors import CryptoError, MalformedCiphertext
 from tests.support.threshold import ceremony_context, dealt_keys, extreme_values
 
@@ -104,6 +106,31 @@ def test_a_ciphertext__is_minus_a_s_plus_message_plus_seals_error() -> None:
         errors = np.array([value if value < modulus // 2 else value - modulus for value in lifted], dtype=float)
         assert np.abs(errors).max() <= 21
         assert errors.var() == pytest.approx(10.5, rel=0.1)
+
+
+def test_the_rebased_ciphertext__is_seals_own_with_the_common_polynomial_in_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The error is read off modulo one prime; the file is c0' + (a' - a) * s + m modulo all of them."""
+    ctx, keys, values, _ = GOOD
+    party = ctx.parties[0]
+    drawn = []
+    original = tenseal.ckks_vector
+
+    def watched(*arguments: object) -> object:
+        drawn.append(original(*arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr("node.crypto.encryption.tenseal.ckks_vector", watched)
+    file = encrypt(ctx, party, keys[party], values[party])
+    ciphertext = drawn[0].ciphertext()[0]
+    words = np.array([ciphertext[place] for place in range(2 * 3 * 8192)], dtype=np.uint64)
+    first, second = words.reshape(2, 3, 8192)
+    domain = ring(8192, ctx.parameters.data_primes)
+    key = full_key(ctx, party, keys)[:-1]
+    rebased = domain.add(first, domain.multiply(domain.subtract(second, round_polynomial(ctx, 0)), key))
+    message = domain.forward(pack(ctx.parameters, values[party], domain)[0])
+    assert np.array_equal(read_ciphertext(ctx, party, file).blocks[0], domain.add(rebased, message))
 
 
 def test_encrypting_again__gives_other_bytes() -> None:
@@ -216,7 +243,7 @@ def test_another_tenseal__is_refused_before_anything_leaves(monkeypatch: pytest.
     party = ctx.parties[0]
 
     def zeros(*_: object) -> tuple[np.ndarray, np.ndarray]:
-        return np.zeros((3, 8192), dtype=np.uint64), np.zeros((3, 8192), dtype=np.uint64)
+        return np.zeros(8192, dtype=np.uint64), np.zeros(8192, dtype=np.uint64)
 
     monkeypatch.setattr("node.crypto.encryption._encrypted_zero", zeros)
     with pytest.raises(CryptoError, match="pinned version"):
