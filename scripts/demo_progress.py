@@ -28,11 +28,13 @@ class Progress:
         self._names: dict[int, str] = {}
         self._ceremony: dict[CeremonyStep, int] = {}
         self._waiting_for = "the hospitals to start"
+        self._rounds = 0
         self._last_line = time.monotonic()
 
     def title(self, players: Cast) -> None:
         """Who does what."""
         plan = players.plan
+        self._rounds = plan.participation.rounds
         rows = ", ".join(str(len(table.rows)) for table in players.records.hospitals)
         self._console.print(
             f"[bold]Consilium demo[/]: {players.hospitals} hospitals with {rows} patients' records, "
@@ -100,7 +102,8 @@ class Progress:
                 self._waiting_for = f"the sum and the aggregation proof of round {number}"
             case "RoundFinalised":
                 self.say(f"round {number}", "[green]finalised[/]: the new model is proved and on record")
-                self._waiting_for = f"training and proofs of round {number + 1}"
+                last = number == self._rounds
+                self._waiting_for = "claims" if last else f"training and proofs of round {number + 1}"
             case "RoundFailed":
                 reason = FailureReason(said["reason"]).name.lower().replace("_", " ")
                 self.say(f"round {number}", f"[red]failed[/]: {reason}")
