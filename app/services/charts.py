@@ -115,12 +115,13 @@ def money_flow(view: StudyView) -> Chart:
     """Where the money that was paid in is now, as one bar."""
     money, network = view.money, view.network
     owed = money.earned - sum(item.paid for item in money.rewards)
-    parts = [
+    everything = [
         ("taken by hospitals", money.paid_out, UP),
         ("earned, not yet taken", owed, "#7FB5B5"),
         ("given back to the sponsor", money.refunded, "#6A7FC1"),
         ("not earned, in the pool", money.left - owed, MUTED),
     ]
+    parts = [part for part in everything if part[1]]
     frame = pd.DataFrame(
         {
             "part": name,

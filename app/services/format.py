@@ -17,7 +17,7 @@ def tokens(amount: int, network: NetworkView) -> str:
     unit = 10**network.token_decimals
     places = 10 ** min(2, network.token_decimals)
     exact = amount * places % unit == 0
-    shown = network.amount(amount * places // unit * (unit // places))
+    shown = network.amount((amount * places + unit // 2) // unit * (unit // places))
     return shown if exact else f"≈ {shown}"
 
 

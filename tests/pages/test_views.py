@@ -94,7 +94,7 @@ def test_hospitals__show_what_each_committed_and_earned(played_study: Played, op
     page = open_page(played_study, "hospitals")
     table = page.dataframe[0].value
     assert list(table["Rows committed"]) == [8, 6, 5]
-    assert list(table["Earned"]) == ["≈ 84.21 CSL", "≈ 63.15 CSL", "≈ 52.63 CSL"]
+    assert list(table["Earned"]) == ["≈ 84.21 CSL", "≈ 63.16 CSL", "≈ 52.63 CSL"]
     assert [tab.label for tab in page.tabs] == list(NAMES)
 
 
@@ -122,7 +122,7 @@ def test_money__shows_what_came_in_and_where_it_is(played_study: Played, open_pa
     figures = {metric.label: metric.value for metric in page.metric}
     assert figures["Paid in"] == "300 CSL"
     assert figures["Taken by hospitals"] == "≈ 84.21 CSL"
-    assert figures["Still in the pool"] == "≈ 215.78 CSL"
+    assert figures["Still in the pool"] == "≈ 215.79 CSL"
     assert figures["Held"] == "120 CSL"
     assert len(page.table[0].value) == 6
 
