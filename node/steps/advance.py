@@ -6,11 +6,11 @@ from __future__ import annotations
 from node.errors import ContractReverted
 from node.steps.attestation import attest_ciphertexts, release_own
 from node.steps.ceremony import advance_ceremony, forget_ceremony_seed
-from node.steps.context import Hospital, StudyContext
+from node.steps.context import Hospital, StudyContext, plan_document
 from node.steps.enrolment import check_plan
 from node.steps.opening import close_round, finalise, include_updates, post_share
 from node.steps.submission import submit_update
-from node.types import Phase, StudyState
+from node.types import Phase, RoundState, StudyState
 
 
 def open_study(hospital: Hospital, study_id: int) -> StudyContext | None:
@@ -18,8 +18,7 @@ def open_study(hospital: Hospital, study_id: int) -> StudyContext | None:
     if hospital.id not in hospital.reader.enrolled_ids(study_id):
         return None
     study = hospital.reader.study(study_id)
-    document = hospital.store.get(study.plan.document_digest, study.plan.document_size)
-    plan = check_plan(hospital.reader, study, document)
+    plan = check_plan(hospital.reader, study, plan_document(hospital.store, study.plan))
     return StudyContext(hospital, study, plan, hospital.reader.enrolment(study_id, hospital.id))
 
 
@@ -27,10 +26,13 @@ def advance(context: StudyContext) -> bool:
     """Do what the study's state asks for; True once the study has ended and nothing is left to do."""
     reader = context.hospital.reader
     state = reader.study_state(context.id)
+    confirmed = context.confirmed_block()
+    if state in (StudyState.NONE, StudyState.PUBLISHED, StudyState.ENROLLING):
+        return False
+    if _is_barred(context, confirmed):
+        return True
     if state is StudyState.CEREMONY:
         advance_ceremony(context)
-        return False
-    if state is not StudyState.RUNNING and not state.ended:
         return False
     ceremony = reader.ceremony_state(context.id)
     if ceremony.completed:
@@ -39,13 +41,35 @@ def advance(context: StudyContext) -> bool:
     closed = [close_round(context, number, ceremony.number) for number in range(1, current)]
     if state.ended:
         ended = current == 0 or close_round(context, current, ceremony.number)
-        if ended and all(closed):
+        if ended and all(closed) and reader.study_state(context.id, at=confirmed).ended:
             # Rounds that never began, and a ceremony that never completed, leave secrets too.
             context.hospital.secrets.erase_all(context.key)
             return True
         return False
     _advance_round(context, current)
     return False
+
+
+def _is_barred(context: StudyContext, confirmed: int) -> bool:
+    """Whether a failed ceremony left this hospital behind, for good; its secrets of the study are erased then."""
+    ceremony = context.hospital.reader.ceremony_state(context.id, at=confirmed)
+    if ceremony.number == 0 or ceremony.participants >> context.enrolment.index & 1:
+        return False
+    context.hospital.log.warning(
+        "study %d: this hospital was missing in a failed ceremony and is barred from the retry; it takes no "
+        "further part, and its bond can be released",
+        context.id,
+    )
+    context.hospital.secrets.erase_all(context.key)
+    return True
+
+
+def _failed_at(context: StudyContext, number: int, state: RoundState) -> int:
+    """The second at which a round's phase became Failed."""
+    if not state.included_at:
+        return context.submission_end(state)
+    attempt = context.hospital.reader.current_attempt(context.id, number)
+    return state.included_at + attempt * context.plan.phases.open
 
 
 def _advance_round(context: StudyContext, number: int) -> None:
@@ -68,7 +92,7 @@ def _advance_round(context: StudyContext, number: int) -> None:
         if final is Phase.OPEN:
             post_share(context, number, confirmed)
         finalise(context, number)
-    elif phase.phase is Phase.FAILED and context.is_my_turn(number, phase.deadline):
+    elif phase.phase is Phase.FAILED and context.is_my_turn(number, _failed_at(context, number, state)):
         try:
             hospital.ledger.fail_round(context.id, number)
             hospital.log.warning("round %d: failed, and is on record as failed", number)

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import time
 
-from node.crypto.encryption import read_ciphertext
+from node.crypto.context import RoundContext
+from node.crypto.encryption import Ciphertext, ciphertext_size, read_ciphertext
 from node.errors import MalformedCiphertext, StorageError
 from node.steps.context import StudyContext
 from node.steps.submission import round_context
-from node.types import PhaseState, RoundState, bitmap_of, indices
+from node.types import PhaseState, RoundState, Submission, bitmap_of, indices
 
 #: Share of the attest phase after which a hospital attests what it holds, although something is missing.
 PATIENCE = 0.5
@@ -39,6 +40,23 @@ def attest_ciphertexts(context: StudyContext, round_number: int, state: RoundSta
     hospital.log.info("round %d: attested %d ciphertexts", round_number, len(held))
 
 
+def fetch_ciphertext(
+    context: StudyContext, binding: RoundContext, number: int, submission: Submission
+) -> tuple[bytes, Ciphertext]:
+    """A hospital's ciphertext, its bytes and what they hold; nothing is fetched where the size is wrong.
+
+    Raises `MalformedCiphertext` for one that is not as the plan implies, `StorageError` while none serves it.
+    """
+    size = ciphertext_size(binding)
+    if submission.size != size:
+        raise MalformedCiphertext(
+            f"the ciphertext of hospital {number} is announced with {submission.size} bytes; "
+            f"those of this round have {size}"
+        )
+    content = context.hospital.store.get(submission.digest, submission.size)
+    return content, read_ciphertext(binding, number, content)
+
+
 def _collect(context: StudyContext, round_number: int, state: RoundState) -> tuple[list[int], list[int]]:
     """Indices whose ciphertext is held and sound, and hospital numbers whose cannot be had yet."""
     hospital = context.hospital
@@ -51,8 +69,7 @@ def _collect(context: StudyContext, round_number: int, state: RoundState) -> tup
         if submission is None:
             continue
         try:
-            content = hospital.store.get(submission.digest, submission.size)
-            read_ciphertext(binding, number, content)
+            content, _ = fetch_ciphertext(context, binding, number, submission)
             hospital.store.put(content)
             held.append(index)
         except MalformedCiphertext as error:

@@ -8,21 +8,22 @@ import json
 import logging
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from node.chain.client import ChainReader
 from node.chain.writes import Ledger
 from node.crypto.parameters import ThresholdParameters, choose_parameters
-from node.plan import TrainingPlan
+from node.errors import DataError
+from node.plan import DOCUMENT_LIMIT, TrainingPlan
 from node.proofs.artefacts import Artefacts, find_artefacts
 from node.proofs.pedersen import limb_count
 from node.proofs.prover import Prover
 from node.secrets import SecretStore
 from node.state import NodeState
 from node.storage.store import Store
-from node.types import Enrolment, Study
+from node.types import Enrolment, PlanTerms, RoundState, Study
 
 #: Seconds by which each next hospital waits longer before it does what anyone may do.
 TURN_SECONDS = 4.0
@@ -44,6 +45,15 @@ class Hospital:
     artefacts: Path
     metrics: Path
     log: logging.Logger
+
+
+def plan_document(store: Store, terms: PlanTerms) -> bytes:
+    """A study's plan document from the stores; raises DataError for one larger than any plan, unread."""
+    if terms.document_size > DOCUMENT_LIMIT:
+        raise DataError(
+            f"The study announces a plan of {terms.document_size} bytes; no plan has more than {DOCUMENT_LIMIT}."
+        )
+    return store.get(terms.document_digest, terms.document_size)
 
 
 @dataclass(frozen=True)
@@ -113,11 +123,25 @@ class StudyContext:
         with self.hospital.metrics.open("a") as stream:
             stream.write(json.dumps(record) + "\n")
 
-    def is_my_turn(self, round_number: int, since: float, seconds: float = TURN_SECONDS) -> bool:
+    def is_my_turn(
+        self, round_number: int, since: float, seconds: float = TURN_SECONDS, first: Sequence[int] = ()
+    ) -> bool:
         """Whether this hospital should now do what anyone may do, so that not all do it at once.
 
-        Hospitals take turns by round; each next one waits `seconds` longer after `since` (seconds
-        since 1970), so the work is done although any of them is away.
+        Hospitals take turns, those numbered in `first` before the others, who go by round; each next one
+        waits `seconds` longer after `since` (seconds since 1970), so the work is done although any of
+        them is away.
         """
-        place = (self.enrolment.index - round_number) % max(1, self.study.enrolled)
+        if self.hospital.id in first:
+            place = first.index(self.hospital.id)
+        else:
+            place = len(first) + (self.enrolment.index - round_number) % max(1, self.study.enrolled)
         return time.time() >= since + place * seconds
+
+    def submission_end(self, state: RoundState) -> int:
+        """The second at which a round's submission ended or ends."""
+        return state.submit_ended_at or state.started_at + self.plan.phases.submit
+
+    def attestation_end(self, state: RoundState) -> int:
+        """The second at which a round's attestation ended or ends."""
+        return state.attest_ended_at or self.submission_end(state) + self.plan.phases.attest

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from node.chain.client import ChainReader
-from node.errors import DataError, StudyError
+from node.errors import ContractReverted, DataError, StudyError
 from node.plan import TrainingPlan
 from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS, weights_root
-from node.steps.context import Hospital
+from node.steps.context import Hospital, plan_document
 from node.steps.records import Records, read_records
 from node.types import Receipt, Study, TransactionStatus
 
@@ -76,7 +76,7 @@ def fetch_plan(hospital: Hospital, study: Study, file: Path | None = None) -> Tr
         except OSError as error:
             raise DataError(f"The plan {file} cannot be read ({error.strerror}).") from None
     else:
-        document = hospital.store.get(study.plan.document_digest, study.plan.document_size)
+        document = plan_document(hospital.store, study.plan)
     plan = check_plan(hospital.reader, study, document)
     hospital.store.put(document)
     return plan
@@ -96,18 +96,31 @@ def enrol(hospital: Hospital, study_id: int, data: Path, *, confirm: Confirm, pl
         find_artefacts(name, hospital.artefacts, listed.verifying_key_digest if listed else None)
     records = _committed_records(hospital, study_id, data, plan, confirm)
     hospital.log.info("study %d: enrolling with %d rows", study_id, len(records.rows))
-    return hospital.ledger.enrol(study_id, records.commitment(plan), len(records.rows))
+    try:
+        return hospital.ledger.enrol(study_id, records.commitment(plan), len(records.rows))
+    except ContractReverted:
+        # The study is not this hospital's: it keeps no records for it.
+        hospital.secrets.erase(_records_name(study_id))
+        raise
 
 
 def _committed_records(hospital: Hospital, study_id: int, data: Path, plan: TrainingPlan, confirm: Confirm) -> Records:
     """The table's records, kept before their commitment leaves; what already left stands."""
-    name = f"study-{study_id}/records"
+    name = _records_name(study_id)
     sent = hospital.state.transaction(hospital.operator, f"study/{study_id}/enrol")
     if sent is not None and sent.status in (TransactionStatus.PENDING, TransactionStatus.MINED):
         return Records.from_bytes(hospital.secrets.get(name))
+    if hospital.id in hospital.reader.enrolled_ids(study_id):
+        raise StudyError(
+            f"Hospital {hospital.id} is enrolled in study {study_id} already, with the records it committed to then."
+        )
     records, clipping = read_records(data, plan, secrets.randbits(SALT_BITS))
     if clipping.warning is not None and not confirm(clipping.warning):
         raise DataError("Not enrolled: the data clip beyond the plan's share, and going on was declined.")
     hospital.secrets.erase(name)
     hospital.secrets.put(name, records.to_bytes())
     return records
+
+
+def _records_name(study_id: int) -> str:
+    return f"study-{study_id}/records"

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from node.chain.client import ChainReader
-from node.errors import ConsiliumError, ContentMismatch, DataError, StudyError
+from node.errors import ConsiliumError, DataError, StudyError
 from node.learning.model_file import ModelFile, to_bytes
 from node.plan import TrainingPlan
 from node.proofs.commitments import weights_root
-from node.steps.context import StudyContext
+from node.steps.context import StudyContext, plan_document
 from node.storage.store import Store
 from node.types import Phase
 
@@ -41,6 +41,23 @@ def read_model_document(content: bytes) -> tuple[int, ...]:
             raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise DataError("This is not a model document: its content is not what was posted.") from None
+    return weights
+
+
+def matching_weights(content: bytes, coordinates: int, root: int) -> tuple[int, ...]:
+    """The weights of a posted model; raises DataError unless there are `coordinates` of them with this root.
+
+    The count is part of the check: a root alone also fits the same weights with smallest ones appended.
+    """
+    weights = read_model_document(content)
+    if len(weights) != coordinates:
+        raise DataError(f"The posted model has {len(weights)} weights, the plan's has {coordinates}.")
+    try:
+        found = weights_root(weights)
+    except ValueError:
+        raise DataError("A weight of the posted model is out of range.") from None
+    if found != root:
+        raise DataError("The posted model has another root than the round.")
     return weights
 
 
@@ -79,10 +96,9 @@ def posted_weights(context: StudyContext, round_number: int, root: int) -> tuple
         if post.size > limit:
             continue
         try:
-            weights = read_model_document(context.hospital.store.get(post.digest, post.size))
-            if weights_root(weights) != root:
-                raise ContentMismatch("The posted model has another root than the round.")
-        except (ConsiliumError, ValueError) as error:
+            content = context.hospital.store.get(post.digest, post.size)
+            weights = matching_weights(content, context.coordinates, root)
+        except ConsiliumError as error:
             context.hospital.log.warning("round %d: a posted model is no use: %s", round_number, error)
             continue
         remember_weights(context, round_number, weights)
@@ -108,17 +124,14 @@ def export(reader: ChainReader, store: Store, study_id: int, round_number: int, 
     state = reader.round_state(study_id, round_number)
     if state.closed_as is not Phase.FINALISED:
         raise StudyError(f"Round {round_number} of study {study_id} is not finalised: it has no model.")
-    terms = reader.study(study_id).plan
-    plan = TrainingPlan.parse(store.get(terms.document_digest, terms.document_size))
+    plan = TrainingPlan.parse(plan_document(store, reader.study(study_id).plan))
     limit = model_document_limit(len(plan.model.initial))
     for post in reader.model_posts(study_id, round_number):
         if post.size > limit:
             continue
         try:
-            weights = read_model_document(store.get(post.digest, post.size))
-            if weights_root(weights) != state.root_after:
-                continue
-        except (ConsiliumError, ValueError):
+            weights = matching_weights(store.get(post.digest, post.size), len(plan.model.initial), state.root_after)
+        except ConsiliumError:
             continue
         model = ModelFile.of(plan, study=study_id, round=round_number, root=state.root_after, weights=weights)
         path.write_bytes(to_bytes(model))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from node.chain.client import ChainReader
-from node.crypto.encryption import add, read_ciphertext
+from node.crypto.encryption import add
 from node.crypto.opening import open_sum, opening_share, read_share, share_size
 from node.errors import CryptoError, OpeningFailed, OpeningRefused, StorageError
 from node.learning import fixed_point
@@ -14,16 +14,24 @@ from node.proofs.babyjubjub import Point
 from node.proofs.commitments import weights_root
 from node.proofs.pedersen import commit
 from node.proofs.statements import aggregation_statement
+from node.steps.attestation import fetch_ciphertext
 from node.steps.ceremony import keys_name
 from node.steps.context import StudyContext
-from node.steps.models import known_weights, post_model, posted_weights, remember_weights, weights_before
+from node.steps.models import (
+    known_weights,
+    model_document,
+    post_model,
+    posted_weights,
+    remember_weights,
+    weights_before,
+)
 from node.steps.payload import from_sum
 from node.steps.submission import round_context
 from node.types import FilePost, Phase, RoundState, indices
 
 #: No node helps to open a sum over fewer hospitals, whatever the contract says.
 MINIMUM_INCLUDED = 3
-#: Seconds between the hospitals' turns at proving and finalising, which take longer than a transaction.
+#: Seconds at most between the hospitals' turns at proving and finalising, which take longer than a transaction.
 FINALISE_TURN_SECONDS = 15.0
 
 Opened = tuple[tuple[int, ...], int]
@@ -31,7 +39,7 @@ Opened = tuple[tuple[int, ...], int]
 
 def include_updates(context: StudyContext, round_number: int, state: RoundState) -> None:
     """Have the contract fix the included set and add up its commitments; whoever's turn it is."""
-    if context.is_my_turn(round_number, state.attest_ended_at):
+    if context.is_my_turn(round_number, context.attestation_end(state)):
         with context.stage("include", round_number):
             context.hospital.ledger.include_updates(context.id, round_number)
 
@@ -76,7 +84,9 @@ def finalise(context: StudyContext, round_number: int) -> None:
     if len(posts) < context.plan.encryption.threshold:
         return
     complete_at = reader.block(max(post.block_number for post in posts.values())).timestamp
-    if not context.is_my_turn(round_number, complete_at, FINALISE_TURN_SECONDS):
+    # Who posted a share just now is there; and enough of them have their turn before the attempt is over.
+    seconds = min(FINALISE_TURN_SECONDS, context.plan.phases.open / (len(posts) + 1))
+    if not context.is_my_turn(round_number, complete_at, seconds, first=tuple(posts)):
         return
     with context.stage("combine", round_number):
         sums, blinding = open_attempt(context, round_number, state, attempt, posts)
@@ -122,8 +132,8 @@ def open_attempt(
     for number in included:
         submission = hospital.reader.submission(context.id, round_number, number)
         assert submission is not None
-        content = hospital.store.get(submission.digest, submission.size)
-        ciphertexts.append(read_ciphertext(binding, number, content))
+        _, ciphertext = fetch_ciphertext(context, binding, number, submission)
+        ciphertexts.append(ciphertext)
     values = open_sum(binding, add(binding, ciphertexts), shares)
     opened = from_sum(values, context.coordinates, context.plan.quantisation.value_bits)
     if commit(*opened) != Point(state.sum_cx, state.sum_cy):
@@ -157,33 +167,48 @@ def learn_model(context: StudyContext, round_number: int, state: RoundState) -> 
 
 
 def close_round(context: StudyContext, round_number: int, ceremony: int) -> bool:
-    """Once a round's end is final: learn its model, then erase its secrets. True when that is done."""
+    """Once a round's end is final: learn its model, erase its secrets, see that its model's file is posted.
+
+    True when all of that is done.
+    """
     hospital = context.hospital
     key = f"{context.round_key(round_number)}/closed"
-    if hospital.state.result(key) is not None:
-        return True
+    closed = hospital.state.result(key)
+    if closed is not None:
+        return closed["as"] != "finalised" or _is_posted(context, round_number)
     state = hospital.reader.round_state(context.id, round_number, at=context.confirmed_block())
     if state.closed_as is Phase.NONE:
         return False
-    if state.closed_as is Phase.FINALISED:
-        if known_weights(context, round_number) is None:
-            with context.stage("rebuild", round_number):
-                learn_model(context, round_number, state)
-        _post_missing_model(context, round_number, state)
+    if state.closed_as is Phase.FINALISED and known_weights(context, round_number) is None:
+        with context.stage("rebuild", round_number):
+            learn_model(context, round_number, state)
     hospital.secrets.erase(keys_name(context, ceremony, round_number))
     hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
     hospital.state.done(key, {"as": state.closed_as.name.lower()})
     hospital.log.info("round %d: closed (%s), its secrets are erased", round_number, state.closed_as.name.lower())
-    return True
+    return state.closed_as is not Phase.FINALISED or _is_posted(context, round_number)
 
 
-def _post_missing_model(context: StudyContext, round_number: int, state: RoundState) -> None:
-    """Whoever finalised may have died before posting the model's file."""
-    if not context.is_my_turn(round_number, state.closed_at, FINALISE_TURN_SECONDS):
-        return
+def _is_posted(context: StudyContext, round_number: int) -> bool:
+    """Whether a finalised round's model is on record and served here; whoever finalised may have died before.
+
+    Posts it where it is missing and this hospital has its turn.
+    """
+    hospital = context.hospital
+    key = f"{context.round_key(round_number)}/model-posted"
+    if hospital.state.result(key) is not None:
+        return True
     weights = known_weights(context, round_number)
-    if weights is not None and not context.hospital.reader.model_posts(context.id, round_number):
+    if weights is None:
+        return False
+    served = hospital.store.put(model_document(context.id, round_number, weights))
+    if served.digest not in {post.digest for post in hospital.reader.model_posts(context.id, round_number)}:
+        state = hospital.reader.round_state(context.id, round_number)
+        if not context.is_my_turn(round_number, state.closed_at, FINALISE_TURN_SECONDS):
+            return False
         post_model(context, round_number, weights)
+    hospital.state.done(key)
+    return True
 
 
 def _included(context: StudyContext, state: RoundState) -> Sequence[int]:
