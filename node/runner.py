@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 from node.chain.activity import ActivityWatcher
@@ -29,6 +32,7 @@ from node.errors import (
     SpendingCapReached,
     StorageError,
 )
+from node.files import erase, make_private_folder
 from node.proofs.prover import PROVERS
 from node.secrets import SecretStore
 from node.state import NodeState
@@ -74,6 +78,8 @@ def open_hospital(config: NodeConfig, passphrase: str) -> Iterator[Hospital]:
     with contextlib.ExitStack() as stack:
         state = stack.enter_context(NodeState(config.state_file))
         state.bind(reader.identity())
+        # Only the process that holds the state may touch them.
+        stack.enter_context(_private_temporaries(config.home / "tmp"))
         sender = TransactionSender(reader, wallet, state, SendingPolicy(spending_cap=config.spending_cap_wei))
         store = stack.enter_context(contextlib.closing(_store(config, reader, number)))
         yield Hospital(
@@ -171,6 +177,25 @@ def _logged(hospital: Hospital, study: int = 0) -> Iterator[None]:
         hospital.log.info("%s%s", prefix, error)
     except ConsiliumError as error:
         hospital.log.error("%s%s", prefix, error)
+
+
+@contextlib.contextmanager
+def _private_temporaries(folder: Path) -> Iterator[None]:
+    """Temporary files in the node's own folder meanwhile.
+
+    A prover's folder holds a witness, hence records: what a killed run left there is erased first.
+    """
+    make_private_folder(folder)
+    for leftover in folder.rglob("*"):
+        if leftover.is_file():
+            erase(leftover)
+    for leftover in folder.iterdir():
+        shutil.rmtree(leftover)
+    previous, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = previous
 
 
 def _store(config: NodeConfig, reader: ChainReader, own: int) -> Store:
