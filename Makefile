@@ -12,7 +12,7 @@ ROUNDS ?= 3
 STORAGE ?= local
 TORCH ?= cpu
 
-.PHONY: help setup demo app test test-units test-contracts test-circuits test-integration test-pages lint bench generate clean
+.PHONY: help setup demo app test test-units test-contracts test-circuits test-system lint bench generate clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -26,7 +26,7 @@ demo: setup ## a study from end to end on real records (HOSPITALS=3 ROUNDS=3 STO
 app: setup ## the audit page on the latest demo, in a browser
 	@$(VENV)/python scripts/app.py
 
-test: test-units test-contracts test-circuits test-integration test-pages ## every test: the one test command
+test: test-units test-contracts test-circuits test-system ## every test: the one test command
 
 test-units: setup ## the node's parts, each alone
 	@$(PYTEST) tests/unit
@@ -37,11 +37,9 @@ test-contracts: setup ## the suite on a local chain, under ape
 test-circuits: setup ## statements, provers, keys
 	@$(PYTEST) tests/circuits
 
-test-integration: setup ## parts together, a real IPFS daemon, and a whole study
-	@$(PYTEST) tests/integration
-
-test-pages: setup ## the audit page, with AppTest and in a real browser
-	@$(PYTEST) tests/pages
+# One run for both folders: they look at the same finished demo.
+test-system: setup ## parts together, a real IPFS daemon, a whole study, and its page in a real browser
+	@$(PYTEST) tests/integration tests/pages
 
 lint: setup ## ruff, mypy, import directions, solhint, generated files
 	@$(VENV)/ruff check . && $(VENV)/ruff format --check .
