@@ -39,7 +39,7 @@ contract RoundManager is ProofChecks {
     /// @inheritdoc IRoundManager
     function attest(uint256 studyId, uint32 round, uint64 bitmap) external {
         IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
-        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Attest);
+        (PhaseArithmetic.Clock memory clock,) = _clockIn(studyId, round, terms, Phase.Attest);
         IStudyRegistry.Enrolment memory member = _participant(studyId, terms);
         if (clock.attested.has(member.index)) {
             revert RoundManagerAlreadyAttested(studyId, round, member.hospitalId);
@@ -60,7 +60,7 @@ contract RoundManager is ProofChecks {
     /// @inheritdoc IRoundManager
     function includeUpdates(uint256 studyId, uint32 round) external {
         IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
-        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Include);
+        (PhaseArithmetic.Clock memory clock,) = _clockIn(studyId, round, terms, Phase.Include);
         uint64 included = _widelyHeld(studyId, round, clock, terms);
         uint64 leftOut = clock.submitted & ~included;
         if (included.count() < terms.minimum) {
@@ -82,13 +82,11 @@ contract RoundManager is ProofChecks {
     /// @inheritdoc IRoundManager
     function postShare(uint256 studyId, uint32 round, uint8 attempt, bytes32 digest, uint64 size) external {
         IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
-        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Open);
+        (PhaseArithmetic.Clock memory clock, Turn memory turn) = _clockIn(studyId, round, terms, Phase.Open);
         IStudyRegistry.Enrolment memory member = _participant(studyId, terms);
-        uint8 current = _attempt(clock, terms);
-        if (attempt != current) revert RoundManagerWrongAttempt(studyId, round, attempt, current);
+        if (attempt != turn.attempt) revert RoundManagerWrongAttempt(studyId, round, attempt, turn.attempt);
         if (digest == bytes32(0)) revert RoundManagerEmptyDigest();
-        (uint8[] memory named,) = _quorum(studyId, round, attempt, clock, terms);
-        if (!_isNamed(named, member.index)) {
+        if (!_isNamed(turn.named, member.index)) {
             revert RoundManagerNotInQuorum(studyId, round, attempt, member.hospitalId);
         }
         uint64 posted = _posted[studyId][round][attempt];
@@ -110,7 +108,7 @@ contract RoundManager is ProofChecks {
     /// @inheritdoc IRoundManager
     function finalise(uint256 studyId, uint32 round, uint256 rootAfter, Proof calldata proof) external {
         IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
-        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Open);
+        (PhaseArithmetic.Clock memory clock, Turn memory turn) = _clockIn(studyId, round, terms, Phase.Open);
         _requireInField(rootAfter);
         _requireAggregation(studyId, round, clock, _rootBefore(studyId, round, terms), rootAfter, proof);
 
@@ -120,11 +118,10 @@ contract RoundManager is ProofChecks {
         ++progress.finalisedRounds;
         progress.failedInARow = 0;
         clock.verified = true;
-        (, uint64 missing) = _quorum(studyId, round, _attempt(clock, terms), clock, terms);
         _close(studyId, round, clock, Phase.Finalised);
         _advance(studyId, round, progress, terms, rootAfter);
         emit RoundFinalised(studyId, round, rootAfter);
-        _slash(studyId, round, missing, terms, IStakeVault.Offence.MissingShare);
+        _slash(studyId, round, turn.missing, terms, IStakeVault.Offence.MissingShare);
     }
 
     /// @inheritdoc IRoundManager
@@ -140,19 +137,17 @@ contract RoundManager is ProofChecks {
     /// @inheritdoc IRoundManager
     function failRound(uint256 studyId, uint32 round) external {
         IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
-        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Failed);
+        (PhaseArithmetic.Clock memory clock, Turn memory turn) = _clockIn(studyId, round, terms, Phase.Failed);
         // A round that failed and was recorded has this phase too, once and for all.
         if (clock.closedAs != Phase.None) revert RoundManagerAlreadyFailed(studyId, round);
         bool opened = clock.includedAt != 0;
-        uint64 missing;
-        if (opened) (, missing) = _quorum(studyId, round, _attempt(clock, terms), clock, terms);
         _fail(studyId, round, clock, terms, opened ? FailureReason.Unopened : FailureReason.TooFewSubmissions);
-        _slash(studyId, round, missing, terms, IStakeVault.Offence.MissingShare);
+        _slash(studyId, round, turn.missing, terms, IStakeVault.Offence.MissingShare);
     }
 
     function _submit(uint256 studyId, uint32 round, Submission memory entry, Proof calldata proof) private {
         IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
-        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Submit);
+        (PhaseArithmetic.Clock memory clock,) = _clockIn(studyId, round, terms, Phase.Submit);
         IStudyRegistry.Enrolment memory member = _participant(studyId, terms);
         if (clock.submitted.has(member.index)) {
             revert RoundManagerAlreadySubmitted(studyId, round, member.hospitalId);
@@ -258,27 +253,23 @@ contract RoundManager is ProofChecks {
         uint32 round,
         PhaseArithmetic.Clock memory clock,
         IStudyRegistry.RoundTerms memory terms
-    ) private view returns (uint64 held) {
-        uint8[64] memory counts;
+    ) private view returns (uint64) {
+        uint64[] memory bitmaps = new uint64[](terms.enrolled);
         for (uint8 index = 0; index < terms.enrolled; ++index) {
-            if (!clock.attested.has(index)) continue;
-            uint64 bitmap = _attestations[studyId][round][index];
-            for (uint8 other = 0; bitmap >> other != 0; ++other) {
-                if (bitmap.has(other) && ++counts[other] == terms.threshold) held |= other.single();
-            }
+            if (clock.attested.has(index)) bitmaps[index] = _attestations[studyId][round][index];
         }
+        return Bitmaps.inAtLeast(bitmaps, terms.threshold);
     }
 
     /// @dev The round's clock, if the round is in the phase that a call needs.
-    function _clockIn(
-        uint256 studyId,
-        uint32 round,
-        IStudyRegistry.RoundTerms memory terms,
-        Phase needed
-    ) private view returns (PhaseArithmetic.Clock memory clock) {
+    function _clockIn(uint256 studyId, uint32 round, IStudyRegistry.RoundTerms memory terms, Phase needed)
+        private
+        view
+        returns (PhaseArithmetic.Clock memory clock, Turn memory turn)
+    {
         clock = _clock(studyId, round, terms);
-        (Phase current,) = _phase(studyId, round, clock, terms);
-        if (current != needed) revert RoundManagerWrongPhase(studyId, round, current, needed);
+        turn = _turn(studyId, round, clock, terms);
+        if (turn.phase != needed) revert RoundManagerWrongPhase(studyId, round, turn.phase, needed);
     }
 
     function _participant(uint256 studyId, IStudyRegistry.RoundTerms memory terms)

@@ -23,4 +23,25 @@ library Bitmaps {
         // Each step clears the lowest bit that is set.
         for (; bitmap != 0; ++size) bitmap &= bitmap - 1;
     }
+
+    /// @notice Indices that are in at least `least` (1 to 64) of at most 64 sets.
+    /// @dev Counts all indices at once: bit i of `planes[k]` is bit k of the count of index i.
+    function inAtLeast(uint64[] memory sets, uint8 least) internal pure returns (uint64 more) {
+        uint64[7] memory planes;
+        for (uint256 i = 0; i < sets.length; ++i) {
+            uint64 carry = sets[i];
+            for (uint256 k = 0; carry != 0; ++k) (planes[k], carry) = (planes[k] ^ carry, planes[k] & carry);
+        }
+        uint64 equal = type(uint64).max;
+        for (uint256 k = 7; k != 0; --k) {
+            uint64 plane = planes[k - 1];
+            if (has(least, k - 1)) {
+                equal &= plane;
+            } else {
+                more |= equal & plane;
+                equal &= ~plane;
+            }
+        }
+        more |= equal;
+    }
 }

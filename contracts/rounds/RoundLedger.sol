@@ -24,6 +24,16 @@ abstract contract RoundLedger is IRoundManager {
         uint256 cy;
     }
 
+    /// @param named Indices that the attempt names; empty unless opening goes on.
+    /// @param missing Bitmap of indices that an earlier attempt named and that posted no share in it.
+    struct Turn {
+        Phase phase;
+        uint64 deadline;
+        uint8 attempt;
+        uint8[] named;
+        uint64 missing;
+    }
+
     /// @notice Tags of a proof's context, so that no proof serves for another purpose.
     bytes32 public constant TRAINING_TAG = keccak256("consilium.training.v1");
     /// @notice As TRAINING_TAG.
@@ -54,7 +64,8 @@ abstract contract RoundLedger is IRoundManager {
     /// @inheritdoc IRoundManager
     function phase(uint256 studyId, uint32 round) external view returns (Phase, uint64 deadline) {
         IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
-        return _phase(studyId, round, _clock(studyId, round, terms), terms);
+        Turn memory turn = _turn(studyId, round, _clock(studyId, round, terms), terms);
+        return (turn.phase, turn.deadline);
     }
 
     /// @inheritdoc IRoundManager
@@ -171,18 +182,18 @@ abstract contract RoundLedger is IRoundManager {
         return round == 1 ? terms.initialRoot : _sums[studyId][round].rootBefore;
     }
 
-    function _phase(
+    /// @dev Where a round stands now.
+    function _turn(
         uint256 studyId,
         uint32 round,
         PhaseArithmetic.Clock memory clock,
         IStudyRegistry.RoundTerms memory terms
-    ) internal view returns (Phase current, uint64 deadline) {
-        (current, deadline) = PhaseArithmetic.phase(clock, terms);
-        if (current == Phase.Open) {
-            uint8 attempt = _attempt(clock, terms);
-            (uint8[] memory named,) = _quorum(studyId, round, attempt, clock, terms);
-            if (named.length == 0) return (Phase.Failed, 0);
-        }
+    ) internal view returns (Turn memory turn) {
+        (turn.phase, turn.deadline) = PhaseArithmetic.phase(clock, terms);
+        if (clock.includedAt == 0 || clock.closedAs != Phase.None) return turn;
+        turn.attempt = _attempt(clock, terms);
+        (turn.named, turn.missing) = _quorum(studyId, round, turn.attempt, clock, terms);
+        if (turn.phase == Phase.Open && turn.named.length == 0) (turn.phase, turn.deadline) = (Phase.Failed, 0);
     }
 
     function _attempt(PhaseArithmetic.Clock memory clock, IStudyRegistry.RoundTerms memory terms)

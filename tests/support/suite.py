@@ -228,21 +228,24 @@ class Stage:
         return [int(number) for number in self.suite.rounds.quorum(self.study, round_, attempt)]
 
 
-def rapidly(method: Any, *arguments: Any, sender: Any) -> None:
-    """Send a transaction in two requests instead of a dozen; the chain signs for the sender."""
+def rapidly(method: Any, *arguments: Any, sender: Any) -> int:
+    """Send a transaction in two requests instead of a dozen, the chain signing for the sender; its gas."""
     request = ape.chain.provider.make_request
     request("anvil_impersonateAccount", [str(sender)])
     call = {
         "from": str(sender),
         "to": method.contract.address,
         "data": "0x" + method.encode_input(*arguments).hex().removeprefix("0x"),
-        "gas": hex(10_000_000),
+        "gas": hex(20_000_000),
     }
     transaction = request("eth_sendTransaction", [call])
     # The chain mines at once, and answers a moment before it has.
+    deadline = time.monotonic() + 20
     while (receipt := request("eth_getTransactionReceipt", [transaction])) is None:
+        assert time.monotonic() < deadline, f"{method} of {sender} was never mined"
         time.sleep(0.002)
     assert int(receipt["status"], 16) == 1, f"{method} reverted for {sender}"
+    return int(receipt["gasUsed"], 16)
 
 
 def make_suite(council: AccountAPI, **changes: Any) -> Suite:

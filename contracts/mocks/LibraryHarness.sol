@@ -2,9 +2,10 @@
 pragma solidity ^0.8.30;
 
 import {BabyJubJub} from "../libraries/BabyJubJub.sol";
+import {Bitmaps} from "../libraries/Bitmaps.sol";
 
-/// @title Makes the library callable by tests
-contract CurveHarness {
+/// @title Makes the libraries callable by tests
+contract LibraryHarness {
     /// @notice As `BabyJubJub.sum`.
     function sum(uint256[] calldata xs, uint256[] calldata ys) external view returns (uint256 x, uint256 y) {
         return BabyJubJub.sum(xs, ys);
@@ -13,5 +14,15 @@ contract CurveHarness {
     /// @notice As `BabyJubJub.isOnCurve`.
     function isOnCurve(uint256 x, uint256 y) external pure returns (bool) {
         return BabyJubJub.isOnCurve(x, y);
+    }
+
+    /// @notice As `Bitmaps.inAtLeast`.
+    function inAtLeast(uint64[] calldata sets, uint8 least) external pure returns (uint64) {
+        return Bitmaps.inAtLeast(sets, least);
+    }
+
+    /// @notice As `Bitmaps.count`.
+    function count(uint64 bitmap) external pure returns (uint8) {
+        return Bitmaps.count(bitmap);
     }
 }
