@@ -25,6 +25,8 @@ TRAINING, AGGREGATION = "training_8x4", "aggregation_5"
 SHAPE = {"capacity": 8, "batch_size": 4}
 EPOCHS, RATE, VALUE_BITS = 2, 128, 26
 DIGEST = b"\xab" * 32
+# With real verification, for the first submission of a round.
+SUBMIT_GAS, FINALISE_GAS = 480_000, 430_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,7 +208,8 @@ def test_proof__of_another_round__reverts(proving: Stage, works: dict[int, Work]
     # The model is still the same: only the context tells the rounds apart.
     with refused(proving):
         submit(proving, hospital, works[hospital.id], round_=2)
-    submit(proving, hospital, work_of(proving, hospital, round_=2), round_=2)
+    receipt = submit(proving, hospital, work_of(proving, hospital, round_=2), round_=2)
+    assert receipt.gas_used < SUBMIT_GAS
 
 
 def test_proof__for_another_commitment__reverts(proving: Stage, works: dict[int, Work]) -> None:
