@@ -20,7 +20,7 @@ from node.files import make_private_folder, write_private
 
 FILE_NAME = "config.toml"
 StorageBackend = Literal["local", "ipfs"]
-ProverName = Literal["native", "snarkjs"]
+ProverName = Literal["native", "snarkjs", "rapidsnark"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class StorageConfig:
 class NodeConfig:
     """What a node needs to know; `studies` None follows every study its hospital is enrolled in.
 
-    `owner_keyfile` may be absent from the machine: a running node needs the operator's alone.
+    `owner_keyfile` may be absent from the machine: a running node needs the operator's alone. `rapidsnark`
+    None takes the program on PATH, where that prover is chosen.
     """
 
     home: Path
@@ -50,6 +51,7 @@ class NodeConfig:
     websocket_url: str | None = None
     storage: StorageConfig = StorageConfig()
     prover: ProverName = "native"
+    rapidsnark: Path | None = None
     spending_cap_wei: int = 10**18
     studies: tuple[int, ...] | None = None
 
@@ -104,9 +106,9 @@ def _parse(home: Path, content: Mapping[str, Any]) -> NodeConfig:
     chain = _table(content, "chain", {"rpc_urls", "websocket_url", "deployment", "spending_cap_wei"})
     keys = _table(content, "keys", {"operator", "owner"})
     data = _table(content, "data", {"path"})
-    proofs = _table(content, "proofs", {"prover", "artefacts"})
+    proofs = _table(content, "proofs", {"prover", "artefacts", "rapidsnark"})
     studies = _table(content, "studies", {"follow"}, optional=True)
-    owner = keys.get("owner")
+    owner, rapidsnark = keys.get("owner"), proofs.get("rapidsnark")
     return NodeConfig(
         home=home,
         rpc_urls=_urls(chain.get("rpc_urls")),
@@ -117,6 +119,7 @@ def _parse(home: Path, content: Mapping[str, Any]) -> NodeConfig:
         owner_keyfile=None if owner is None else _path(home, keys, "keys.owner", "owner"),
         data=_path(home, data, "data.path", "path"),
         prover=_prover(proofs.get("prover", "native")),
+        rapidsnark=None if rapidsnark is None else _path(home, proofs, "proofs.rapidsnark", "rapidsnark"),
         artefacts=_path(home, proofs, "proofs.artefacts", "artefacts"),
         storage=_storage(content),
         studies=_studies(studies.get("follow", "all")),
@@ -153,7 +156,9 @@ def _prover(value: Any) -> ProverName:
         return "native"
     if value == "snarkjs":
         return "snarkjs"
-    raise ConfigError(f'proofs.prover must be "native" or "snarkjs", not {value!r}.')
+    if value == "rapidsnark":
+        return "rapidsnark"
+    raise ConfigError(f'proofs.prover must be "native", "snarkjs" or "rapidsnark", not {value!r}.')
 
 
 def _studies(value: Any) -> tuple[int, ...] | None:
@@ -220,6 +225,7 @@ def _natural(value: Any, shown: str) -> int:
 def _render(config: NodeConfig) -> str:
     owner = f"owner = {_text(_short(config, config.owner_keyfile))}\n" if config.owner_keyfile else ""
     websocket = f"websocket_url = {_text(config.websocket_url)}\n" if config.websocket_url else ""
+    rapidsnark = f"rapidsnark = {_text(_short(config, config.rapidsnark))}\n" if config.rapidsnark else ""
     follow = _text("all") if config.studies is None else json.dumps(list(config.studies))
     storage = config.storage
     return f"""\
@@ -237,9 +243,9 @@ operator = {_text(_short(config, config.operator_keyfile))}
 path = {_text(_short(config, config.data))}
 
 [proofs]
-# "native" or "snarkjs"
+# "native", "snarkjs" or "rapidsnark" (a program of your own: `rapidsnark` or `prover` on PATH, or named here)
 prover = {_text(config.prover)}
-artefacts = {_text(_short(config, config.artefacts))}
+{rapidsnark}artefacts = {_text(_short(config, config.artefacts))}
 
 [storage]
 # "local" (blocks in store/, served by this node) or "ipfs" (a daemon of your own)

@@ -33,7 +33,7 @@ from node.errors import (
     StorageError,
 )
 from node.files import erase, make_private_folder
-from node.proofs.prover import PROVERS
+from node.proofs.prover import open_prover
 from node.secrets import SecretStore
 from node.state import NodeState
 from node.steps.advance import advance, open_study
@@ -91,7 +91,7 @@ def open_hospital(config: NodeConfig, passphrase: str) -> Iterator[Hospital]:
             state=state,
             secrets=secrets,
             store=store,
-            prover=PROVERS[config.prover](),
+            prover=open_prover(config.prover, config.rapidsnark),
             artefacts=config.artefacts,
             metrics=config.home / "metrics.jsonl",
             log=log,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -14,7 +15,7 @@ from node.cli.amounts import format_amount, parse_amount
 from node.cli.group import command
 from node.cli.session import DEFAULT_RPC, Session, passphrase
 from node.cli.study import waits_for
-from node.config import FILE_NAME, NodeConfig, StorageConfig, save_config
+from node.config import FILE_NAME, NodeConfig, ProverName, StorageConfig, save_config
 from node.database import is_held
 from node.errors import UsageError
 from node.files import make_private_folder
@@ -35,7 +36,8 @@ def node() -> None:
 @click.option("--gateway-host", default="127.0.0.1", show_default=True, help="Where blocks are served.")
 @click.option("--gateway-port", type=int, default=0, help="Port of the gateway [a free one].")
 @click.option("--ipfs-api", default=StorageConfig().ipfs_api, show_default=True, help="Your daemon's API.")
-@click.option("--prover", type=click.Choice(["native", "snarkjs"]), default="native", show_default=True)
+@click.option("--prover", type=click.Choice(get_args(ProverName)), default="native", show_default=True)
+@click.option("--rapidsnark", type=_FILE, help="Your rapidsnark program, for that prover [found on PATH].")
 @click.option("--artefacts", type=_FILE, help="Compiled circuits and keys [this checkout's .cache/circuits].")
 @click.option("--websocket", help="ws:// address of the chain, to hear of blocks at once [polling].")
 @click.option("--spending-cap", default="1", show_default=True, help="Most to pay in fees ever, in ether.")
@@ -49,7 +51,8 @@ def init(
     gateway_host: str,
     gateway_port: int,
     ipfs_api: str,
-    prover: str,
+    prover: ProverName,
+    rapidsnark: Path | None,
     artefacts: Path | None,
     websocket: str | None,
     spending_cap: str,
@@ -80,7 +83,8 @@ def init(
         data=data.resolve(),
         artefacts=(artefacts or ROOT / ".cache" / "circuits").resolve(),
         storage=StorageConfig("ipfs" if storage == "ipfs" else "local", gateway_host, gateway_port, ipfs_api),
-        prover="snarkjs" if prover == "snarkjs" else "native",
+        prover=prover,
+        rapidsnark=rapidsnark.resolve() if rapidsnark else None,
         spending_cap_wei=parse_amount(spending_cap, 18),
         studies=studies or None,
     )

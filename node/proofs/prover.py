@@ -24,9 +24,13 @@ WITNESS_SCRIPT = Path(__file__).with_name("witness.cjs")
 
 #: Exit status of the witness script where the circuit refuses the inputs.
 _WITNESS_REFUSED = 3
-#: Exit status of the native binary for a proof that does not verify.
+#: Exit statuses of the native binary (`circuits/native/README.md`).
+_NATIVE_MISMATCH = 4
+_NATIVE_UNSATISFIED = 5
 _NATIVE_INVALID = 6
 _SNARKJS_INVALID = 1
+#: Names that rapidsnark's program goes by: packages use the first, its own build the second.
+RAPIDSNARK_NAMES = ("rapidsnark", "prover")
 _TIME_LIMIT = 1800.0
 
 
@@ -88,11 +92,27 @@ class NativeProver(Prover):
 
     def _prove(self, artefacts: Artefacts, witness: Path, proof: Path, public: Path) -> None:
         done = self._run("prove", artefacts.proving_key, witness, proof, public)
+        folder = artefacts.folder
+        if done.returncode == _NATIVE_MISMATCH:
+            raise ProofError(
+                f"the proving key in {folder} is of another circuit than the witness: "
+                "remove that folder and run `make setup`"
+            )
+        if done.returncode == _NATIVE_UNSATISFIED:
+            raise ProofError(
+                f"the witness does not satisfy circuit {artefacts.circuit.name} under the proving key in {folder}: "
+                "the key is damaged or of another version; remove that folder and run `make setup`"
+            )
         if done.returncode:
             raise ProofError(f"the native prover could not prove: {_last_line(done.stderr)}")
 
     def _verifies(self, artefacts: Artefacts, proof: Path, public: Path) -> bool:
         done = self._run("verify", artefacts.verifying_key, proof, public)
+        if done.returncode == _NATIVE_MISMATCH:
+            raise ProofError(
+                f"the verifying key in {artefacts.folder} takes another number of public signals: "
+                "remove that folder and run `make setup`"
+            )
         if done.returncode not in (0, _NATIVE_INVALID):
             raise ProofError(f"the native prover could not verify: {_last_line(done.stderr)}")
         return done.returncode == 0
@@ -127,7 +147,43 @@ class SnarkjsProver(Prover):
         return _run([node_program(), str(self._script), "groth16", command, *map(str, paths)]).returncode
 
 
-PROVERS: dict[str, type[Prover]] = {"native": NativeProver, "snarkjs": SnarkjsProver}
+class RapidsnarkProver(NativeProver):
+    """rapidsnark, where a user has installed it; what it proves, this checkout's native program verifies.
+
+    It is used only where it was chosen: it sees the witness, hence records.
+    """
+
+    def __init__(self, program: Path | None = None, verifier: Path = NATIVE_BINARY) -> None:
+        """`program`: where it is; by default what PATH has under one of RAPIDSNARK_NAMES."""
+        super().__init__(verifier)
+        self._program = program
+
+    def _prove(self, artefacts: Artefacts, witness: Path, proof: Path, public: Path) -> None:
+        done = _run([self._found(), str(artefacts.proving_key), *map(str, (witness, proof, public))])
+        if done.returncode or not (proof.is_file() and public.is_file()):
+            # Its own words may quote what it was given: they stay out of logs.
+            raise ProofError(
+                f"rapidsnark could not prove circuit {artefacts.circuit.name} (status {done.returncode}); "
+                "try the native prover"
+            )
+
+    def _found(self) -> str:
+        for name in RAPIDSNARK_NAMES if self._program is None else (str(self._program),):
+            program = shutil.which(name)
+            if program is not None:
+                return program
+        place = " or ".join(RAPIDSNARK_NAMES) + " on PATH" if self._program is None else str(self._program)
+        raise ArtefactMissing(
+            f"rapidsnark is not installed: there is no program {place}. Install it, name it with "
+            "`proofs.rapidsnark` in config.toml, or choose another prover."
+        )
+
+
+def open_prover(name: str, rapidsnark: Path | None = None) -> Prover:
+    """Return the prover of that name: native, snarkjs or rapidsnark (`rapidsnark`: where its program is)."""
+    if name == "rapidsnark":
+        return RapidsnarkProver(rapidsnark)
+    return {"native": NativeProver, "snarkjs": SnarkjsProver}[name]()
 
 
 def compute_witness(artefacts: Artefacts, statement: Statement, witness: Path) -> None:

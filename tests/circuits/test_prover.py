@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import stat
 import tempfile
 from dataclasses import replace
@@ -15,7 +17,14 @@ from node.proofs import prover as prover_module
 from node.proofs.artefacts import Artefacts, circuits, find_artefacts
 from node.proofs.field import MODULUS
 from node.proofs.proof import Proved, read_proved, write_proved
-from node.proofs.prover import NativeProver, SnarkjsProver
+from node.proofs.prover import (
+    NATIVE_BINARY,
+    NativeProver,
+    RapidsnarkProver,
+    SnarkjsProver,
+    node_program,
+    open_prover,
+)
 from tests.support.circuits import AGGREGATION, TRAINING, aggregation, artefacts, changed, training
 
 STATEMENTS = {TRAINING: training, AGGREGATION: aggregation}
@@ -117,6 +126,90 @@ def test_prove__prover_not_built__says_what_to_do(tmp_path, proved):
         NativeProver(tmp_path / "nowhere").prove(artefacts(TRAINING), training())
     with pytest.raises(ArtefactMissing, match="make setup"):
         SnarkjsProver(tmp_path / "nowhere").verify(artefacts(TRAINING), proved)
+
+
+@pytest.fixture
+def rapidsnark(tmp_path_factory) -> Path:
+    """A program with rapidsnark's command line; the native binary does its work."""
+    script = tmp_path_factory.mktemp("bin") / "prover"
+    script.write_text(f'#!/bin/sh\n[ $# = 4 ] || exit 64\nexec {NATIVE_BINARY} prove "$1" "$2" "$3" "$4"\n')
+    script.chmod(0o755)
+    return script
+
+
+def test_rapidsnark__named_or_on_path__proves_what_others_verify(rapidsnark, monkeypatch):
+    named = RapidsnarkProver(rapidsnark).prove(artefacts(TRAINING), training())
+    monkeypatch.setenv("PATH", f"{rapidsnark.parent}:{os.environ['PATH']}")
+    found = RapidsnarkProver().prove(artefacts(AGGREGATION), aggregation())
+    SnarkjsProver().verify(artefacts(TRAINING), named)
+    SnarkjsProver().verify(artefacts(AGGREGATION), found)
+
+
+def test_rapidsnark__false_proof__is_not_let_out(rapidsnark, proved, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("old")
+    for name, text in zip(("proof.json", "public.json"), write_proved(proved), strict=True):
+        (folder / name).write_text(text)
+    rapidsnark.write_text(f'#!/bin/sh\ncp {folder}/public.json "$4"\ncp {folder}/proof.json "$3"\n')
+    with pytest.raises(ProofError, match="other public signals"):
+        RapidsnarkProver(rapidsnark).prove(artefacts(TRAINING), training(row_count=3))
+    wrong = json.loads((folder / "proof.json").read_text())
+    (folder / "proof.json").write_text(json.dumps({**wrong, "pi_a": wrong["pi_c"]}))
+    with pytest.raises(ProofInvalid):
+        RapidsnarkProver(rapidsnark).prove(artefacts(TRAINING), training())
+
+
+def test_rapidsnark__absent__says_how_to_have_it(monkeypatch, tmp_path_factory, rapidsnark):
+    empty = tmp_path_factory.mktemp("empty")
+    (empty / "node").symlink_to(node_program())
+    monkeypatch.setenv("PATH", str(empty))
+    with pytest.raises(ArtefactMissing, match=r"rapidsnark or prover on PATH.*proofs\.rapidsnark"):
+        RapidsnarkProver().prove(artefacts(TRAINING), training())
+    with pytest.raises(ArtefactMissing, match="nowhere"):
+        RapidsnarkProver(empty / "nowhere").prove(artefacts(TRAINING), training())
+
+
+def test_rapidsnark__fails__its_words_stay_out_of_the_error(rapidsnark):
+    rapidsnark.write_text("#!/bin/sh\necho a private value >&2\nexit 3\n")
+    with pytest.raises(ProofError, match=r"status 3.*native") as refusal:
+        RapidsnarkProver(rapidsnark).prove(artefacts(TRAINING), training())
+    assert "private" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("native", NativeProver), ("snarkjs", SnarkjsProver)])
+def test_open_prover__by_name(name, kind):
+    assert type(open_prover(name)) is kind
+    assert type(open_prover("rapidsnark", Path("prover"))) is RapidsnarkProver
+
+
+def mixed(folder: Path, key: Path) -> Artefacts:
+    """The training circuit's files with another proving key."""
+    genuine = artefacts(TRAINING)
+    made = Artefacts(genuine.circuit, folder)
+    for path in (genuine.wasm, genuine.r1cs, genuine.verifying_key):
+        (folder / path.name).symlink_to(path)
+    made.proving_key.symlink_to(key)
+    return made
+
+
+def test_prove__key_of_another_circuit__says_which_folder_to_remove(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mixed")
+    with pytest.raises(ProofError, match=rf"key in {folder} is of another circuit.*make setup"):
+        NativeProver().prove(mixed(folder, artefacts(AGGREGATION).proving_key), training())
+
+
+def test_prove__damaged_key__says_that_the_witness_does_not_satisfy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("damaged")
+    key = folder / "damaged.zkey"
+    content = bytearray(artefacts(TRAINING).proving_key.read_bytes())
+    # Two points of the last large section (H) swapped: each is a point, and the key is wrong.
+    place = len(content) - 400_000
+    content[place : place + 64], content[place + 64 : place + 128] = (
+        content[place + 64 : place + 128],
+        content[place : place + 64],
+    )
+    key.write_bytes(content)
+    with pytest.raises(ProofError, match=rf"does not satisfy circuit {TRAINING} .* {folder}.*make setup"):
+        NativeProver().prove(mixed(folder, key), training())
 
 
 def test_find_artefacts__not_built_or_other_key__says_what_to_do(tmp_path_factory):
