@@ -166,6 +166,7 @@ def test_round__with_real_proofs__moves_the_model_to_the_proved_root(opening: St
     assert (state.sumCx, state.sumCy, state.sumRows) == proved.public_signals[1:4]
     root = weights_root(after)
     receipt = opening.suite.rounds.finalise(opening.study, 1, root, arguments(proved), sender=opening.stranger)
+    assert receipt.gas_used < FINALISE_GAS
     assert opening.suite.rounds.RoundFinalised(opening.study, 1, root) in receipt.events
     assert opening.suite.rounds.roundState(opening.study, 2).rootBefore == root
 
