@@ -133,16 +133,16 @@ def make_test_shares(
     noise_seed = derive(seed, "test noise", ctx.digest)
     others = [party for party in ctx.parties if party != me]
     seeds = {other: pair_seed(ctx, seed, received, ctx.first_round, other) for other in others}
-    shares = []
-    for test, total in zip(mine, sums, strict=True):
+    shares = np.empty((len(mine), len(domain.primes), TEST_COEFFICIENTS), dtype=np.uint64)
+    for place, (test, total) in enumerate(zip(mine, sums, strict=True)):
         points = [index_of(ctx, member) + 1 for member in test.quorum]
         factor = domain.constants(lagrange(points, 0, domain.primes)[index_of(ctx, me) + 1])
         product = domain.inverse(domain.scale(domain.multiply(public, total), factor))
         about = _about(ctx, received.dealing_digests, test)
         noise = smudging_noise(domain, noise_seed, TEST_COEFFICIENTS, TEST_NOISE_BITS, about)
         masks = cancelling_masks(domain, me, test.quorum, seeds, TEST_COEFFICIENTS, about)
-        shares.append(domain.add(domain.add(product[:, :TEST_COEFFICIENTS], noise), masks))
-    return frame(Kind.TEST_SHARES, ctx.digest, me, np.stack(shares).astype("<u8").tobytes())
+        shares[place] = domain.add(domain.add(product[:, :TEST_COEFFICIENTS], noise), masks)
+    return frame(Kind.TEST_SHARES, ctx.digest, me, shares.astype("<u8").tobytes())
 
 
 def size_of_test_shares(ctx: CeremonyContext, party: int, tests: tuple[OpeningTest, ...]) -> int:

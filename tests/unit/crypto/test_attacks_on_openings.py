@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attacks that succeed on weakened openings and fail on ours, so that no safeguard is taken out unseen.
 
-`weak_opening_share` is the opening share with safeguards that can be left out one at a time; with all
-of them it gives our bytes.
+Here: what an opening is protected by. `test_attacks_on_messages.py` and `test_attacks_on_ceremonies.py` have the
+rest of the list in `docs/threshold-ckks.md`.
 """
 
 from __future__ import annotations
@@ -19,91 +19,21 @@ from node.crypto import RoundContext, add, encrypt, opening_share, read_cipherte
 from node.crypto.context import HEADER_BYTES, in_index_order, index_of
 from node.crypto.dealing import share_words
 from node.crypto.encryption import data_ring, round_polynomial
-from node.crypto.masking import cancelling_masks, smudging_noise
+from node.crypto.masking import smudging_noise
 from node.crypto.packing import pack, unpack
 from node.crypto.parameters import smudging_bound
-from node.crypto.prf import Words
-from node.crypto.ring import Ring
-from node.crypto.round_secrets import RoundSecrets, read_round_secrets
-from node.crypto.shamir import lagrange
+from node.crypto.round_secrets import read_round_secrets
 from node.crypto.words import compose
-from tests.support.threshold import ceremony_context, dealt_keys, extreme_values, secret_of
-
-
-def weak_opening_share(
-    ctx: RoundContext,
-    secrets: RoundSecrets,
-    included: Sequence[int],
-    attempt: int,
-    quorum: Sequence[int],
-    *,
-    smudged: bool = True,
-    masked: bool = True,
-    noise_after_lagrange: bool = True,
-    noise_of_its_block: bool = True,
-) -> list[Words]:
-    """An opening share with safeguards to leave out, one array for each block."""
-    parameters, domain = ctx.parameters, data_ring(ctx)
-    included, quorum = in_index_order(ctx, included), in_index_order(ctx, quorum)
-    total = zeros(domain)
-    for dealer in included:
-        total = domain.add(total, share_words(parameters, secrets.shares[dealer]))
-    factor = domain.constants(weights(ctx, quorum, secrets.me))
-    blocks = []
-    for block in range(parameters.blocks):
-        about = ["open", *ctx.identity, included, attempt, quorum, block if noise_of_its_block else 0]
-        noise = domain.forward(smudging_noise(domain, secrets.noise_seed, domain.degree, parameters.noise_bits, about))
-        share = domain.multiply(round_polynomial(ctx, block), total)
-        if smudged and not noise_after_lagrange:
-            share = domain.add(share, noise)
-        share = domain.scale(share, factor)
-        if smudged and noise_after_lagrange:
-            share = domain.add(share, noise)
-        if masked:
-            masks = cancelling_masks(domain, secrets.me, quorum, secrets.pair_seeds, domain.degree, about)
-            share = domain.add(share, masks)
-        blocks.append(share)
-    return blocks
-
-
-def zeros(domain: Ring) -> Words:
-    return np.zeros((len(domain.primes), domain.degree), dtype=np.uint64)
-
-
-def weights(ctx: RoundContext, quorum: Sequence[int], member: int) -> list[int]:
-    points = [index_of(ctx, other) + 1 for other in quorum]
-    return lagrange(points, 0, data_ring(ctx).primes)[index_of(ctx, member) + 1]
-
-
-def weight_modulo_q(ctx: RoundContext, quorum: Sequence[int], member: int) -> int:
-    residues = np.array([[weight] for weight in weights(ctx, quorum, member)], dtype=np.uint64)
-    return int(compose(residues, data_ring(ctx).primes)[0])
-
-
-def total_of(domain: Ring, parts: Sequence[Words]) -> Words:
-    total = zeros(domain)
-    for part in parts:
-        total = domain.add(total, part)
-    return total
-
-
-def quotient(domain: Ring, product: Words, factor: Words) -> Words:
-    inverse = np.stack(
-        [
-            np.array([pow(int(word), -1, prime) for word in row], dtype=np.uint64)
-            for row, prime in zip(factor, domain.primes, strict=True)
-        ]
-    )
-    return domain.multiply(product, inverse)
-
-
-def study(parties: int, threshold: int, count: int) -> RoundContext:
-    return ceremony_context(parties, threshold, 26, count, 1).round_context(1)
-
-
-def all_keys(ctx: RoundContext, dealers: Sequence[int], members: Sequence[int]) -> dict[int, RoundSecrets]:
-    raw = dealt_keys(ctx, dealers, members)
-    return {party: read_round_secrets(ctx, party, data) for party, data in raw.items()}
+from tests.support.threshold import dealt_keys, extreme_values, secret_of
+from tests.support.weakened import (
+    all_keys,
+    quotient,
+    study,
+    total_of,
+    weak_opening_share,
+    weight_modulo_q,
+    weights,
+)
 
 
 def test_the_weakened_share__with_all_safeguards__is_ours() -> None:
