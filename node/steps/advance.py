@@ -8,7 +8,7 @@ from node.steps.attestation import attest_ciphertexts, release_own
 from node.steps.ceremony import advance_ceremony, forget_ceremony_seed
 from node.steps.context import Hospital, StudyContext, plan_document
 from node.steps.enrolment import check_plan
-from node.steps.opening import close_round, finalise, include_updates, post_share
+from node.steps.opening import close_round, finalise, include_updates, keep_shares, post_share
 from node.steps.submission import submit_update
 from node.types import Phase, RoundState, StudyState
 
@@ -91,6 +91,7 @@ def _advance_round(context: StudyContext, number: int) -> None:
     elif phase.phase is Phase.OPEN:
         if final is Phase.OPEN:
             post_share(context, number, confirmed)
+        keep_shares(context, number)
         finalise(context, number)
     elif phase.phase is Phase.FAILED and context.is_my_turn(number, _failed_at(context, number, state)):
         try:
