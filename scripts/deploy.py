@@ -43,9 +43,7 @@ def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:
 @click.command(cls=ConnectedProviderCommand)
 @network_option()
 @click.option("--params", default="local", show_default=True, help="Name of a file in scripts/params.")
-@click.option(
-    "--account", "alias", help="Ape alias of the deployer; passphrase from APE_ACCOUNTS_<alias>_PASSPHRASE."
-)
+@click.option("--account", "alias", help="Ape alias of the deployer; passphrase from APE_ACCOUNTS_<alias>_PASSPHRASE.")
 @click.option(
     "--keyfile",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -179,9 +179,7 @@ def _deploy_suite(account: AccountAPI, parameters: Parameters, say: Callable[[st
     treasury = parameters.treasury or council
     first = account.nonce
     names = SUITE if parameters.token is None else SUITE[1:]
-    at: dict[str, Any] = {
-        name: get_create_address(account.address, first + step) for step, name in enumerate(names)
-    }
+    at: dict[str, Any] = {name: get_create_address(account.address, first + step) for step, name in enumerate(names)}
     at.setdefault("ConsiliumToken", parameters.token)
     token, hospitals, vault, studies, rounds, rewards = (at[name] for name in SUITE)
     arguments: dict[str, tuple[Any, ...]] = {
@@ -204,9 +202,7 @@ def _deploy_suite(account: AccountAPI, parameters: Parameters, say: Callable[[st
     return contracts
 
 
-def _deploy_one(
-    account: AccountAPI, name: str, arguments: tuple[Any, ...], say: Callable[[str], None]
-) -> Any:
+def _deploy_one(account: AccountAPI, name: str, arguments: tuple[Any, ...], say: Callable[[str], None]) -> Any:
     contract = account.deploy(getattr(ape.project, name), *arguments)
     say(f"deployed {name} at {contract.address}")
     return contract
