@@ -55,10 +55,9 @@ def _is_barred(context: StudyContext, confirmed: int) -> bool:
     ceremony = context.hospital.reader.ceremony_state(context.id, at=confirmed)
     if ceremony.number == 0 or ceremony.participants >> context.enrolment.index & 1:
         return False
-    context.hospital.log.warning(
-        "study %d: this hospital was missing in a failed ceremony and is barred from the retry; it takes no "
-        "further part, and its bond can be released",
-        context.id,
+    context.log.warning(
+        "this hospital was missing in a failed ceremony and is barred from the retry; it takes no further part, "
+        "and its bond can be released"
     )
     context.hospital.secrets.erase_all(context.key)
     return True
@@ -96,7 +95,7 @@ def _advance_round(context: StudyContext, number: int) -> None:
     elif phase.phase is Phase.FAILED and context.is_my_turn(number, _failed_at(context, number, state)):
         try:
             hospital.ledger.fail_round(context.id, number)
-            hospital.log.warning("round %d: failed, and is on record as failed", number)
+            context.log.warning("round %d: failed, and is on record as failed", number)
         except ContractReverted:
             # Someone else was faster: the next look sees the next round.
             return

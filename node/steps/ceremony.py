@@ -38,7 +38,7 @@ def advance_ceremony(context: StudyContext) -> None:
     with context.stage(f"ceremony-{state.step.name.lower().replace('_', '-')}"):
         digest, size = _MESSAGES[state.step](context, state)
     hospital.ledger.post_ceremony(context.id, state.number, state.step, digest, size)
-    hospital.log.info("ceremony %d: posted %s", state.number, state.step.name.lower().replace("_", " "))
+    context.log.info("ceremony %d: posted %s", state.number, state.step.name.lower().replace("_", " "))
 
 
 def keys_name(context: StudyContext, ceremony: int, round_number: int) -> str:

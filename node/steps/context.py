@@ -8,9 +8,10 @@ import json
 import logging
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from node.chain.client import ChainReader
 from node.chain.writes import Ledger
@@ -56,6 +57,11 @@ def plan_document(store: Store, terms: PlanTerms) -> bytes:
     return store.get(terms.document_digest, terms.document_size)
 
 
+class _StudyLog(logging.LoggerAdapter[logging.Logger]):
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        return f"study {self.extra['study']}, {msg}" if self.extra else msg, kwargs
+
+
 @dataclass(frozen=True)
 class StudyContext:
     """A study that this hospital is enrolled in."""
@@ -74,6 +80,11 @@ class StudyContext:
     def key(self) -> str:
         """The prefix of this study's entries in the journal and among the secrets."""
         return f"study-{self.id}"
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """The node's log, each line of which names the study."""
+        return _StudyLog(self.hospital.log, {"study": self.id})
 
     @property
     def coordinates(self) -> int:

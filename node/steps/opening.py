@@ -72,7 +72,7 @@ def post_share(context: StudyContext, round_number: int, confirmed: int) -> None
         share = opening_share(binding, hospital.id, secret, included, attempt, quorum)
         address = hospital.store.put(share)
     hospital.ledger.post_share(context.id, round_number, attempt, address.digest, address.size)
-    hospital.log.info("round %d: posted an opening share (attempt %d)", round_number, attempt)
+    context.log.info("round %d: posted an opening share (attempt %d)", round_number, attempt)
 
 
 def keep_shares(context: StudyContext, round_number: int) -> None:
@@ -86,7 +86,7 @@ def keep_shares(context: StudyContext, round_number: int) -> None:
         try:
             hospital.store.put(hospital.store.get(post.digest, post.size))
         except StorageError as error:
-            hospital.log.info("round %d: hospital %d's share: %s", round_number, number, error)
+            context.log.info("round %d: hospital %d's share: %s", round_number, number, error)
 
 
 def finalise(context: StudyContext, round_number: int) -> None:
@@ -120,7 +120,7 @@ def finalise(context: StudyContext, round_number: int) -> None:
         hospital.ledger.finalise(context.id, round_number, statement.root_after, proved.proof)
     remember_weights(context, round_number, after)
     post_model(context, round_number, after)
-    hospital.log.info("round %d: finalised", round_number)
+    context.log.info("round %d: finalised", round_number)
 
 
 def open_attempt(
@@ -176,7 +176,7 @@ def learn_model(context: StudyContext, round_number: int, state: RoundState) -> 
         if weights_root(after) == state.root_after:
             remember_weights(context, round_number, after)
             return
-    hospital.log.warning("round %d: rebuilding the model from a posted file", round_number)
+    context.log.warning("round %d: rebuilding the model from a posted file", round_number)
     posted_weights(context, round_number, state.root_after)
 
 
@@ -199,7 +199,7 @@ def close_round(context: StudyContext, round_number: int, ceremony: int) -> bool
     hospital.secrets.erase(keys_name(context, ceremony, round_number))
     hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
     hospital.state.done(key, {"as": state.closed_as.name.lower()})
-    hospital.log.info("round %d: closed (%s), its secrets are erased", round_number, state.closed_as.name.lower())
+    context.log.info("round %d: closed (%s), its secrets are erased", round_number, state.closed_as.name.lower())
     return state.closed_as is not Phase.FINALISED or _is_posted(context, round_number)
 
 

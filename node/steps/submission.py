@@ -45,7 +45,7 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
     if started is not None and started.detail["root_before"] != root:
         # A second message under the same secrets would give the difference of both: sit this round out.
         if hospital.state.result(f"{key}/sat-out") is None:
-            hospital.log.warning(
+            context.log.warning(
                 "round %d: the starting model changed after this node had encrypted; it sits the round out",
                 round_number,
             )
@@ -100,7 +100,7 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
         hospital.ledger.submit_update(
             context.id, round_number, bytes.fromhex(file["digest"]), file["size"], cx, cy, _proof(proved)
         )
-    hospital.log.info("round %d: submitted a proved update over %d rows", round_number, len(records.rows))
+    context.log.info("round %d: submitted a proved update over %d rows", round_number, len(records.rows))
 
 
 def _blinding(context: StudyContext, round_number: int) -> int:
