@@ -23,6 +23,7 @@ from node.proofs.artefacts import CATALOGUE, circuits  # noqa: E402
 from node.proofs.babyjubjub import Point  # noqa: E402
 from node.proofs.verifying_key import load_verifying_key, verifying_key_digest  # noqa: E402
 from scripts.abis import ABI_FOLDER, compile_abis  # noqa: E402
+from scripts.bytecode import BYTECODE, bytecode_text  # noqa: E402
 from scripts.circuits import build, build_native, constraint_count, export_verifier  # noqa: E402
 from scripts.vectors import vector_files  # noqa: E402
 
@@ -93,6 +94,11 @@ def contract_abis() -> Files:
     return {ABI_FOLDER / f"{name}.json": text.encode() for name, text in compile_abis().items()}
 
 
+def contract_bytecode() -> Files:
+    """What deployed code is compared with."""
+    return {BYTECODE: bytecode_text().encode()}
+
+
 #: In order: later generators may read what earlier ones wrote.
 GENERATORS: dict[str, Callable[[], Files]] = {
     "poseidon-constants": poseidon_constants,
@@ -101,6 +107,7 @@ GENERATORS: dict[str, Callable[[], Files]] = {
     "verifiers": verifiers,
     "vectors": vector_files,
     "abis": contract_abis,
+    "bytecode": contract_bytecode,
 }
 
 
