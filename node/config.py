@@ -71,6 +71,16 @@ class NodeConfig:
         return self.home / "store"
 
     @property
+    def transcripts_folder(self) -> Path:
+        """Transcripts of the set-ups of proving keys that this node has verified."""
+        return self.home / "transcripts"
+
+    @property
+    def transcripts(self) -> tuple[Path, ...]:
+        """The transcripts that this node has verified."""
+        return tuple(sorted(self.transcripts_folder.glob("*.json")))
+
+    @property
     def log_file(self) -> Path:
         """What the node says about itself."""
         return self.home / "node.log"

@@ -95,6 +95,7 @@ def open_hospital(config: NodeConfig, passphrase: str) -> Iterator[Hospital]:
             artefacts=config.artefacts,
             metrics=config.home / "metrics.jsonl",
             log=log,
+            transcripts=config.transcripts,
         )
 
 

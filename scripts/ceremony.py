@@ -33,17 +33,18 @@ from node.proofs.setup import (  # noqa: E402
 )
 from node.proofs.transcript import (  # noqa: E402
     NAME_BYTES,
+    RECEIPT,
     SetupStep,
     Transcript,
     read_json,
-    read_step,
+    read_receipt,
     read_transcript,
 )
 from node.proofs.verifying_key import refuse_forgeable  # noqa: E402
 from node.proofs.zkey import read_history  # noqa: E402
 from scripts.circuits import build, build_native, constraint_count, export_verifier  # noqa: E402
 
-PLAN, RECEIPT = "setup-plan/1", "setup-contribution/1"
+PLAN = "setup-plan/1"
 FOLDER = ROOT / "out" / "ceremony"
 BEACON_NAME = "beacon"
 _BEACON = re.compile(r"[0-9a-f]{64,510}")
@@ -166,15 +167,6 @@ def read_plan(path: Path) -> Plan:
         return Plan(**{**_fields(content), "contributors": tuple(content["contributors"])})
     except (KeyError, TypeError):
         raise SetupInvalid(f"{path} is damaged: ask whoever started the set-up for it") from None
-
-
-def read_receipt(path: Path) -> SetupStep:
-    """Read what a contributor keeps."""
-    content = read_json(path, RECEIPT)
-    try:
-        return read_step(content)
-    except (KeyError, TypeError, ValueError):
-        raise SetupInvalid(f"{path} is damaged: ask the contributor for it again") from None
 
 
 def _chain(plan: Plan, receipts: Sequence[SetupStep]) -> tuple[SetupStep, ...]:

@@ -19,6 +19,7 @@ from node.cli.process import node
 from node.cli.session import Options, Session
 from node.cli.stake import stake
 from node.cli.study import study
+from node.cli.trust import add_trust_command
 from node.cli.wallet import wallet
 from node.errors import ConsiliumError, UsageError
 
@@ -49,6 +50,7 @@ def cli() -> None:
 
 for group in (wallet, council, hospital, stake, study, node, model):
     cli.add_command(group)
+add_trust_command(node)
 add_participation_commands(cli)
 add_local_commands(cli)
 

@@ -18,6 +18,7 @@ from node.proofs.verifying_key import VerifyingKey, refuse_forgeable, verifying_
 from node.proofs.zkey import Beacon
 
 FORMAT = "setup-transcript/1"
+RECEIPT = "setup-contribution/1"
 #: snarkjs keeps no more of a name.
 NAME_BYTES = 64
 _SHA256, _BLAKE2B = 64, 128
@@ -113,6 +114,15 @@ def read_transcript(path: Path) -> Transcript:
     except ProofError as error:
         raise SetupInvalid(f"{path}: {error}") from None
     return transcript
+
+
+def read_receipt(path: Path) -> SetupStep:
+    """Read what a contributor keeps of its contribution; SetupInvalid where it is none."""
+    content = read_json(path, RECEIPT)
+    try:
+        return read_step(content)
+    except (KeyError, TypeError, ValueError):
+        raise SetupInvalid(f"{path} is damaged: ask the contributor for it again") from None
 
 
 def read_json(path: Path, form: str) -> Mapping[str, Any]:

@@ -32,7 +32,10 @@ TURN_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class Hospital:
-    """One hospital's node: its number, and the tools that its steps use."""
+    """One hospital's node: its number, and the tools that its steps use.
+
+    `transcripts`: set-ups of proving keys that this node has verified.
+    """
 
     id: int
     name: str
@@ -46,6 +49,7 @@ class Hospital:
     artefacts: Path
     metrics: Path
     log: logging.Logger
+    transcripts: tuple[Path, ...] = ()
 
 
 def plan_document(store: Store, terms: PlanTerms) -> bytes:
