@@ -98,9 +98,10 @@ def finalise(context: StudyContext, round_number: int) -> None:
     if len(posts) < context.plan.encryption.threshold:
         return
     complete_at = reader.block(max(post.block_number for post in posts.values())).timestamp
-    # Who posted a share just now is there; and enough of them have their turn before the attempt is over.
-    seconds = min(FINALISE_TURN_SECONDS, context.plan.phases.open / (len(posts) + 1))
-    if not context.is_my_turn(round_number, complete_at, seconds, first=tuple(posts)):
+    # The quorum's members were there just now, and all of them have their turn before the attempt is over.
+    quorum = reader.quorum(context.id, round_number, attempt)
+    seconds = min(FINALISE_TURN_SECONDS, context.plan.phases.open / (len(quorum) + 1))
+    if not context.is_my_turn(round_number, complete_at, seconds, first=quorum):
         return
     with context.stage("combine", round_number):
         sums, blinding = open_attempt(context, round_number, state, attempt, posts)
