@@ -11,6 +11,7 @@ import click
 from node.cli.council import council
 from node.cli.group import common_options
 from node.cli.hospital import hospital
+from node.cli.keys import keys
 from node.cli.local import add_local_commands
 from node.cli.models import model
 from node.cli.output import show_error
@@ -48,7 +49,7 @@ def cli() -> None:
     """
 
 
-for group in (wallet, council, hospital, stake, study, node, model):
+for group in (wallet, council, hospital, stake, study, node, model, keys):
     cli.add_command(group)
 add_trust_command(node)
 add_participation_commands(cli)

@@ -13,17 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from node.crypto.context import (
-    HEADER_BYTES,
-    Kind,
     RoundContext,
     bitmap_of,
-    frame,
     in_index_order,
     index_of,
-    unframe,
 )
 from node.crypto.dealing import share_words
 from node.crypto.encryption import CiphertextSum, data_ring, round_polynomial
+from node.crypto.framing import HEADER_BYTES, Kind, frame, unframe
 from node.crypto.masking import cancelling_masks, smudging_noise
 from node.crypto.packing import unpack
 from node.crypto.parameters import MINIMUM_INCLUDED
@@ -32,7 +29,8 @@ from node.crypto.round_secrets import read_round_secrets
 from node.crypto.shamir import lagrange
 from node.errors import MalformedShare, OpeningFailed, OpeningRefused, ParameterError
 
-_PREFIX_BYTES = 17
+#: Attempt, set and quorum, between the header and the residues.
+PREFIX_BYTES = 17
 
 
 @dataclass(frozen=True)
@@ -74,14 +72,14 @@ def opening_share(
         product = domain.multiply(round_polynomial(ctx, number), key)
         blocks.append(domain.add(domain.add(product, domain.forward(noise)), masks))
     payload = _prefix(ctx, included, attempt, quorum) + np.stack(blocks).astype("<u8").tobytes()
-    return frame(Kind.OPENING_SHARE, ctx.digest, me, payload)
+    return frame(Kind.OPENING_SHARE, ctx, me, payload)
 
 
 def share_size(ctx: RoundContext) -> int:
     """Exact size in bytes of every opening share of the round."""
     parameters = ctx.parameters
     words = parameters.blocks * len(parameters.data_primes) * parameters.degree
-    return HEADER_BYTES + _PREFIX_BYTES + 8 * words
+    return HEADER_BYTES + PREFIX_BYTES + 8 * words
 
 
 def read_share(
@@ -96,11 +94,11 @@ def read_share(
     included, quorum = _ordered(ctx, included, attempt, quorum)
     if member not in quorum:
         raise MalformedShare(f"hospital {member} is not in the quorum of attempt {attempt}")
-    payload = unframe(Kind.OPENING_SHARE, ctx.digest, member, share_size(ctx), data, MalformedShare)
-    if payload[:_PREFIX_BYTES] != _prefix(ctx, included, attempt, quorum):
+    payload = unframe(Kind.OPENING_SHARE, ctx, member, share_size(ctx), data, MalformedShare)
+    if payload[:PREFIX_BYTES] != _prefix(ctx, included, attempt, quorum):
         raise MalformedShare(f"the opening share of hospital {member} is for another set, attempt or quorum")
     domain = data_ring(ctx)
-    words = np.frombuffer(payload, dtype="<u8", offset=_PREFIX_BYTES).astype(np.uint64)
+    words = np.frombuffer(payload, dtype="<u8", offset=PREFIX_BYTES).astype(np.uint64)
     words = words.reshape(ctx.parameters.blocks, len(domain.primes), domain.degree)
     if not domain.is_reduced(words):
         raise MalformedShare(f"the opening share of hospital {member} holds a residue that is not reduced")

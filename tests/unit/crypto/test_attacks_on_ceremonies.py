@@ -25,8 +25,8 @@ from node.crypto import (
     read_share,
     round_secrets,
 )
-from node.crypto.context import HEADER_BYTES
 from node.crypto.dealing import ReceivedShares, share_words
+from node.crypto.framing import HEADER_BYTES
 from node.crypto.opening import OpeningShare
 from node.crypto.round_secrets import read_round_secrets
 from node.crypto.sealing import SealingKey

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from node.crypto import RoundContext, add, encrypt, opening_share, read_ciphertext, read_share
-from node.crypto.context import HEADER_BYTES, in_index_order, index_of
+from node.crypto.context import in_index_order, index_of
 from node.crypto.dealing import share_words
 from node.crypto.encryption import data_ring, round_polynomial
+from node.crypto.framing import HEADER_BYTES
 from node.crypto.masking import smudging_noise
 from node.crypto.packing import pack, unpack
 from node.crypto.parameters import smudging_bound
