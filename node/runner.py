@@ -8,7 +8,6 @@ import logging
 import shutil
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,7 +110,7 @@ def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> No
         with ActivityWatcher(hospital.reader, config.websocket_url) as watcher:
             follower = _Follower(hospital, config.studies)
             hospital.log.info("hospital %d (%s): following the chain", hospital.id, hospital.name)
-            while not stopping.is_set():
+            while not stopping.asked:
                 with _logged(hospital):
                     if scanner.scan().reorganised:
                         hospital.log.warning("the chain was reorganised; going on from its new state")
@@ -213,13 +212,29 @@ def _announce_endpoint(hospital: Hospital) -> None:
         hospital.ledger.set_endpoint(f"endpoint/{endpoint}/{int(time.time())}", hospital.id, endpoint)
 
 
+class _Stopping:
+    """Whether the node was told to stop.
+
+    A plain flag: a handler that sets a threading.Event on which its own thread waits can lock up for good.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def wait(self, seconds: float) -> None:
+        """Wait until told, at most so long."""
+        deadline = time.monotonic() + seconds
+        while not self.asked and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set: the step at hand is finished, then the node stops."""
-    stopping = threading.Event()
+def _stop_signals() -> Iterator[_Stopping]:
+    """What SIGTERM and SIGINT tell: the step at hand is finished, then the node stops."""
+    stopping = _Stopping()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
+        stopping.asked = True
 
     previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
