@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
-from node.errors import ContractReverted
+import contextlib
+from collections.abc import Iterator
+
+from node.errors import ChainUnavailable, ContractReverted, CryptoError, DataError, StorageError, StudyError
 from node.steps.attestation import attest_ciphertexts, release_own
 from node.steps.ceremony import advance_ceremony, forget_ceremony_seed
 from node.steps.context import Hospital, StudyContext, plan_document
 from node.steps.enrolment import check_plan
 from node.steps.opening import close_round, finalise, include_updates, keep_shares, post_share
 from node.steps.submission import submit_update
-from node.types import Phase, RoundState, StudyState
+from node.types import CeremonyState, Phase, RoundState, StudyState
 
 
 def open_study(hospital: Hospital, study_id: int) -> StudyContext | None:
@@ -26,34 +29,60 @@ def advance(context: StudyContext) -> bool:
     """Do what the study's state asks for; True once the study has ended and nothing is left to do."""
     reader = context.hospital.reader
     state = reader.study_state(context.id)
-    confirmed = context.confirmed_block()
     if state in (StudyState.NONE, StudyState.PUBLISHED, StudyState.ENROLLING):
         return False
-    if _is_barred(context, confirmed):
+    if _is_barred(context):
         return True
     if state is StudyState.CEREMONY:
         advance_ceremony(context)
         return False
     ceremony = reader.ceremony_state(context.id)
     if ceremony.completed:
-        forget_ceremony_seed(context, ceremony.number)
+        with _set_aside(context):
+            forget_ceremony_seed(context, ceremony.number)
     current = reader.current_round(context.id)
-    closed = [close_round(context, number, ceremony.number) for number in range(1, current)]
-    if state.ended:
-        ended = current == 0 or close_round(context, current, ceremony.number)
-        if ended and all(closed) and reader.study_state(context.id, at=confirmed).ended:
-            # Rounds that never began, and a ceremony that never completed, leave secrets too.
-            context.hospital.secrets.erase_all(context.key)
-            return True
+    closed = _close_rounds(context, range(1, current + 1 if state.ended else current), ceremony.number)
+    if not state.ended:
+        _advance_round(context, current)
         return False
-    _advance_round(context, current)
-    return False
+    confirmed = context.confirmed_block()
+    if not reader.agreed(lambda endpoint: endpoint.study_state(context.id, at=confirmed)).ended:
+        return False
+    # Rounds that never began, and a ceremony that never completed, leave secrets too.
+    context.hospital.secrets.erase_all(context.key)
+    return closed
 
 
-def _is_barred(context: StudyContext, confirmed: int) -> bool:
+def _close_rounds(context: StudyContext, rounds: range, ceremony: int) -> bool:
+    """Whether all these rounds are closed; what is in the way of one of them holds up nothing else."""
+    closed = 0
+    for number in rounds:
+        with _set_aside(context):
+            closed += close_round(context, number, ceremony)
+    return closed == len(rounds)
+
+
+@contextlib.contextmanager
+def _set_aside(context: StudyContext) -> Iterator[None]:
+    """What cannot be done yet is logged, and done at a later look: deadlines of the round that goes on do not wait."""
+    try:
+        yield
+    except (ChainUnavailable, ContractReverted, CryptoError, DataError, StorageError, StudyError) as error:
+        context.log.warning("%s Trying again.", error)
+
+
+def _is_barred(context: StudyContext) -> bool:
     """Whether a failed ceremony left this hospital behind, for good; its secrets of the study are erased then."""
-    ceremony = context.hospital.reader.ceremony_state(context.id, at=confirmed)
-    if ceremony.number == 0 or ceremony.participants >> context.enrolment.index & 1:
+    reader = context.hospital.reader
+
+    def left_behind(ceremony: CeremonyState) -> bool:
+        return ceremony.number != 0 and not ceremony.participants >> context.enrolment.index & 1
+
+    if not left_behind(reader.ceremony_state(context.id)):
+        return False
+    # Erasing cannot be undone: one endpoint's word, or a block that may go, is not enough.
+    confirmed = context.confirmed_block()
+    if not reader.agreed(lambda endpoint: left_behind(endpoint.ceremony_state(context.id, at=confirmed))):
         return False
     context.log.warning(
         "this hospital was missing in a failed ceremony and is barred from the retry; it takes no further part, "
@@ -71,27 +100,38 @@ def _failed_at(context: StudyContext, number: int, state: RoundState) -> int:
     return state.included_at + attempt * context.plan.phases.open
 
 
+def _final_phase(context: StudyContext, number: int) -> tuple[Phase, int]:
+    """A round's phase in the newest block that is final by the plan's rule, and that block.
+
+    Ciphertexts are released, and shares made, on nothing else, and only where all configured endpoints say so.
+    """
+    confirmed = context.confirmed_block()
+    reader = context.hospital.reader
+    return reader.agreed(lambda endpoint: endpoint.phase(context.id, number, at=confirmed)).phase, confirmed
+
+
 def _advance_round(context: StudyContext, number: int) -> None:
     hospital, reader = context.hospital, context.hospital.reader
     phase = reader.phase(context.id, number)
     state = reader.round_state(context.id, number)
-    confirmed = context.confirmed_block()
-    # Ciphertexts are released, and shares made, only on what is final by the plan's rule, and only where
-    # all configured endpoints say so.
-    final = reader.agreed(lambda endpoint: endpoint.phase(context.id, number, at=confirmed)).phase
     if phase.phase is Phase.SUBMIT:
         submit_update(context, number, state)
-    elif phase.phase is Phase.ATTEST and final is Phase.ATTEST:
+    elif phase.phase is Phase.ATTEST and _final_phase(context, number)[0] is Phase.ATTEST:
         release_own(context, number)
         attest_ciphertexts(context, number, state, phase)
     elif phase.phase is Phase.INCLUDE:
-        release_own(context, number)
+        if _final_phase(context, number)[0] in (Phase.ATTEST, Phase.INCLUDE):
+            release_own(context, number)
         include_updates(context, number, state)
     elif phase.phase is Phase.OPEN:
-        if final is Phase.OPEN:
-            post_share(context, number, confirmed)
-        keep_shares(context, number)
-        finalise(context, number)
+        try:
+            final, confirmed = _final_phase(context, number)
+            if final is Phase.OPEN:
+                post_share(context, number, confirmed)
+        finally:
+            # A node that cannot open, as after its secrets were lost, can still serve and finalise.
+            keep_shares(context, number)
+            finalise(context, number)
     elif phase.phase is Phase.FAILED and context.is_my_turn(number, _failed_at(context, number, state)):
         try:
             hospital.ledger.fail_round(context.id, number)

@@ -96,10 +96,19 @@ class StudyContext:
         return len(self.plan.model.initial)
 
     def confirmed_block(self) -> int:
-        """The newest block that is final by the plan's rule."""
-        head = self.hospital.reader.head().number
+        """The newest block that is final by the plan's rule, on every endpoint.
+
+        The one that is furthest behind counts: one that names blocks which do not exist yet would make
+        others final too early.
+        """
+        heads: list[int] = []
+
+        def ask(endpoint: ChainReader) -> None:
+            heads.append(endpoint.head().number)
+
+        self.hospital.reader.agreed(ask)
         start = self.hospital.reader.deployment.start_block
-        return max(start, head - self.plan.phases.confirmations)
+        return max(start, min(heads) - self.plan.phases.confirmations)
 
     def round_key(self, number: int) -> str:
         """The prefix of a round's entries."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from node.chain.client import ChainReader
 from node.crypto.encryption import add
@@ -48,18 +48,18 @@ def post_share(context: StudyContext, round_number: int, confirmed: int) -> None
     """Post an opening share where the final chain state names this hospital in the attempt's quorum."""
     hospital, reader = context.hospital, context.hospital.reader
 
-    def named(endpoint: ChainReader) -> tuple[RoundState, int, tuple[int, ...]]:
+    def named(endpoint: ChainReader) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
         state = endpoint.round_state(context.id, round_number, at=confirmed)
         attempt = endpoint.current_attempt(context.id, round_number, at=confirmed)
-        return state, attempt, endpoint.quorum(context.id, round_number, attempt, at=confirmed)
+        included = _included(endpoint, context.id, state)
+        return included, attempt, endpoint.quorum(context.id, round_number, attempt, at=confirmed)
 
     # One endpoint that lies must not get a share out of this node: all configured ones have to agree.
-    state, attempt, quorum = reader.agreed(named)
+    included, attempt, quorum = reader.agreed(named)
     if hospital.id not in quorum or attempt != reader.current_attempt(context.id, round_number):
         return
     if reader.shares_posted(context.id, round_number, attempt) >> context.enrolment.index & 1:
         return
-    included = _included(context, state)
     if len(included) < max(MINIMUM_INCLUDED, context.plan.participation.minimum):
         raise OpeningRefused(
             f"Study {context.id}, round {round_number}: the included set has {len(included)} hospitals; "
@@ -135,7 +135,7 @@ def open_attempt(
     hospital = context.hospital
     quorum = hospital.reader.quorum(context.id, round_number, attempt)
     binding = round_context(context, round_number)
-    included = _included(context, state)
+    included = _included(hospital.reader, context.id, state)
     size = share_size(binding)
     shares = []
     for number, post in posts.items():
@@ -182,26 +182,31 @@ def learn_model(context: StudyContext, round_number: int, state: RoundState) -> 
 
 
 def close_round(context: StudyContext, round_number: int, ceremony: int) -> bool:
-    """Once a round's end is final: learn its model, erase its secrets, see that its model's file is posted.
+    """Once a round's end is final: erase its secrets, learn its model, see that the model's file is posted.
 
-    True when all of that is done.
+    True when all of that is done. Erasing comes first: it must not wait for a model that nobody serves.
     """
     hospital = context.hospital
     key = f"{context.round_key(round_number)}/closed"
+    if hospital.state.result(key) is None:
+        confirmed = context.confirmed_block()
+        # Erasing cannot be undone: one endpoint's word is not enough.
+        end = hospital.reader.agreed(
+            lambda endpoint: endpoint.round_state(context.id, round_number, at=confirmed).closed_as
+        )
+        if end is Phase.NONE:
+            return False
+        hospital.secrets.erase(keys_name(context, ceremony, round_number))
+        hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
+        hospital.state.done(key, {"as": end.name.lower()})
+        context.log.info("round %d: closed (%s), its secrets are erased", round_number, end.name.lower())
     closed = hospital.state.result(key)
-    if closed is not None:
-        return closed["as"] != "finalised" or _is_posted(context, round_number)
-    state = hospital.reader.round_state(context.id, round_number, at=context.confirmed_block())
-    if state.closed_as is Phase.NONE:
-        return False
-    if state.closed_as is Phase.FINALISED and known_weights(context, round_number) is None:
+    if closed is None or closed["as"] != "finalised":
+        return True
+    if known_weights(context, round_number) is None:
         with context.stage("rebuild", round_number):
-            learn_model(context, round_number, state)
-    hospital.secrets.erase(keys_name(context, ceremony, round_number))
-    hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
-    hospital.state.done(key, {"as": state.closed_as.name.lower()})
-    context.log.info("round %d: closed (%s), its secrets are erased", round_number, state.closed_as.name.lower())
-    return state.closed_as is not Phase.FINALISED or _is_posted(context, round_number)
+            learn_model(context, round_number, hospital.reader.round_state(context.id, round_number))
+    return _is_posted(context, round_number)
 
 
 def _is_posted(context: StudyContext, round_number: int) -> bool:
@@ -226,6 +231,6 @@ def _is_posted(context: StudyContext, round_number: int) -> bool:
     return True
 
 
-def _included(context: StudyContext, state: RoundState) -> Sequence[int]:
-    enrolled = context.hospital.reader.enrolled_ids(context.id)
+def _included(reader: ChainReader, study: int, state: RoundState) -> tuple[int, ...]:
+    enrolled = reader.enrolled_ids(study)
     return tuple(enrolled[index] for index in indices(state.included_bitmap))

@@ -10,8 +10,9 @@ import pytest
 
 from node.errors import ContractReverted
 from node.steps.advance import advance
-from node.types import Phase, PhaseState, StudyState
-from tests.support.steps import FakeChain, Party
+from node.types import BlockRef, Phase, PhaseState, StudyState
+from tests.support.fake_chain import FakeChain
+from tests.support.steps import Party
 
 
 def begin(chain: FakeChain, phase: Phase, seconds_ago: int) -> None:
@@ -100,3 +101,26 @@ def test_advance__end_not_final__keeps_the_secrets(
     monkeypatch.setattr(chain, "study_state", state)
     assert not advance(hospital.context)
     assert hospital.hospital.secrets.names() != ()
+
+
+@pytest.mark.parametrize(
+    ("final", "released"), [(Phase.SUBMIT, False), (Phase.ATTEST, True), (Phase.INCLUDE, True)], ids=str
+)
+def test_advance__include_phase__releases_the_ciphertext_once_the_end_of_submission_is_final(
+    chain: FakeChain, hospital: Party, final: Phase, released: bool
+) -> None:
+    advance(hospital.context)
+    entry = chain.submissions[1, hospital.number]
+    chain.phases[1], chain.final_phases[1] = PhaseState(Phase.INCLUDE, 0), PhaseState(final, 0)
+    advance(hospital.context)
+    assert hospital.store.local.released(entry.digest, entry.size) is released
+
+
+def test_confirmed_block__endpoints_with_other_heads__counts_from_the_one_furthest_behind(
+    chain: FakeChain, hospital: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that names blocks which do not exist yet must not make others final too early."""
+    behind = replace(chain)
+    monkeypatch.setattr(behind, "head", lambda: BlockRef(90, "0x5a", 0))
+    monkeypatch.setattr(chain, "agreed", lambda read: (read(chain), read(behind))[0])
+    assert hospital.context.confirmed_block() == 90 - chain.plan.phases.confirmations

@@ -11,7 +11,8 @@ import pytest
 from node.errors import CeremonyFailed, CryptoError, StorageError
 from node.steps.ceremony import advance_ceremony, forget_ceremony_seed, keys_name
 from node.types import CeremonyStep, FilePost, StudyState
-from tests.support.steps import CEREMONY, FakeChain, Party
+from tests.support.fake_chain import CEREMONY, FakeChain
+from tests.support.steps import Party
 
 
 @pytest.fixture
@@ -50,6 +51,10 @@ def test_ceremony__honest_hospitals__acknowledge_one_transcript_and_hold_every_r
     for party in ceremony:
         for number in range(1, chain.plan.participation.rounds + 1):
             assert party.hospital.secrets.has(keys_name(party.context, CEREMONY, number))
+        forget_ceremony_seed(party.context, CEREMONY)
+        assert party.hospital.secrets.has("study-1/ceremony-1/seed"), "the completion is not final yet"
+    chain.ceremony = replace(chain.ceremony, completed=True)
+    for party in ceremony:
         forget_ceremony_seed(party.context, CEREMONY)
         assert not party.hospital.secrets.has("study-1/ceremony-1/seed")
 
@@ -119,6 +124,49 @@ def test_transcript__one_message_changed__is_not_acknowledged(
     assert not hospital.hospital.secrets.has(keys_name(hospital.context, CEREMONY, 1))
 
 
+@pytest.mark.parametrize("key", [bytes(31) + b"\x01", bytes(32), b"a copy"], ids=["small order", "zero", "a copy"])
+def test_sealing_key__one_that_nobody_can_seal_to__does_not_keep_the_others_from_posting(
+    chain: FakeChain, ceremony: list[Party], key: bytes
+) -> None:
+    """A missing dealing is slashed: one hospital's bad key must not make all the others offenders."""
+    play(chain, ceremony, CeremonyStep.KEY)
+    keys, bad = chain.posts[CeremonyStep.KEY], ceremony[1].number
+    digest = keys[ceremony[0].number].digest if key == b"a copy" else key[::-1]
+    keys[bad] = replace(keys[bad], digest=digest)
+    step_to(chain, CeremonyStep.DEALING)
+    for party in (ceremony[0], ceremony[2]):
+        advance_ceremony(party.context)
+        posted = chain.posts[CeremonyStep.DEALING][party.number]
+        assert b"objection/1" in party.store.get(posted.digest, posted.size)
+    step_to(chain, CeremonyStep.TEST_COMMITMENT)
+    with pytest.raises(CryptoError):
+        advance_ceremony(ceremony[2].context)
+
+
+def test_sealing_keys__not_all_shown_yet__are_waited_for(chain: FakeChain, ceremony: list[Party]) -> None:
+    play(chain, ceremony, CeremonyStep.KEY)
+    del chain.posts[CeremonyStep.KEY][ceremony[1].number]
+    step_to(chain, CeremonyStep.DEALING)
+    with pytest.raises(CryptoError):
+        advance_ceremony(ceremony[0].context)
+    assert CeremonyStep.DEALING not in chain.posts
+
+
+def test_dealing__served_to_one_hospital_only__reaches_the_others_through_it(
+    chain: FakeChain, ceremony: list[Party]
+) -> None:
+    """Who posted it must not choose which of the others can go on."""
+    play(chain, ceremony, CeremonyStep.DEALING)
+    post = chain.posts[CeremonyStep.DEALING][ceremony[1].number]
+    step_to(chain, CeremonyStep.TEST_COMMITMENT)
+    advance_ceremony(ceremony[0].context)
+    ceremony[1].store.failure[post.digest] = StorageError("gone")
+    for path in (ceremony[1].store.local.folder / "public").rglob("b*"):
+        path.unlink()
+    advance_ceremony(ceremony[2].context)
+    assert ceremony[2].number in chain.posts[CeremonyStep.TEST_COMMITMENT]
+
+
 def test_dealing__nobody_serves_it__is_waited_for(chain: FakeChain, ceremony: list[Party]) -> None:
     play(chain, ceremony, CeremonyStep.DEALING)
     post = chain.posts[CeremonyStep.DEALING][ceremony[1].number]
@@ -141,6 +189,19 @@ def test_deadline__passed__the_ceremony_is_failed_by_turns(chain: FakeChain, cer
     for party in ceremony:
         advance_ceremony(party.context)
     assert [party.ledger.named("fail_ceremony") for party in ceremony] == [[], [[1]], []]
+
+
+def test_retry__begun_but_not_final__keeps_the_secrets_of_the_ceremony_before(
+    chain: FakeChain, ceremony: list[Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reorganisation could bring that ceremony back."""
+    play(chain, ceremony, CeremonyStep.DEALING)
+    earlier = chain.ceremony
+    step_to(chain, CeremonyStep.KEY, number=2)
+    later = chain.ceremony
+    monkeypatch.setattr(chain, "ceremony_state", lambda _study, at="latest": later if at == "latest" else earlier)
+    advance_ceremony(ceremony[0].context)
+    assert ceremony[0].hospital.secrets.has("study-1/ceremony-1/seed")
 
 
 def test_retry__begun__erases_the_secrets_of_the_failed_ceremony(chain: FakeChain, ceremony: list[Party]) -> None:

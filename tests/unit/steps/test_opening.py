@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from node.crypto.opening import opening_share, share_size
-from node.errors import MalformedCiphertext, MalformedShare, OpeningFailed, OpeningRefused, SecretUnavailable
+from node.errors import (
+    ChainUnavailable,
+    MalformedCiphertext,
+    MalformedShare,
+    OpeningFailed,
+    OpeningRefused,
+    SecretUnavailable,
+)
 from node.learning import reference
 from node.proofs.commitments import weights_root
 from node.steps.advance import advance
@@ -19,8 +26,9 @@ from node.steps.ceremony import keys_name
 from node.steps.models import known_weights
 from node.steps.opening import close_round, finalise, keep_shares, learn_model, post_share
 from node.steps.submission import round_context, submit_update
-from node.types import FilePost, Phase, PhaseState
-from tests.support.steps import CEREMONY, FakeChain, Party, make_parties, reach_open
+from node.types import FilePost, Phase, PhaseState, StudyState
+from tests.support.fake_chain import CEREMONY, FakeChain
+from tests.support.steps import Party, make_parties, reach_open
 
 CONFIRMED = 98
 #: The finaliser with the first turn: shares were complete long ago, so everybody's turn has come.
@@ -137,6 +145,17 @@ def test_share__secrets_erased__is_refused(chain: FakeChain, opening: list[Party
     with pytest.raises(SecretUnavailable):
         post(member)
     assert member.ledger.named("post_share") == []
+
+
+def test_share__secrets_erased__others_shares_are_still_kept_and_served(chain: FakeChain, opening: list[Party]) -> None:
+    post_shares(chain, opening)
+    member = opening[1]
+    member.hospital.secrets.erase(keys_name(member.context, CEREMONY, 1))
+    del chain.shares[0][member.number]
+    with pytest.raises(SecretUnavailable):
+        advance(member.context)
+    (other,) = chain.shares[0].values()
+    assert member.store.local.released(other.digest, other.size)
 
 
 def test_share__included_set_not_final__is_not_made(chain: FakeChain, opening: list[Party]) -> None:
@@ -275,6 +294,39 @@ def test_close__finalised_by_another__rebuilds_the_model_and_erases_the_secrets(
     assert close_round(hospital.context, 1, CEREMONY)
     assert known_weights(hospital.context, 1) == model
     assert hospital.hospital.secrets.names("study-1") == ("study-1/records",)
+
+
+def test_close__model_that_nobody_serves__erases_all_the_same_and_does_not_hold_up_the_next_round(
+    chain: FakeChain, opening: list[Party]
+) -> None:
+    """As when the finaliser withholds its share and the model: others' deadlines go on."""
+    finalised(chain, opening)
+    chain.shares.clear()
+    chain.round_number, hospital = 2, opening[1]
+    chain.rounds[2] = replace(chain.rounds[1], closed_as=Phase.NONE, submitted_bitmap=0, started_at=LONG_AGO)
+    chain.phases[2] = PhaseState(Phase.FAILED, 0)
+    chain.change_round(2, included_at=0, submit_ended_at=0)
+    assert not advance(hospital.context)
+    assert hospital.hospital.secrets.names() == ("study-1/records",)
+    assert hospital.ledger.named("fail_round") == [[2]]
+    chain.state = StudyState.CANCELLED
+    chain.round_number = 1
+    assert not advance(hospital.context), "it still looks for the model"
+    assert hospital.hospital.secrets.names() == ()
+
+
+def test_close__endpoints_disagree__erases_nothing(
+    chain: FakeChain, opening: list[Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finalised(chain, opening)
+
+    def disagree(_read: object) -> object:
+        raise ChainUnavailable("The RPC endpoints give different answers: waiting until they agree.")
+
+    monkeypatch.setattr(chain, "agreed", disagree)
+    with pytest.raises(ChainUnavailable):
+        close_round(opening[0].context, 1, CEREMONY)
+    assert keys_name(opening[0].context, CEREMONY, 1) in opening[0].hospital.secrets.names()
 
 
 def test_close__end_not_final__keeps_the_secrets(chain: FakeChain, opening: list[Party]) -> None:
