@@ -67,6 +67,15 @@ def is_verifier_of(code: bytes, key: Mapping[str, Any]) -> bool:
     return _before_metadata(code, len(wanted)) == wanted
 
 
+def key_in(code: bytes) -> dict[str, int] | None:
+    """The numbers of the verifying key in a deployed verifier, by their names; None where it is no verifier of ours."""
+    for template in _content()["verifiers"].values():
+        numbers = _numbers_in(code, template)
+        if numbers is not None and _before_metadata(code, len(_fill(template, numbers))) == _fill(template, numbers):
+            return numbers
+    return None
+
+
 def verifier_code(key: Mapping[str, Any]) -> bytes:
     """The runtime code of a verifying key's verifier (a Groth16 key over BN254 in snarkjs' JSON).
 
@@ -76,7 +85,11 @@ def verifier_code(key: Mapping[str, Any]) -> bytes:
     template = _content()["verifiers"].get(str(signals))
     if template is None:
         raise ConfigError(f"No verifier has {signals} public signals: is this the key of one of our circuits?")
-    constants = _constants(key)
+    return _fill(template, _constants(key))
+
+
+def _fill(template: list[str], constants: Mapping[str, int]) -> bytes:
+    """A template's code with these constants: `=NAME` pushes one, `>N` the place of a label, `:N` is that label."""
     code = bytearray()
     labels: dict[str, int] = {}
     pushed: list[tuple[int, str]] = []
@@ -94,6 +107,24 @@ def verifier_code(key: Mapping[str, Any]) -> bytes:
     for place, name in pushed:
         code[place : place + 2] = labels[name].to_bytes(2, "big")
     return bytes(code)
+
+
+def _numbers_in(code: bytes, template: list[str]) -> dict[str, int] | None:
+    """What code pushes where a template has constants; None where it pushes nothing there."""
+    numbers: dict[str, int] = {}
+    at = 0
+    for part in template:
+        if part[0] == "=":
+            size = code[at] - _PUSH0 if at < len(code) else -1
+            if not 0 <= size <= _WORD:
+                return None
+            numbers[part[1:]] = int.from_bytes(code[at + 1 : at + 1 + size], "big")
+            at += 1 + size
+        elif part[0] == ">":
+            at += 3
+        elif part[0] != ":":
+            at += len(part) // 2
+    return numbers
 
 
 def _constants(key: Mapping[str, Any]) -> dict[str, int]:

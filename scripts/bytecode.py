@@ -34,7 +34,7 @@ def bytecode_text() -> str:
     names = dict(_immutable_names(made["sources"].values()))
     content = {
         "about": "written by scripts/bytecode.py; code without metadata, immutables as zeros; see node/bytecode.py",
-        "compiler": {"version": solc.VERSION, **_settings()},
+        "compiler": {"version": solc.VERSION, **compiler_settings()},
         "contracts": {
             name: _contract(made["contracts"][path][name]["evm"]["deployedBytecode"], names)
             for path, name in suite.items()
@@ -101,27 +101,24 @@ def _constants(source: str) -> Iterator[tuple[str, int]]:
             yield name.strip(), int(value)
 
 
-def _settings() -> dict[str, Any]:
+def compiler_settings() -> dict[str, Any]:
+    """The settings of ape-config.yaml as the compiler takes them."""
     config = yaml.safe_load((solc.ROOT / "ape-config.yaml").read_text())["solidity"]
     return {
-        "evm_version": config["evm_version"],
-        "optimization_runs": config["optimization_runs"] if config["optimize"] else 0,
-        "via_ir": config.get("via_ir", False),
+        "evmVersion": config["evm_version"],
+        "viaIR": config.get("via_ir", False),
+        "optimizer": {"enabled": config["optimize"], "runs": config["optimization_runs"]},
+        "remappings": config["import_remapping"],
     }
 
 
 def _compile(paths: Iterable[str]) -> dict[str, Any]:
     """What ape compiles, as the compiler's JSON."""
-    config = yaml.safe_load((solc.ROOT / "ape-config.yaml").read_text())["solidity"]
-    settings = _settings()
     request = {
         "language": "Solidity",
         "sources": {path: {"content": (solc.ROOT / path).read_text()} for path in paths},
         "settings": {
-            "evmVersion": settings["evm_version"],
-            "viaIR": settings["via_ir"],
-            "optimizer": {"enabled": config["optimize"], "runs": config["optimization_runs"]},
-            "remappings": config["import_remapping"],
+            **compiler_settings(),
             "outputSelection": {
                 "*": {
                     "": ["ast"],

@@ -14,6 +14,7 @@ from node.cli.hospital import hospital
 from node.cli.keys import keys
 from node.cli.local import add_local_commands
 from node.cli.models import model
+from node.cli.network import network
 from node.cli.output import show_error
 from node.cli.participation import add_participation_commands
 from node.cli.process import node
@@ -49,7 +50,7 @@ def cli() -> None:
     """
 
 
-for group in (wallet, council, hospital, stake, study, node, model, keys):
+for group in (wallet, council, hospital, stake, study, node, network, model, keys):
     cli.add_command(group)
 add_trust_command(node)
 add_participation_commands(cli)
