@@ -155,14 +155,18 @@ def _test_share_facts(header: Header, parameters: ThresholdParameters, payload: 
 
 
 def _share_facts(header: Header, parameters: ThresholdParameters, payload: bytes) -> dict[str, object]:
-    words = parameters.blocks * len(parameters.data_primes) * parameters.degree
-    _expect(payload, PREFIX_BYTES + 8 * words)
+    residues = payload[PREFIX_BYTES:]
+    _expect(payload, PREFIX_BYTES + 8 * len(parameters.data_primes) * sum(parameters.opened_coefficients))
     included, quorum = (int.from_bytes(payload[start : start + 8], "big") for start in (1, 9))
+    whole = 8 * len(parameters.data_primes) * parameters.degree * (parameters.blocks - 1)
+    last = parameters.opened_coefficients[-1]
     return {
         "attempt": payload[0],
         "included_indices": _indices(included),
         "quorum_indices": _indices(quorum),
-        "residues_reduced": _reduced(parameters, payload[PREFIX_BYTES:], parameters.degree),
+        "coefficients_opened": sum(parameters.opened_coefficients),
+        "residues_reduced": _reduced(parameters, residues[:whole], parameters.degree)
+        and _reduced(parameters, residues[whole:], last),
     }
 
 

@@ -2,7 +2,7 @@
 """Known answers of the whole layer for parameters small enough to print: `tests/vectors/threshold-small.json`.
 
 `python -m tests.support.small_vectors` rewrites the file. Not secure and not an answer of `choose_parameters`:
-degree 64 and two primes, everything else as in a study. TenSEAL's random error is replaced by a written one.
+degree 128 and two primes, everything else as in a study. TenSEAL's random error is replaced by a written one.
 """
 
 from __future__ import annotations
@@ -51,8 +51,11 @@ ATTEMPT = 1
 
 
 def small_context() -> CeremonyContext:
-    """Three hospitals, two of whom open: two blocks of 64 coefficients, two 8-bit values in each."""
-    degree, count, digits = 64, 200, 2
+    """Three hospitals, two of whom open: two blocks of 128 coefficients, two 8-bit values in each.
+
+    The second block is not full, so an opening shows 64 of its coefficients.
+    """
+    degree, count, digits = 128, 300, 2
     noise_bits = required_noise_bits(3, 2 * degree, 5, 64)
     shift = (2 * opened_noise_bound(3, 2, noise_bits) + 1).bit_length()
     primes = (*MODULI[8192][:2], MODULI[8192][-1])
@@ -61,17 +64,17 @@ def small_context() -> CeremonyContext:
 
 
 def small_update(party: int) -> list[int]:
-    """200 values, both ends of the range among them."""
-    return [(party * 37 * place + place * place) % 256 - 128 for place in range(200)]
+    """300 values, both ends of the range among them."""
+    return [(party * 37 * place + place * place) % 256 - 128 for place in range(300)]
 
 
 def small_errors(party: int, block: int) -> list[int]:
-    """64 errors between -21 and 21, in place of those TenSEAL draws."""
-    return [(party * 11 + block * 5 + place * 7) % 43 - 21 for place in range(64)]
+    """128 errors between -21 and 21, in place of those TenSEAL draws."""
+    return [(party * 11 + block * 5 + place * 7) % 43 - 21 for place in range(128)]
 
 
 def small_vectors() -> dict[str, Any]:
-    """Everything that another implementation needs to compare itself step by step."""
+    """Everything another implementation needs to compare itself step by step."""
     ctx = small_context()
     ceremony, secrets = _ceremony(ctx)
     return {"parameters": _parameters(ctx), "ceremony": ceremony, "round": _round(ctx.round_context(1), secrets)}
@@ -86,6 +89,7 @@ def _parameters(ctx: CeremonyContext) -> dict[str, Any]:
         "modulus": str(parameters.modulus),
         "digit_bits": parameters.digit_bits,
         "blocks": parameters.blocks,
+        "opened_coefficients": list(parameters.opened_coefficients),
         "noise_bound": str(parameters.noise_bound),
         "test_bound": str(parameters.test_bound),
     }
@@ -134,10 +138,11 @@ def _round(ctx: RoundContext, secrets: dict[int, bytes]) -> dict[str, Any]:
     shares = {k: opening_share(ctx, k, secrets[k], PARTIES, ATTEMPT, QUORUM) for k in QUORUM}
     read = [read_share(ctx, k, PARTIES, ATTEMPT, QUORUM, shares[k]) for k in QUORUM]
     opened = []
-    for block, words in enumerate(total.blocks):
+    for block, count in enumerate(parameters.opened_coefficients):
+        words = domain.inverse(total.blocks[block])[:, :count]
         for share in read:
             words = domain.add(words, share.blocks[block])
-        opened.append(domain.inverse(words))
+        opened.append(words)
     return {
         "context_digest": ctx.digest.hex(),
         "public_seeds": [seed.hex() for seed in round_seeds(ctx)],

@@ -32,6 +32,17 @@ def blocks_of(data: bytes) -> list[list[plain.Polynomial]]:
     return [rows[start : start + len(PRIMES)] for start in range(0, len(rows), len(PRIMES))]
 
 
+def share_blocks(data: bytes) -> list[list[plain.Polynomial]]:
+    """Blocks, primes, residues of an opening share: only the leading coefficients of a block."""
+    words = plain.words_of(data[96:])
+    blocks = []
+    for count in PARAMETERS["opened_coefficients"]:
+        blocks.append([words[start : start + count] for start in range(0, count * len(PRIMES), count)])
+        words = words[count * len(PRIMES) :]
+    assert not words
+    return blocks
+
+
 def ciphertext_blocks(data: bytes) -> list[list[plain.Polynomial]]:
     size = 8 * DEGREE * len(PRIMES)
     content = b""
@@ -98,35 +109,36 @@ def test_an_opening_share__is_weighted_noisy_and_masked(member: str) -> None:
     assert data[79:96].hex() == "01" + "0000000000000007" + "0000000000000005"
     points = [PARTIES.index(str(party)) + 1 for party in ROUND["quorum"]]
     other = next(str(party) for party in ROUND["quorum"] if str(party) != member)
-    for block, residues in enumerate(blocks_of(data[96:])):
+    for block, residues in enumerate(share_blocks(data)):
+        count = PARAMETERS["opened_coefficients"][block]
         about = ["open", *IDENTITY, 1, tuple(ROUND["included"]), ROUND["attempt"], tuple(ROUND["quorum"]), block]
         noise_seed = bytes.fromhex(ROUND["noise_seeds"][member])
-        noise = plain.smudging(noise_seed, DEGREE, PARAMETERS["noise_bits"], about)
+        noise = plain.smudging(noise_seed, count, PARAMETERS["noise_bits"], about)
         assert max(map(abs, noise)) <= 2 * ((1 << PARAMETERS["noise_bits"]) - 1)
         for row, prime in enumerate(PRIMES):
             weight = plain.lagrange_at_zero(points, PARTIES.index(member) + 1, prime)
             assert str(weight) == ROUND["lagrange"][member][row]
             held = [polynomial(ROUND["shares"][member][dealer])[row] for dealer in PARTIES]
-            key = [weight * sum(column) for column in zip(*held, strict=True)]
-            pair = bytes.fromhex(ROUND["pair_seeds"][member][other])
-            mask = plain.uniform(pair, prime, DEGREE, "cancelling mask", *about, row)
-            sign = 1 if int(member) < int(other) else -1
-            smudged = plain.forward([value % prime for value in noise], prime)
             common = polynomial(ROUND["public_polynomials"][block])[row]
-            assert residues[row] == [
-                (a * k + n + sign * m) % prime for a, k, n, m in zip(common, key, smudged, mask, strict=True)
-            ]
+            product = [weight * a * sum(column) for a, *column in zip(common, *held, strict=True)]
+            pair = bytes.fromhex(ROUND["pair_seeds"][member][other])
+            mask = plain.uniform(pair, prime, count, "cancelling mask", *about, row)
+            sign = 1 if int(member) < int(other) else -1
+            leading = plain.inverse(product, prime)[:count]
+            assert residues[row] == [(p + n + sign * m) % prime for p, n, m in zip(leading, noise, mask, strict=True)]
 
 
 def test_the_sum_and_the_shares__open_to_the_sum_of_the_values() -> None:
-    blocks = [ciphertext_blocks(bytes.fromhex(file)) for file in ROUND["ciphertexts"].values()]
-    blocks += [blocks_of(bytes.fromhex(share)[96:]) for share in ROUND["opening_shares"].values()]
+    files = [ciphertext_blocks(bytes.fromhex(file)) for file in ROUND["ciphertexts"].values()]
+    shares = [share_blocks(bytes.fromhex(share)) for share in ROUND["opening_shares"].values()]
     opened = []
-    for block in range(PARAMETERS["blocks"]):
+    for block, count in enumerate(PARAMETERS["opened_coefficients"]):
         residues = []
         for row, prime in enumerate(PRIMES):
-            columns = zip(*(part[block][row] for part in blocks), strict=True)
-            residues.append(plain.inverse([sum(column) % prime for column in columns], prime))
+            columns = zip(*(file[block][row] for file in files), strict=True)
+            total = plain.inverse([sum(column) % prime for column in columns], prime)[:count]
+            shown = [share[block][row] for share in shares]
+            residues.append([sum(column) % prime for column in zip(total, *shown, strict=True)])
         opened.append(plain.chinese(residues, PRIMES))
     assert [list(map(str, block)) for block in opened] == ROUND["opened_coefficients"]
     sums = [sum(column) for column in zip(*ROUND["values"].values(), strict=True)]
