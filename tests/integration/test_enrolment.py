@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.consortium import Consortium, Member, records, study_plan, write_table
+from tests.support.consortium import Consortium, Member
+from tests.support.small_study import records, study_plan, write_table
 
 COLUMNS = ("a", "b", "c", "d", "ill")
 GOOD = records(4, 7)

@@ -12,7 +12,8 @@ import pytest
 from node.proofs.commitments import weights_root
 from node.state import recent_steps
 from node.types import Phase, StudyState
-from tests.support.consortium import ROWS, Consortium, Member, model_after, records, study_plan
+from tests.support.consortium import Consortium, Member
+from tests.support.small_study import ROWS, model_after, records, study_plan
 
 ROUNDS = 2
 POINTS = (

@@ -10,7 +10,8 @@ import pytest
 
 from node.proofs.commitments import weights_root
 from node.types import Phase, StudyState
-from tests.support.consortium import BOND, REWARD, ROWS, UNIT, Consortium, Member, model_after, records, study_plan
+from tests.support.consortium import Consortium, Member
+from tests.support.small_study import BOND, REWARD, ROWS, UNIT, model_after, records, study_plan
 
 #: A quarter of the bond is what a missing share costs.
 SLICE = BOND * UNIT // 4
@@ -30,7 +31,7 @@ class Story:
 @pytest.fixture(scope="module")
 def story(consortium: Consortium) -> Story:
     members = consortium.members
-    study = consortium.open_study(members, attempts=5, open=20)
+    study = consortium.open_study(members, attempts=5, open=16)
     # Round 1 begins with the second hospital: it and the third are named first.
     dead, alive = [members[1], members[2]], [members[0], members[3]]
     for member in members:

@@ -10,17 +10,8 @@ import pytest
 
 from node.proofs.commitments import weights_root
 from node.types import FailureReason, Phase, StudyState
-from tests.support.consortium import (
-    BOND,
-    REWARD,
-    UNIT,
-    Consortium,
-    Member,
-    model_after,
-    records,
-    study_plan,
-    write_table,
-)
+from tests.support.consortium import Consortium, Member
+from tests.support.small_study import BOND, REWARD, UNIT, model_after, records, study_plan, write_table
 
 ROUNDS = 2
 

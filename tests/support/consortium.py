@@ -8,18 +8,14 @@ every command is `consilium`'s own. Only the moments at which processes die are 
 from __future__ import annotations
 
 import contextlib
-import csv
 import io
 import os
-import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from functools import partial
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +26,14 @@ from node.chain.deployment import load_deployment
 from node.chain.wallet import create_keyfile, keyfile_address
 from node.cli import main as consilium
 from node.config import load_config, save_config
-from node.learning import reference
-from node.learning.scaling import Scaling
-from node.plan import Money, Participation, Phases, TrainingPlan
+from node.plan import TrainingPlan
 from node.storage.local import LocalStore
 from node.types import ChainEvent
-from scripts.localnet import Anvil, deploy, spawn
+from scripts.localnet import Anvil, deploy
+from tests.support import mortal
 from tests.support.network import PASSPHRASE, Ended
-from tests.support.plans import small_plan
+from tests.support.small_study import DEPOSIT, ROWS, records, study_plan, write_table
 
-UNIT = 10**18
-BOND, DEPOSIT = 10, 200
-REWARD = 30 * UNIT + 1
-#: Rows of each hospital: different weights in the sum, a full table, and one with a short last batch.
-ROWS = (8, 6, 5, 7)
 NAMES = ("St. Anna", "Klinikum Nord", "San Rafael", "Ospedale Sud")
 #: Seconds for whatever should follow at once, on a machine that is busy with other things.
 PATIENCE = 150.0
@@ -56,7 +46,7 @@ class Member:
     number: int
     home: Path
     table: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: ForkServerProcess | None = None
     log_start: int = 0
 
     @property
@@ -84,22 +74,20 @@ class Member:
     @property
     def died(self) -> bool:
         """Whether its node was killed, by itself or from outside."""
-        return self.process is not None and self.process.poll() == -signal.SIGKILL
+        return self.process is not None and self.process.exitcode == -signal.SIGKILL
 
     def kill(self) -> None:
         """End its node without warning."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
+            self.process.join()
 
     def stop(self) -> None:
-        """End its node in good order."""
-        if self.process is not None and self.process.poll() is None:
+        """End its node in good order, however often it is told."""
+        if self.process is not None and self.process.is_alive():
             self.process.terminate()
-            try:
-                self.process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                self.kill()
+            self.process.join(timeout=30)
+            assert not self.process.is_alive(), f"hospital {self.number}'s node does not stop"
 
 
 @dataclass
@@ -192,11 +180,13 @@ class Consortium:
 
     def start(self, member: Member, *points: str) -> None:
         """Start a hospital's node; it dies at each of these points (see `tests.support.mortal`), once."""
-        module = ["tests.support.mortal", str(self.deaths(member)), ",".join(points)] if points else ["node.cli"]
-        command = [sys.executable, "-m", *module, "--home", str(member.home), "node", "run", "--until-ended"]
+        # Two cores serve all hospitals: one thread each keeps them from waiting for one another.
         environment = {"CONSILIUM_PASSPHRASE": PASSPHRASE, "OMP_NUM_THREADS": "1"}
         member.log_start = len(member.log)
-        member.process = spawn(command, member.home / "processes.log", environment)
+        arguments = ["--home", str(member.home), "node", "run", "--until-ended"]
+        log, deaths = member.home / "processes.log", self.deaths(member)
+        with _environment(environment):
+            member.process = mortal.start(arguments, log, environment, deaths, points)
 
     def deaths(self, member: Member) -> Path:
         """Where a file for each point lies at which a hospital's node has died in the latest study."""
@@ -207,7 +197,7 @@ class Consortium:
         deadline = time.monotonic() + seconds
         while not condition():
             for member in self.members:
-                status = None if member.process is None else member.process.poll()
+                status = None if member.process is None else member.process.exitcode
                 assert status in (None, 0, -signal.SIGKILL), f"{what}: a node ended with {status}\n{member.log[-3000:]}"
             if time.monotonic() > deadline:
                 logs = "\n".join(f"hospital {member.number}:\n{member.log[-1500:]}" for member in self.members)
@@ -233,7 +223,7 @@ class Consortium:
     def stop_all(self) -> None:
         """End every node."""
         for member in self.members:
-            if member.process is not None and member.process.poll() is None:
+            if member.process is not None and member.process.is_alive():
                 member.process.terminate()
         for member in self.members:
             member.stop()
@@ -267,77 +257,6 @@ class Consortium:
 
 def _has_finished(member: Member) -> bool:
     return "every study has ended" in member.log[member.log_start :]
-
-
-def study_plan(
-    title: str,
-    hospitals: int,
-    *,
-    rounds: int = 1,
-    attempts: int = 3,
-    submit: int = 300,
-    attest: int = 60,
-    open: int = 60,
-    enrol: int = 600,
-    ceremony_step: int = 120,
-    confirmations: int = 1,
-    clip_warning_share_ppm: int = 50_000,
-) -> TrainingPlan:
-    """A plan for exactly so many hospitals on the small circuits, with t = 2; lengths in seconds."""
-    base = small_plan()
-    return replace(
-        base,
-        title=title,
-        clip_warning_share_ppm=clip_warning_share_ppm,
-        encryption=replace(base.encryption, attempts=attempts),
-        participation=Participation(minimum=3, maximum=hospitals, rounds=rounds),
-        phases=Phases(confirmations, enrol, ceremony_step, submit, attest, open),
-        money=Money(str(BOND * UNIT), str(REWARD), 5_000, 2),
-    )
-
-
-def records(seed: int, count: int) -> list[tuple[str, ...]]:
-    """Made-up records of a hospital within the plan's range: four measurements and whether they are ill."""
-    rng = random.Random(f"records {seed}")
-    rows = []
-    for number in range(count):
-        ill = number % 2 == 0
-        shift = 1.5 if ill else -1.5
-        values = [rng.gauss(mean + shift, 1.0) for mean in (0.0, 1.5, -3.0, 0.25)]
-        rows.append((*(f"{value:.3f}" for value in values), "yes" if ill else "no"))
-    return rows
-
-
-def model_after(
-    plan: TrainingPlan, weights: Sequence[int], tables: Sequence[Sequence[Sequence[str]]]
-) -> tuple[int, ...]:
-    """The model that one round over these tables comes to, by the plain-integer reference."""
-    scaling, training = Scaling(plan.scaling), plan.training
-    bits = plan.quantisation.value_bits
-    total = [0] * len(weights)
-    for table in tables:
-        rows = scaling.apply([[Decimal(value) for value in row[:-1]] for row in table])
-        labels = [int(row[-1] == plan.model.label.positive) for row in table]
-        local = reference.train(
-            weights,
-            rows,
-            labels,
-            capacity=training.rows_maximum,
-            batch_size=training.batch_size,
-            epochs=training.epochs,
-            learning_rate=training.learning_rate,
-        )
-        update = reference.update(weights, local, len(rows), bits)
-        total = [left + right for left, right in zip(total, update, strict=True)]
-    return tuple(reference.aggregate(weights, total, sum(map(len, tables))))
-
-
-def write_table(
-    path: Path, rows: Sequence[Sequence[object]], columns: Sequence[str] = ("a", "b", "c", "d", "ill")
-) -> None:
-    """A hospital's CSV file."""
-    with path.open("w", newline="") as stream:
-        csv.writer(stream).writerows([columns, *rows])
 
 
 @contextlib.contextmanager

@@ -1,26 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node that is killed at chosen points, once at each: a power cut that can be repeated.
+"""A node's process for tests, which can be killed at chosen points, once at each: a power cut to be repeated.
 
-`python -m tests.support.mortal FOLDER POINT[@ROUND],… ARGUMENTS…` runs `consilium ARGUMENTS…`. The process
-sends itself SIGKILL at the first point it reaches that has no file in FOLDER yet.
+Processes come from a server that has imported the node once, since importing takes longer than most steps.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+import node.runner  # noqa: F401 (what a node imports when it runs, imported before processes are split off)
 from node.chain.rounds import RoundWriter
 from node.chain.studies import StudyWriter
 from node.cli import main
 from node.proofs.prover import NativeProver
 from node.state import NodeState
 from node.types import CeremonyStep
+from scripts.localnet import end_with_parent
+
+_CONTEXT = multiprocessing.get_context("forkserver")
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,35 @@ POINTS = {
 }
 
 
-def arm(folder: Path, name: str) -> None:
+def start(
+    arguments: Sequence[str], log: Path, environment: dict[str, str], deaths: Path, points: Sequence[str]
+) -> ForkServerProcess:
+    """Run `consilium ARGUMENTS…` in a process of its own, its output in `log`.
+
+    It sends itself SIGKILL at the first of the points ("submitted", or "submitted@2" for round 2 only) that it
+    reaches and that has no file in the folder `deaths` yet.
+    """
+    _CONTEXT.set_forkserver_preload([__name__])
+    process = _CONTEXT.Process(
+        target=_run, args=(list(arguments), log, dict(environment), deaths, list(points)), daemon=True
+    )
+    process.start()
+    return process
+
+
+def _run(arguments: list[str], log: Path, environment: dict[str, str], deaths: Path, points: list[str]) -> None:
+    end_with_parent()
+    os.environ.update(environment)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(output, sys.__stdout__.fileno())
+    os.dup2(output, sys.__stderr__.fileno())
+    deaths.mkdir(exist_ok=True)
+    for point in points:
+        _arm(deaths, point)
+    sys.exit(main(arguments))
+
+
+def _arm(folder: Path, name: str) -> None:
     """Have the process killed at a point, unless it was before."""
     base, _, chosen = name.partition("@")
     point = POINTS[base]
@@ -93,11 +126,3 @@ def arm(folder: Path, name: str) -> None:
         return result
 
     setattr(point.owner, point.method, wrapped)
-
-
-if __name__ == "__main__":
-    deaths = Path(sys.argv[1])
-    deaths.mkdir(exist_ok=True)
-    for armed in sys.argv[2].split(","):
-        arm(deaths, armed)
-    sys.exit(main(sys.argv[3:]))

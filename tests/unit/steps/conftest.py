@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.steps import FakeChain, Party, make_parties
+from tests.support.fake_chain import FakeChain
+from tests.support.steps import Party, make_parties
 
 Cast = tuple[FakeChain, list[Party]]
 

@@ -18,7 +18,8 @@ from node.steps.advance import advance
 from node.steps.attestation import attest_ciphertexts
 from node.steps.submission import round_context, submit_update
 from node.types import Phase, PhaseState, Submission
-from tests.support.steps import FakeChain, Party
+from tests.support.fake_chain import FakeChain
+from tests.support.steps import Party
 from tests.support.threshold import dealt_keys, extreme_values
 
 

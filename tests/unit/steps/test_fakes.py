@@ -10,7 +10,8 @@ import pytest
 from node.chain.client import ChainReader
 from node.chain.writes import Ledger
 from node.storage.store import EmbeddedStore
-from tests.support.steps import FakeChain, FakeLedger, FakeStore
+from tests.support.fake_chain import FakeChain, FakeLedger
+from tests.support.steps import FakeStore
 
 OWN = {"change_round", "change_terms", "named"}
 

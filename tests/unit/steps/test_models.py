@@ -22,7 +22,8 @@ from node.steps.models import (
     weights_before,
 )
 from node.types import ModelPost, Phase
-from tests.support.steps import ADDRESS, STUDY, FakeChain, Party, round_state
+from tests.support.fake_chain import ADDRESS, STUDY, FakeChain, round_state
+from tests.support.steps import Party
 
 MODEL = (1, -2, 3, -4, 5)
 ROOT = weights_root(MODEL)

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from node.errors import ContractReverted, DataError, StudyError
+from node.errors import ContractReverted, DataError, KeyNotTrusted, StudyError
 from node.plan import DOCUMENT_LIMIT
 from node.steps.advance import open_study
 from node.steps.enrolment import check_plan, enrol, fetch_plan
 from node.steps.models import export
 from node.types import PlanTerms
-from tests.support.consortium import records, write_table
-from tests.support.steps import STUDY, FakeChain, Party
+from tests.support.fake_chain import STUDY, FakeChain
+from tests.support.small_study import records, write_table
+from tests.support.steps import Party
 
 NAMES = {
     "document_digest": "document digest",
@@ -143,6 +144,18 @@ def test_enrol__accepted__keeps_the_records_it_committed_to(newcomer: tuple[Part
     enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan)
     assert hospital.ledger.sent[0][0] == "enrol" and hospital.ledger.sent[0][2] == 8
     assert hospital.hospital.secrets.has(f"study-{STUDY}/records")
+
+
+def test_enrol__verifier_of_another_key_on_chain__is_refused_before_anything_is_kept(
+    chain: FakeChain, newcomer: tuple[Party, Path, Path]
+) -> None:
+    hospital, table, plan = newcomer
+    first, second = chain.codes
+    chain.codes = {first: chain.codes[second], second: chain.codes[first]}
+    with pytest.raises(KeyNotTrusted, match="is not the verifier"):
+        enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan)
+    assert hospital.ledger.sent == []
+    assert not hospital.hospital.secrets.has(f"study-{STUDY}/records")
 
 
 def test_enrol__already_enrolled_and_memory_lost__does_not_replace_the_records(
