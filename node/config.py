@@ -19,6 +19,8 @@ from node.errors import ConfigError
 from node.files import make_private_folder, write_private
 
 FILE_NAME = "config.toml"
+#: The environment variable that holds the passphrase of keyfiles and secrets.
+PASSPHRASE_VARIABLE = "CONSILIUM_PASSPHRASE"
 StorageBackend = Literal["local", "ipfs"]
 ProverName = Literal["native", "snarkjs", "rapidsnark"]
 
