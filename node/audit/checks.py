@@ -53,6 +53,7 @@ def _plan(source: Source, view: StudyView) -> Iterator[Check]:
             "minimum": (document.participation.minimum, terms.minimum),
             "maximum": (document.participation.maximum, terms.maximum),
             "rounds": (document.participation.rounds, terms.rounds),
+            "rounds of a key ceremony": (document.participation.batch_rounds, terms.batch_rounds),
             "confirmations": (document.phases.confirmations, terms.confirmations),
             "enrolment": (document.phases.enrol, terms.enrol_length),
             "ceremony step": (document.phases.ceremony_step, terms.ceremony_step_length),
