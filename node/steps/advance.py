@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from node.errors import ContractReverted
 from node.steps.attestation import attest_ciphertexts, release_own
-from node.steps.ceremony import advance_ceremony, forget_ceremony_seed
+from node.steps.ceremony import advance_ceremony, erase_superseded, forget_ceremony_seed
 from node.steps.context import Hospital, StudyContext, plan_document
 from node.steps.enrolment import check_plan
 from node.steps.opening import close_round, finalise, include_updates, keep_shares, post_share
@@ -29,35 +29,46 @@ def advance(context: StudyContext) -> bool:
     confirmed = context.confirmed_block()
     if state in (StudyState.NONE, StudyState.PUBLISHED, StudyState.ENROLLING):
         return False
-    if _is_barred(context, confirmed):
-        return True
-    if state is StudyState.CEREMONY:
+    left_behind = _is_left_behind(context, confirmed)
+    if state is StudyState.CEREMONY and not left_behind:
+        # First of all: a round's model that nobody serves yet must not keep this hospital out of the ceremony.
         advance_ceremony(context)
-        return False
+    # What a reorganisation could bring back is kept: only a final ceremony's predecessors are erased.
+    erase_superseded(context, reader.ceremony_state(context.id, at=confirmed).number)
     ceremony = reader.ceremony_state(context.id)
     if ceremony.completed:
         forget_ceremony_seed(context, ceremony.number)
     current = reader.current_round(context.id)
-    closed = [close_round(context, number, ceremony.number) for number in range(1, current)]
+    going_on = state is StudyState.RUNNING
+    closed = [close_round(context, number) for number in range(1, current if going_on else current + 1)]
     if state.ended:
-        ended = current == 0 or close_round(context, current, ceremony.number)
-        if ended and all(closed) and reader.study_state(context.id, at=confirmed).ended:
+        if all(closed) and reader.study_state(context.id, at=confirmed).ended:
             # Rounds that never began, and a ceremony that never completed, leave secrets too.
             context.hospital.secrets.erase_all(context.key)
             return True
         return False
-    _advance_round(context, current)
+    if left_behind:
+        return all(closed) and _part(context)
+    if going_on:
+        _advance_round(context, current)
     return False
 
 
-def _is_barred(context: StudyContext, confirmed: int) -> bool:
-    """Whether a failed ceremony left this hospital behind, for good; its secrets of the study are erased then."""
-    ceremony = context.hospital.reader.ceremony_state(context.id, at=confirmed)
-    if ceremony.number == 0 or ceremony.participants >> context.enrolment.index & 1:
+def _is_left_behind(context: StudyContext, confirmed: int) -> bool:
+    """Whether the study goes on without this hospital, for good: it left, or was missing in a failed ceremony."""
+    hospital = context.hospital
+    try:
+        return hospital.reader.enrolment(context.id, hospital.id, at=confirmed).barred
+    except ContractReverted:
+        # It joined just now: the block that is final does not know it yet.
         return False
+
+
+def _part(context: StudyContext) -> bool:
+    """Erase this hospital's secrets of a study that goes on without it; True, since nothing is left to do."""
     context.hospital.log.warning(
-        "study %d: this hospital was missing in a failed ceremony and is barred from the retry; it takes no "
-        "further part, and its bond can be released",
+        "study %d: this hospital has left, or was missing in a failed ceremony and is barred from the retry; it takes "
+        "no further part, and its bond can be released",
         context.id,
     )
     context.hospital.secrets.erase_all(context.key)

@@ -27,7 +27,6 @@ def advance_ceremony(context: StudyContext) -> None:
     state = hospital.reader.ceremony_state(context.id)
     if state.number == 0 or state.completed:
         return
-    _erase_superseded(context, state.number)
     mine = 1 << context.enrolment.index
     if time.time() > state.deadline + 1:
         if context.is_my_turn(state.number, state.deadline + 1):
@@ -51,23 +50,37 @@ def forget_ceremony_seed(context: StudyContext, ceremony: int) -> None:
     context.hospital.secrets.erase(f"{_folder(context, ceremony)}/seed")
 
 
-def parties_of(context: StudyContext, state: CeremonyState) -> tuple[int, ...]:
-    """The hospitals of a ceremony, by enrolment index."""
+def acknowledgement(context: StudyContext, ceremony: int) -> str:
+    """The journal's entry that this node acknowledged a ceremony and has its keys."""
+    return f"{_folder(context, ceremony)}/acknowledged"
+
+
+def erase_superseded(context: StudyContext, current: int) -> None:
+    """Erase what ceremonies before number `current` left: seeds, and keys of rounds that a batch never came to."""
+    secrets = context.hospital.secrets
+    held = {name.split("/")[1] for name in secrets.names(context.key)}
+    for number in range(1, current):
+        if f"ceremony-{number}" in held:
+            secrets.erase_all(_folder(context, number))
+
+
+def parties_of(context: StudyContext, participants: int) -> tuple[int, ...]:
+    """The hospitals of a bitmap, by enrolment index."""
     enrolled = context.hospital.reader.enrolled_ids(context.id)
-    return tuple(enrolled[index] for index in indices(state.participants))
+    return tuple(enrolled[index] for index in indices(participants))
 
 
 def ceremony_context(context: StudyContext, state: CeremonyState) -> CeremonyContext:
     """What binds every message to this chain, contract, study and ceremony."""
-    parties = parties_of(context, state)
+    parties = parties_of(context, state.participants)
     deployment = context.hospital.reader.deployment
     return CeremonyContext(
         chain_id=deployment.chain_id,
         contract=deployment.contracts["RoundManager"],
         study_id=context.id,
         ceremony=state.number,
-        first_round=1,
-        rounds=context.plan.participation.rounds,
+        first_round=state.first_round,
+        rounds=state.rounds,
         parties=parties,
         parameters=context.parameters(len(parties)),
     )
@@ -124,6 +137,8 @@ def _acknowledge(context: StudyContext, state: CeremonyState) -> tuple[bytes, in
     for number in binding.round_numbers:
         secret = round_secrets(binding, hospital.id, _seed(context, state), received, number)
         hospital.secrets.put(keys_name(context, state.number, number), secret)
+    # Before it leaves: a memory without this entry is older than the keys.
+    hospital.state.done(acknowledgement(context, state.number), {"transcript": digest.hex()})
     return digest, _DIGEST_BYTES
 
 
@@ -212,8 +227,3 @@ def _files(
             )
         files[number] = hospital.store.get(post.digest, post.size)
     return files
-
-
-def _erase_superseded(context: StudyContext, current: int) -> None:
-    for number in range(1, current):
-        context.hospital.secrets.erase_all(_folder(context, number))

@@ -15,6 +15,7 @@ from node.proofs.commitments import weights_root
 from node.proofs.pedersen import commit
 from node.proofs.statements import aggregation_statement
 from node.steps.attestation import fetch_ciphertext
+from node.steps.batches import is_participant, sits_out
 from node.steps.ceremony import keys_name
 from node.steps.context import StudyContext
 from node.steps.models import (
@@ -58,6 +59,8 @@ def post_share(context: StudyContext, round_number: int, confirmed: int) -> None
     if hospital.id not in quorum or attempt != reader.current_attempt(context.id, round_number):
         return
     if reader.shares_posted(context.id, round_number, attempt) >> context.enrolment.index & 1:
+        return
+    if sits_out(context, round_number):
         return
     included = _included(context, state)
     if len(included) < max(MINIMUM_INCLUDED, context.plan.participation.minimum):
@@ -180,22 +183,25 @@ def learn_model(context: StudyContext, round_number: int, state: RoundState) -> 
     posted_weights(context, round_number, state.root_after)
 
 
-def close_round(context: StudyContext, round_number: int, ceremony: int) -> bool:
+def close_round(context: StudyContext, round_number: int) -> bool:
     """Once a round's end is final: learn its model, erase its secrets, see that its model's file is posted.
 
-    True when all of that is done.
+    True when all of that is done. A round that this hospital took no part in is the others' to close.
     """
     hospital = context.hospital
     key = f"{context.round_key(round_number)}/closed"
     closed = hospital.state.result(key)
     if closed is not None:
         return closed["as"] != "finalised" or _is_posted(context, round_number)
+    if not is_participant(context, round_number):
+        return True
     state = hospital.reader.round_state(context.id, round_number, at=context.confirmed_block())
     if state.closed_as is Phase.NONE:
         return False
     if state.closed_as is Phase.FINALISED and known_weights(context, round_number) is None:
         with context.stage("rebuild", round_number):
             learn_model(context, round_number, state)
+    ceremony, _ = hospital.reader.ceremony_of(context.id, round_number)
     hospital.secrets.erase(keys_name(context, ceremony, round_number))
     hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
     hospital.state.done(key, {"as": state.closed_as.name.lower()})

@@ -162,7 +162,7 @@ class PlanTerms:
 
 @dataclass(frozen=True)
 class Study:
-    """A study's record; `filled_at` and `started_at` are 0 before they happen, `batches` counts completed ceremonies."""
+    """A study's record; `filled_at` and `started_at` are 0 before they happen, `batches` counts ceremonies."""
 
     id: int
     sponsor: Address
