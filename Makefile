@@ -12,7 +12,7 @@ ROUNDS ?= 3
 STORAGE ?= local
 TORCH ?= cpu
 
-.PHONY: help setup demo app test test-units test-contracts test-circuits test-system lint bench generate clean
+.PHONY: help setup demo app test test-units test-contracts test-circuits test-system lint bench generate ceremony clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -48,11 +48,18 @@ lint: setup ## ruff, mypy, import directions, solhint, generated files
 	@node_modules/.bin/solhint 'contracts/**/*.sol'
 	@$(VENV)/python scripts/generate.py --check
 
-bench: setup ## figures of every stage, as JSON in out/bench/
+bench: setup ## figures of every stage and of the encryption, as JSON in out/bench/
 	@$(VENV)/python scripts/bench.py
+	@$(VENV)/python scripts/bench_threshold.py
 
 generate: setup ## rewrite generated files (ABIs, verifiers, vectors)
 	@$(VENV)/python scripts/generate.py
+
+# Phase 1 comes from a public file; the hospitals contribute, each on its own machine, to what this writes.
+ceremony: setup ## begin a set-up of real proving keys (PTAU=FILE CONTRIBUTORS="A,B" [DIGEST=…])
+	@test -n "$(PTAU)" -a -n "$(CONTRIBUTORS)" || { echo 'make ceremony PTAU=FILE CONTRIBUTORS="St. Anna,Charité"'; exit 2; }
+	@$(VENV)/python scripts/ceremony.py start --powers "$(PTAU)" --contributors "$(CONTRIBUTORS)" \
+	  $(if $(DIGEST),--digest $(DIGEST))
 
 clean: ## remove what runs wrote; environments and keys stay
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis

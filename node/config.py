@@ -19,6 +19,8 @@ from node.errors import ConfigError
 from node.files import make_private_folder, write_private
 
 FILE_NAME = "config.toml"
+#: The environment variable that holds the passphrase of keyfiles and secrets.
+PASSPHRASE_VARIABLE = "CONSILIUM_PASSPHRASE"
 StorageBackend = Literal["local", "ipfs"]
 ProverName = Literal["native", "snarkjs", "rapidsnark"]
 
@@ -69,6 +71,16 @@ class NodeConfig:
     def store_folder(self) -> Path:
         """The hospital's own blocks."""
         return self.home / "store"
+
+    @property
+    def transcripts_folder(self) -> Path:
+        """Transcripts of the set-ups of proving keys that this node has verified."""
+        return self.home / "transcripts"
+
+    @property
+    def transcripts(self) -> tuple[Path, ...]:
+        """The transcripts that this node has verified."""
+        return tuple(sorted(self.transcripts_folder.glob("*.json")))
 
     @property
     def log_file(self) -> Path:

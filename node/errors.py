@@ -133,6 +133,14 @@ class ProofInvalid(ProofError):
     """A proof does not verify under the expected key and public inputs."""
 
 
+class SetupInvalid(ProofError):
+    """A set-up's transcript and files do not belong together, or do not verify: use none of its keys."""
+
+
+class KeyNotTrusted(ProofError):
+    """The verifying key on chain is none that this node knows: it would take part under somebody else's key."""
+
+
 class StudyError(ConsiliumError):
     """A study cannot go on, or its records disagree with each other."""
 

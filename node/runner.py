@@ -5,24 +5,25 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import signal
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 from node.chain.activity import ActivityWatcher
 from node.chain.client import ChainReader
 from node.chain.deployment import load_deployment
-from node.chain.events import EventScanner
+from node.chain.events import EventScanner, NumbersNamed
 from node.chain.journal import SendingPolicy
 from node.chain.sender import TransactionSender
 from node.chain.wallet import Wallet
 from node.chain.writes import Ledger
-from node.config import NodeConfig
+from node.config import PASSPHRASE_VARIABLE, NodeConfig
 from node.errors import (
     ChainMismatch,
     ChainUnavailable,
@@ -95,6 +96,7 @@ def open_hospital(config: NodeConfig, passphrase: str) -> Iterator[Hospital]:
             artefacts=config.artefacts,
             metrics=config.home / "metrics.jsonl",
             log=log,
+            transcripts=config.transcripts,
         )
 
 
@@ -104,22 +106,25 @@ def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> No
     `until_ended`: return once every study that this hospital is enrolled in has ended. An error in one
     study is logged and tried again; raises what `open_hospital` raises, and `SpendingCapReached`.
     """
-    with open_hospital(config, passphrase) as hospital, _stop_signals() as stopping:
+    with _passphrase_kept_back(), open_hospital(config, passphrase) as hospital, _stop_signals() as stopping:
         _announce_endpoint(hospital)
         scanner = EventScanner(hospital.reader, hospital.state)
         with ActivityWatcher(hospital.reader, config.websocket_url) as watcher:
             follower = _Follower(hospital, config.studies)
             hospital.log.info("hospital %d (%s): following the chain", hospital.id, hospital.name)
-            while not stopping.is_set():
+            while not stopping.asked:
                 with _logged(hospital):
                     if scanner.scan().reorganised:
                         hospital.log.warning("the chain was reorganised; going on from its new state")
+                        follower.start_over()
+                # Events are hints: where they cannot be had, the contracts' state still can.
+                with _logged(hospital):
                     if follower.look() and until_ended:
                         hospital.log.info("every study has ended")
                         # Others may still be fetching what this node alone serves.
                         stopping.wait(SERVING_SECONDS)
                         return
-                watcher.wait_for_activity(LONGEST_SLEEP)
+                _wait(hospital, watcher, stopping)
             hospital.log.info("stopped")
 
 
@@ -129,6 +134,9 @@ class _Follower:
     def __init__(self, hospital: Hospital, chosen: tuple[int, ...] | None) -> None:
         self._hospital = hospital
         self._chosen = chosen
+        self._enrolled = NumbersNamed(
+            hospital.reader, "StudyRegistry", "HospitalEnrolled", "studyId", hospitalId=hospital.id
+        )
         self._open: dict[int, StudyContext] = {}
         self._ended: set[int] = set()
         self._not_before: dict[int, float] = {}
@@ -144,8 +152,12 @@ class _Follower:
                 del self._not_before[study]
         return bool(self._open) and self._open.keys() <= self._ended
 
+    def start_over(self) -> None:
+        """Look anew for the studies that this hospital is in."""
+        self._enrolled.start_over()
+
     def _followed(self) -> list[int]:
-        studies = self._chosen or range(1, self._hospital.reader.study_count() + 1)
+        studies = self._chosen or self._enrolled.look()
         return [study for study in studies if study not in self._ended]
 
     def _advance(self, study: int) -> None:
@@ -177,6 +189,22 @@ def _logged(hospital: Hospital, study: int = 0) -> Iterator[None]:
         hospital.log.info("%s%s", prefix, error)
     except ConsiliumError as error:
         hospital.log.error("%s%s", prefix, error)
+    except Exception as error:
+        # A node that ends misses deadlines, and loses bond by it. The error's own words may quote what it was
+        # about, which no log may: its kind and its place are all that is told.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        hospital.log.error("%san unexpected %s in %s. Trying again.", prefix, type(error).__name__, where)
+
+
+def _wait(hospital: Hospital, watcher: ActivityWatcher, stopping: _Stopping) -> None:
+    """Wait until there may be something new; a while, where the endpoint gives no sensible answer."""
+    waited = False
+    with _logged(hospital):
+        watcher.wait_for_activity(LONGEST_SLEEP)
+        waited = True
+    if not waited:
+        stopping.wait(RETRY_SECONDS)
 
 
 @contextlib.contextmanager
@@ -198,11 +226,34 @@ def _private_temporaries(folder: Path) -> Iterator[None]:
         tempfile.tempdir = previous
 
 
-def _store(config: NodeConfig, reader: ChainReader, own: int) -> Store:
-    def peers() -> list[str]:
-        return [h.endpoint for h in reader.hospitals() if h.id != own and h.endpoint]
+@contextlib.contextmanager
+def _passphrase_kept_back() -> Iterator[None]:
+    """The programs that this process starts do not find the passphrase in their environment meanwhile."""
+    held = os.environ.pop(PASSPHRASE_VARIABLE, None)
+    try:
+        yield
+    finally:
+        if held is not None:
+            os.environ[PASSPHRASE_VARIABLE] = held
 
-    return open_store(config.storage, config.store_folder, peers)
+
+def _store(config: NodeConfig, reader: ChainReader, own: int) -> Store:
+    return open_store(config.storage, config.store_folder, colleagues(reader, own))
+
+
+def colleagues(reader: ChainReader, own: int) -> Callable[[], list[str]]:
+    """Where the gateways are of hospitals that the council admitted.
+
+    Anyone may register with an address that answers slowly or never, and every file would wait for it.
+    """
+    admitted = NumbersNamed(reader, "HospitalRegistry", "HospitalAdmitted", "hospitalId")
+
+    def endpoints() -> list[str]:
+        last = reader.hospital_count()
+        found = (reader.hospital(number).endpoint for number in admitted.look() if own != number <= last)
+        return [endpoint for endpoint in found if endpoint]
+
+    return endpoints
 
 
 def _announce_endpoint(hospital: Hospital) -> None:
@@ -212,13 +263,29 @@ def _announce_endpoint(hospital: Hospital) -> None:
         hospital.ledger.set_endpoint(f"endpoint/{endpoint}/{int(time.time())}", hospital.id, endpoint)
 
 
+class _Stopping:
+    """Whether the node was told to stop.
+
+    A plain flag: a handler that sets a threading.Event on which its own thread waits can lock up for good.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def wait(self, seconds: float) -> None:
+        """Wait until told, at most so long."""
+        deadline = time.monotonic() + seconds
+        while not self.asked and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set: the step at hand is finished, then the node stops."""
-    stopping = threading.Event()
+def _stop_signals() -> Iterator[_Stopping]:
+    """What SIGTERM and SIGINT tell: the step at hand is finished, then the node stops."""
+    stopping = _Stopping()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
+        stopping.asked = True
 
     previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

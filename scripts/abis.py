@@ -34,9 +34,7 @@ def compile_abis() -> dict[str, str]:
     """ABI of every contract of the suite as canonical JSON text, by contract name."""
     request = {
         "language": "Solidity",
-        "sources": {
-            _source_of(name): {"content": (solc.ROOT / _source_of(name)).read_text()} for name in CONTRACTS
-        },
+        "sources": {_source_of(name): {"content": (solc.ROOT / _source_of(name)).read_text()} for name in CONTRACTS},
         "settings": {
             "remappings": ["@openzeppelin/contracts=node_modules/@openzeppelin/contracts"],
             "outputSelection": {"*": {"*": ["abi"]}},

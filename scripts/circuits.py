@@ -92,9 +92,9 @@ def build(circuit: Circuit, cache: Path = DEFAULT_CACHE) -> Artefacts:
     return artefacts
 
 
-def constraint_count(artefacts: Artefacts) -> int:
-    """Return the number of constraints, read from the header of the .r1cs file."""
-    with artefacts.r1cs.open("rb") as file:
+def constraint_count(r1cs: Path) -> int:
+    """Return the number of constraints, read from the header of an .r1cs file."""
+    with r1cs.open("rb") as file:
         file.seek(8)
         for _ in range(_number(file, 4)):
             kind, size = _number(file, 4), _number(file, 8)
@@ -104,7 +104,19 @@ def constraint_count(artefacts: Artefacts) -> int:
                 file.seek(field_size + 16 + 8, os.SEEK_CUR)
                 return _number(file, 4)
             file.seek(size, os.SEEK_CUR)
-    raise ProofError(f"{artefacts.r1cs} has no header: remove its folder and build again")
+    raise ProofError(f"{r1cs} has no header: remove its folder and build again")
+
+
+def export_verifier(proving_key: Path, contract: str) -> str:
+    """Return a key's Solidity verifier: snarkjs' output with the contract's name changed and nothing else."""
+    with tempfile.TemporaryDirectory() as name:
+        made = Path(name) / "verifier.sol"
+        export = [node_program(), str(SNARKJS), "zkey", "export", "solidityverifier"]
+        _call([*export, str(proving_key.resolve()), str(made)])
+        text = made.read_text()
+    if text.count("contract Groth16Verifier {") != 1:
+        raise ProofError("snarkjs writes another contract than expected: check its version")
+    return text.replace("contract Groth16Verifier {", f"contract {contract} {{")
 
 
 def development_seed() -> str:

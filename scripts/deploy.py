@@ -14,7 +14,15 @@ import click
 from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand, network_option
 
-from scripts.deployment import DEVELOPMENT_CHAINS, DeploymentRefused, catalogue, deploy, load_parameters
+from scripts.deployment import (
+    DEVELOPMENT_CHAINS,
+    DeploymentRefused,
+    catalogue,
+    deploy,
+    load_parameters,
+    set_up_catalogue,
+    stands,
+)
 
 
 def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:
@@ -43,9 +51,7 @@ def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:
 @click.command(cls=ConnectedProviderCommand)
 @network_option()
 @click.option("--params", default="local", show_default=True, help="Name of a file in scripts/params.")
-@click.option(
-    "--account", "alias", help="Ape alias of the deployer; passphrase from APE_ACCOUNTS_<alias>_PASSPHRASE."
-)
+@click.option("--account", "alias", help="Ape alias of the deployer; passphrase from APE_ACCOUNTS_<alias>_PASSPHRASE.")
 @click.option(
     "--keyfile",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -53,18 +59,39 @@ def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:
 )
 @click.option("--with-test-circuits", is_flag=True, help="List the small circuits of the tests too.")
 @click.option(
+    "--keys",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of a finished set-up of real keys (out/ceremony) [the development keys].",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("deployment.json"),
     show_default=True,
     help="Where the deployment record goes.",
 )
-def cli(params: str, alias: str | None, keyfile: Path | None, with_test_circuits: bool, out: Path) -> None:
-    """Deploy Consilium's contracts and verifiers and write the deployment record."""
+def cli(
+    params: str, alias: str | None, keyfile: Path | None, with_test_circuits: bool, keys: Path | None, out: Path
+) -> None:
+    """Deploy Consilium's contracts and verifiers and write the deployment record.
+
+    Run again, it changes nothing; run again after it was cut off, it goes on where it was, as long as the
+    deployer's account sent nothing else meanwhile.
+    """
     started = time.monotonic()
-    listings, development_keys = catalogue(with_test_circuits)
-    account = _open_account(alias, keyfile)
-    record = deploy(account, load_parameters(params), listings, development_keys, click.echo)
+    if keys is None:
+        listings, development_keys = catalogue(with_test_circuits)
+    else:
+        listings, development_keys = set_up_catalogue(keys), False
+    account, parameters = _open_account(alias, keyfile), load_parameters(params)
+    journal = out.with_name(out.name + ".begun")
+    if out.exists() and not journal.exists():
+        if stands(json.loads(out.read_text()), account, parameters, listings):
+            click.echo(f"{out}: everything is deployed already; nothing was sent")
+            return
+        click.echo(f"{out} is of a local chain that was started anew: deploying again")
+    record = deploy(account, parameters, listings, development_keys, click.echo, journal)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
+    journal.unlink()
     click.echo(f"wrote    {out} ({time.monotonic() - started:.1f} s)")

@@ -2,42 +2,47 @@
 """What `scripts/deploy.py` and the contract tests deploy: the suite, verifiers, the circuits' listing.
 
 The contracts know each other by immutable addresses, predicted from the deployer's nonce. A verifying key
-with γ = δ, which anyone can forge proofs for, is refused, and so are development keys on a public chain.
+with γ = δ, which anyone can forge proofs for, is refused, and so are development keys on a public chain: there,
+keys come from a set-up of the hospitals, whose folder holds transcripts and verifiers (`scripts/ceremony.py`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import ape
-import click
 import yaml
 from ape.api import AccountAPI
-from web3.utils import get_create_address
+from ape.contracts import ContractContainer
 
+from node.bytecode import is_verifier_of
+from node.errors import ConsiliumError
+from node.proofs.artefacts import verifier_contract as verifier_name
+from node.proofs.transcript import Transcript, read_transcript
+from node.proofs.trust import LOCAL_CHAINS as DEVELOPMENT_CHAINS
 from scripts import solc
+from scripts.resumable import DeploymentRefused, TransactionRow, is_code_of
+from scripts.verifiers import compile_verifier
 
 PARAMETERS = solc.ROOT / "scripts" / "params"
 CATALOGUE = solc.ROOT / "circuits" / "circuits.json"
 VERIFIERS = solc.ROOT / "contracts" / "verifiers"
-DEVELOPMENT_CHAINS = (1337, 31337)
 SUITE = ("ConsiliumToken", "HospitalRegistry", "StakeVault", "StudyRegistry", "RoundManager", "RewardPool")
 KINDS = {"training": 1, "aggregation": 2}
 _POINT = re.compile(r"\b(gamma|delta)(x1|x2|y1|y2)\s*=\s*(\d+)")
-
-
-class DeploymentRefused(click.ClickException):
-    """What was asked for must not be deployed; the message says why."""
 
 
 @dataclass(frozen=True)
 class Parameters:
     """Numbers and addresses of one network, from `scripts/params/<network>.yaml`."""
 
+    chain_ids: list[int]
     council: str | None
     treasury: str | None
     token: str | None
@@ -50,13 +55,17 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Listing:
-    """A circuit to list: its catalogue entry and its verifier's contract."""
+    """A circuit to list: its catalogue entry and its verifier's contract.
+
+    `folder`: where a set-up's transcript and verifier are; None for the committed development keys.
+    """
 
     name: str
     kind: str
     verifier: str
     digest: str
     parameters: dict[str, int]
+    folder: Path | None = None
 
     def circuit(self, verifier_address: str) -> dict[str, Any]:
         """The `Circuit` struct of the StudyRegistry."""
@@ -85,11 +94,6 @@ def load_parameters(network: str) -> Parameters:
     return Parameters(**yaml.safe_load(path.read_text()))
 
 
-def verifier_name(circuit: str) -> str:
-    """Contract that verifies a circuit: `training_192x30` gives `Training192x30Verifier`."""
-    return "".join(part[:1].upper() + part[1:] for part in circuit.split("_")) + "Verifier"
-
-
 def catalogue(with_test_circuits: bool = False) -> tuple[list[Listing], bool]:
     """Circuits of `circuits/circuits.json` to list, and whether their keys are development keys."""
     content = json.loads(CATALOGUE.read_text())
@@ -107,12 +111,47 @@ def catalogue(with_test_circuits: bool = False) -> tuple[list[Listing], bool]:
     return listings, bool(content.get("development_seed"))
 
 
+def set_up_catalogue(folder: Path) -> list[Listing]:
+    """Circuits with keys from a set-up: those of `circuits.json` with `<folder>/<circuit>/transcript.json`."""
+    listings = []
+    for listing in catalogue(with_test_circuits=True)[0]:
+        place = folder / listing.name
+        if (place / "transcript.json").exists():
+            digest = _transcript(place).verifying_key_digest
+            listings.append(Listing(listing.name, listing.kind, listing.verifier, digest, listing.parameters, place))
+    if not listings:
+        raise DeploymentRefused(f"{folder} has no <circuit>/transcript.json of a finished set-up")
+    return listings
+
+
 def verifier_source(listing: Listing) -> str:
     """Solidity source of a circuit's verifier; DeploymentRefused where it was never generated."""
-    path = VERIFIERS / f"{listing.verifier}.sol"
+    path = (listing.folder or VERIFIERS) / f"{listing.verifier}.sol"
     if not path.exists() or not listing.digest:
-        raise DeploymentRefused(f"{listing.name} has no verifier: run `python scripts/generate.py`")
+        raise DeploymentRefused(f"{listing.name} has no verifier at {path}: generate it (`make generate`, or a set-up)")
     return path.read_text()
+
+
+def verifier(listing: Listing) -> ContractContainer:
+    """A circuit's verifier, compiled; DeploymentRefused where a set-up's does not hold the transcript's key."""
+    if listing.folder is None:
+        container: ContractContainer = getattr(ape.project, listing.verifier)
+        return container
+    container = compile_verifier(verifier_source(listing), listing.verifier)
+    code = bytes.fromhex(str(container.contract_type.runtime_bytecode.bytecode).removeprefix("0x"))
+    if not is_verifier_of(code, _transcript(listing.folder).verifying_key):
+        raise DeploymentRefused(
+            f"{listing.folder / listing.verifier}.sol is not the verifier of the key in the transcript beside it: "
+            "run `scripts/ceremony.py verify`, and export it again"
+        )
+    return container
+
+
+def _transcript(folder: Path) -> Transcript:
+    try:
+        return read_transcript(folder / "transcript.json")
+    except ConsiliumError as error:
+        raise DeploymentRefused(str(error)) from None
 
 
 def require_unforgeable(source: str, name: str) -> None:
@@ -135,53 +174,110 @@ def require_fit_for(chain_id: int, development_keys: bool) -> None:
         )
 
 
+def plan_digest(deployer: str, parameters: Parameters, listings: list[Listing]) -> str:
+    """SHA-256 (hex) of all that a deployment depends on: who, code, parameters, circuits."""
+    code = {name: str(getattr(ape.project, name).contract_type.deployment_bytecode.bytecode) for name in SUITE}
+    code |= {listing.name: verifier_source(listing) for listing in listings}
+    circuits = [(listing.name, listing.digest) for listing in listings]
+    content = json.dumps([deployer, asdict(parameters), circuits, code], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
 def deploy(
     account: AccountAPI,
     parameters: Parameters,
     listings: list[Listing],
     development_keys: bool,
     say: Callable[[str], None] = print,
+    journal: Path | None = None,
 ) -> dict[str, Any]:
-    """Deploy everything on the connected chain and return the deployment record (chain_id, contracts, …)."""
+    """Deploy everything on the connected chain and return the deployment record (chain_id, contracts, …).
+
+    `journal`: remembers what was sent, so that a deployment that was cut off is gone on with; the caller
+    removes it once the record is written.
+    """
     solc.prepare()
     chain_id = ape.chain.chain_id
     require_fit_for(chain_id, development_keys)
+    if chain_id not in parameters.chain_ids:
+        raise DeploymentRefused(f"these parameters are for {parameters.chain_ids}, this is chain {chain_id}")
     for listing in listings:
         require_unforgeable(verifier_source(listing), listing.verifier)
-    start_block = ape.chain.blocks.height
-    contracts = _deploy_suite(account, parameters, say)
+    verifiers = {listing.name: verifier(listing) for listing in listings}
+    plan = plan_digest(account.address, parameters, listings)
+    row = TransactionRow(account, plan, journal, say)
+    contracts = _deploy_suite(account, row, parameters)
     studies = contracts["StudyRegistry"]
     circuits = {}
     for number, listing in enumerate(listings, start=1):
-        verifier = _deploy_one(account, listing.verifier, (), say)
+        made = row.deploy(listing.verifier, verifiers[listing.name])
         if parameters.council is None:
-            studies.listCircuit(listing.circuit(verifier.address), sender=account)
-            say(f"listed   {listing.name} as circuit {number}")
+            _list_circuit(account, row, studies, number, listing, made.address)
         circuits[listing.name] = {
             "id": number,
-            "verifier": verifier.address,
+            "verifier": made.address,
             "verifying_key_digest": "0x" + listing.digest,
         }
     if parameters.council is not None and listings:
         say(f"the council ({parameters.council}) has to list the circuits, in this order")
     return {
         "chain_id": chain_id,
-        "start_block": start_block,
+        "start_block": row.start_block,
         "development_keys": development_keys,
+        "deployer": account.address,
+        "plan": plan,
         "contracts": {name: contract.address for name, contract in contracts.items()},
         "circuits": circuits,
     }
 
 
-def _deploy_suite(account: AccountAPI, parameters: Parameters, say: Callable[[str], None]) -> dict[str, Any]:
+def stands(record: dict[str, Any], account: AccountAPI, parameters: Parameters, listings: list[Listing]) -> bool:
+    """Whether a recorded deployment is on the connected chain and is the one that is asked for.
+
+    False where a local chain was started anew; DeploymentRefused where another deployment is recorded.
+    """
+    solc.prepare()
+    chain_id = ape.chain.chain_id
+    if record.get("chain_id") != chain_id:
+        raise DeploymentRefused(f"the record there is of chain {record.get('chain_id')}: name another file with --out")
+    addresses = [*record["contracts"].values(), *(entry["verifier"] for entry in record["circuits"].values())]
+    missing = [address for address in addresses if not ape.chain.provider.get_code(address)]
+    if missing and chain_id in DEVELOPMENT_CHAINS:
+        return False
+    if missing:
+        raise DeploymentRefused(f"the record there names {missing[0]}, where chain {chain_id} has no contract")
+    if record.get("plan") != plan_digest(account.address, parameters, listings):
+        raise DeploymentRefused(
+            "another deployment is recorded there (by another account, or of other contracts, parameters or "
+            "circuits): name another file with --out"
+        )
+    # A token of the network's own may be anything.
+    own = [name for name in SUITE if parameters.token is None or name != SUITE[0]]
+    changed = [name for name in own if not is_code_of(record["contracts"][name], getattr(ape.project, name))]
+    if changed:
+        raise DeploymentRefused(f"what the record there calls {', '.join(changed)} is other code on this chain")
+    return True
+
+
+def _list_circuit(
+    account: AccountAPI, row: TransactionRow, studies: Any, number: int, listing: Listing, verifier_address: str
+) -> None:
+    entry = listing.circuit(verifier_address)
+
+    def is_listed() -> bool:
+        return int(studies.circuitCount()) >= number and studies.circuit(number).verifier == verifier_address
+
+    row.call(
+        f"listed   {listing.name} as circuit {number}", lambda: studies.listCircuit(entry, sender=account), is_listed
+    )
+
+
+def _deploy_suite(account: AccountAPI, row: TransactionRow, parameters: Parameters) -> dict[str, Any]:
     """The contracts that know each other, by name."""
     council = parameters.council or account.address
     treasury = parameters.treasury or council
-    first = account.nonce
     names = SUITE if parameters.token is None else SUITE[1:]
-    at: dict[str, Any] = {
-        name: get_create_address(account.address, first + step) for step, name in enumerate(names)
-    }
+    at: dict[str, Any] = {name: row.address(place) for place, name in enumerate(names)}
     at.setdefault("ConsiliumToken", parameters.token)
     token, hospitals, vault, studies, rounds, rewards = (at[name] for name in SUITE)
     arguments: dict[str, tuple[Any, ...]] = {
@@ -192,21 +288,7 @@ def _deploy_suite(account: AccountAPI, parameters: Parameters, say: Callable[[st
         "RoundManager": (studies, vault),
         "RewardPool": (token, hospitals, studies, rounds),
     }
-    contracts = {name: _deploy_one(account, name, arguments[name], say) for name in names}
-    for name, contract in contracts.items():
-        if contract.address != at[name]:
-            raise DeploymentRefused(
-                f"{name} is at {contract.address}, not at {at[name]} where the others expect it: "
-                "the deployer sent another transaction meanwhile; deploy again"
-            )
+    contracts = {name: row.deploy(name, getattr(ape.project, name), *arguments[name]) for name in names}
     if parameters.token is not None:
         contracts = {"ConsiliumToken": ape.Contract(parameters.token), **contracts}
     return contracts
-
-
-def _deploy_one(
-    account: AccountAPI, name: str, arguments: tuple[Any, ...], say: Callable[[str], None]
-) -> Any:
-    contract = account.deploy(getattr(ape.project, name), *arguments)
-    say(f"deployed {name} at {contract.address}")
-    return contract

@@ -10,9 +10,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,10 +21,10 @@ from node.errors import ConsiliumError  # noqa: E402
 from node.proofs import pedersen  # noqa: E402
 from node.proofs.artefacts import CATALOGUE, circuits  # noqa: E402
 from node.proofs.babyjubjub import Point  # noqa: E402
-from node.proofs.prover import SNARKJS, node_program  # noqa: E402
 from node.proofs.verifying_key import load_verifying_key, verifying_key_digest  # noqa: E402
 from scripts.abis import ABI_FOLDER, compile_abis  # noqa: E402
-from scripts.circuits import build, build_native, constraint_count  # noqa: E402
+from scripts.bytecode import BYTECODE, bytecode_text  # noqa: E402
+from scripts.circuits import build, build_native, constraint_count, export_verifier  # noqa: E402
 from scripts.vectors import vector_files  # noqa: E402
 
 Files = dict[Path, bytes]
@@ -75,32 +73,30 @@ def circuit_list() -> Files:
     build_native()
     for entry, circuit in zip(content["circuits"], circuits().values(), strict=True):
         artefacts = build(circuit)
-        entry["constraints"] = constraint_count(artefacts)
+        entry["constraints"] = constraint_count(artefacts.r1cs)
         entry["verifying_key_digest"] = verifying_key_digest(load_verifying_key(artefacts.verifying_key))
     return {CATALOGUE: (json.dumps(content, indent=2) + "\n").encode()}
 
 
 def verifiers() -> Files:
-    """The Solidity verifiers: snarkjs' output with the contract's name changed and nothing else."""
+    """The Solidity verifiers of the development keys."""
     build_native()
-    files = {}
-    for circuit in circuits().values():
-        with tempfile.TemporaryDirectory() as name:
-            made = Path(name) / "verifier.sol"
-            export = [node_program(), str(SNARKJS), "zkey", "export", "solidityverifier"]
-            command = [*export, str(build(circuit).proving_key), str(made)]
-            subprocess.run(command, check=True, capture_output=True)
-            text = made.read_text()
-        if text.count("contract Groth16Verifier {") != 1:
-            raise SystemExit("snarkjs writes another contract than expected: check its version")
-        text = text.replace("contract Groth16Verifier {", f"contract {circuit.contract_name} {{")
-        files[ROOT / "contracts" / "verifiers" / f"{circuit.contract_name}.sol"] = text.encode()
-    return files
+    return {
+        ROOT / "contracts" / "verifiers" / f"{circuit.contract_name}.sol": export_verifier(
+            build(circuit).proving_key, circuit.contract_name
+        ).encode()
+        for circuit in circuits().values()
+    }
 
 
 def contract_abis() -> Files:
     """The contracts' ABIs, which the node reads so that it needs no compiler."""
     return {ABI_FOLDER / f"{name}.json": text.encode() for name, text in compile_abis().items()}
+
+
+def contract_bytecode() -> Files:
+    """What deployed code is compared with."""
+    return {BYTECODE: bytecode_text().encode()}
 
 
 #: In order: later generators may read what earlier ones wrote.
@@ -111,6 +107,7 @@ GENERATORS: dict[str, Callable[[], Files]] = {
     "verifiers": verifiers,
     "vectors": vector_files,
     "abis": contract_abis,
+    "bytecode": contract_bytecode,
 }
 
 

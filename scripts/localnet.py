@@ -96,12 +96,16 @@ class Anvil:
                 time.sleep(0.05)
 
 
-def deploy(anvil: Anvil, keyfile: Path, passphrase: str, record: Path) -> dict[str, Any]:
+def deploy(
+    anvil: Anvil, keyfile: Path, passphrase: str, record: Path, *, with_test_circuits: bool = False
+) -> dict[str, Any]:
     """Deploy the suite with ape from a keyfile; returns the deployment record, which lies at `record`."""
     log = anvil.folder / "deploy.log"
     command = [str(ROOT / ".venv" / "bin" / "ape"), "run", "deploy"]
     command += ["--network", f"ethereum:local:{anvil.url}"]
     command += ["--keyfile", str(keyfile), "--out", str(record)]
+    if with_test_circuits:
+        command.append("--with-test-circuits")
     with log.open("wb") as stream:
         done = subprocess.run(
             command,

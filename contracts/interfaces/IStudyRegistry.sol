@@ -175,7 +175,7 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     /// @param payoutCommitment 0 for none; recorded only.
     function enrol(uint256 studyId, uint256 dataRoot, uint32 rows, bytes32 payoutCommitment) external;
 
-    /// @notice Has a new key ceremony held after the round that is going on; only an operator of a participant.
+    /// @notice Has a new key ceremony held after the round that is going on; only a participant's operator or owner.
     function requestCeremony(uint256 studyId) external;
 
     /// @notice Takes the caller's hospital out of the study after the round that is going on, with which the batch

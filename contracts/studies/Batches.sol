@@ -39,18 +39,14 @@ abstract contract Batches is Members {
 
     /// @inheritdoc IStudyRegistry
     function requestCeremony(uint256 studyId) external {
-        (uint32 hospitalId, uint8 index) = _ceremonyMember(studyId, msg.sender);
-        (uint32 current, bool early) = _endBatch(studyId, hospitalId, index);
+        (uint32 hospitalId,, uint32 current, bool early) = _endBatch(studyId);
         if (!early) revert StudyRegistryBatchEnding(studyId, current);
         emit CeremonyRequested(studyId, hospitalId, current);
     }
 
     /// @inheritdoc IStudyRegistry
     function leaveStudy(uint256 studyId) external {
-        uint8 place = _placeOf(studyId, msg.sender);
-        uint8 index = place != 0 ? place - 1 : _indexOf(studyId, _hospitalOwnedBy(msg.sender));
-        uint32 hospitalId = _hospitalAt(studyId, index);
-        (uint32 current,) = _endBatch(studyId, hospitalId, index);
+        (uint32 hospitalId, uint8 index, uint32 current,) = _endBatch(studyId);
         uint64 leaving = _changes[studyId].leaving;
         if (leaving.has(index)) revert StudyRegistryAlreadyLeaving(studyId, hospitalId);
         _changes[studyId].leaving = leaving | index.single();
@@ -150,11 +146,19 @@ abstract contract Batches is Members {
         return changes.ceremony > ceremony ? changes.joining : 0;
     }
 
-    /// @dev Ends the batch with the round that is going on, for one of its participants.
+    /// @dev Ends the batch with the round that is going on, where the caller is a participant's operator or owner.
+    /// @return hospitalId That hospital.
+    /// @return index Its index.
     /// @return current That round.
     /// @return early Whether the batch had further rounds.
-    function _endBatch(uint256 studyId, uint32 hospitalId, uint8 index) private returns (uint32 current, bool early) {
+    function _endBatch(uint256 studyId)
+        private
+        returns (uint32 hospitalId, uint8 index, uint32 current, bool early)
+    {
         _requireState(studyId, StudyState.Running);
+        uint8 place = _placeOf(studyId, msg.sender);
+        index = place != 0 ? place - 1 : _indexOf(studyId, _hospitalOwnedBy(msg.sender));
+        hospitalId = _hospitalAt(studyId, index);
         Batch storage batch = _lastBatch(studyId);
         if (!batch.participants.has(index)) revert StudyRegistryNotInBatch(studyId, hospitalId);
         current = _roundGoingOn(studyId);

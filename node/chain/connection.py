@@ -141,6 +141,10 @@ class Connection:
         except KeyError:
             raise ConfigError(f"The deployment record has no contract {contract}.") from None
 
+    def code(self, address: Address) -> bytes:
+        """The code at an address; empty where there is no contract."""
+        return bytes.fromhex(str(self.request("eth_getCode", address, "latest")).removeprefix("0x"))
+
     def balance(self, address: Address) -> int:
         """An account's balance in wei."""
         return int(self.request("eth_getBalance", address, "latest"), 16)

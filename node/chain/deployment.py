@@ -44,7 +44,7 @@ def parse_deployment(record: Any) -> Deployment:
         raise ConfigError("it must be a JSON object.")
     contracts = {name: _address(record, "contracts", name) for name in CONTRACTS}
     circuits = {name: _circuit(name, listing) for name, listing in _mapping(record, "circuits").items()}
-    development_keys = record.get("development_keys")
+    development_keys, deployer = record.get("development_keys"), record.get("deployer")
     if not isinstance(development_keys, bool):
         raise ConfigError("`development_keys` must be true or false.")
     return Deployment(
@@ -53,6 +53,7 @@ def parse_deployment(record: Any) -> Deployment:
         development_keys=development_keys,
         contracts=MappingProxyType(contracts),
         circuits=MappingProxyType(circuits),
+        deployer=None if deployer is None else _checked(deployer, "deployer"),
     )
 
 
@@ -71,9 +72,12 @@ def _natural(record: dict[str, Any], name: str) -> int:
 
 
 def _address(record: dict[str, Any], part: str, name: str) -> Address:
-    value = _mapping(record, part).get(name)
+    return _checked(_mapping(record, part).get(name), f"{part}.{name}")
+
+
+def _checked(value: Any, name: str) -> Address:
     if not isinstance(value, str) or not Web3.is_address(value):
-        raise ConfigError(f"`{part}.{name}` must be an address.")
+        raise ConfigError(f"`{name}` must be an address.")
     return str(Web3.to_checksum_address(value))
 
 
@@ -83,11 +87,8 @@ def _circuit(name: str, listing: Any) -> CircuitRecord:
     digest = listing.get("verifying_key_digest")
     if not isinstance(digest, str) or not re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", digest):
         raise ConfigError(f"`circuits.{name}.verifying_key_digest` must be 32 bytes in hex.")
-    verifier = listing.get("verifier")
-    if not isinstance(verifier, str) or not Web3.is_address(verifier):
-        raise ConfigError(f"`circuits.{name}.verifier` must be an address.")
     return CircuitRecord(
         id=_natural(listing, "id"),
-        verifier=str(Web3.to_checksum_address(verifier)),
+        verifier=_checked(listing.get("verifier"), f"circuits.{name}.verifier"),
         verifying_key_digest="0x" + digest.removeprefix("0x").lower(),
     )

@@ -112,3 +112,31 @@ class EventScanner:
         floor = first - self._window
         self._seen = {identity: number for identity, number in self._seen.items() if number >= floor}
         self._seen |= {event.identity: event.block_number for event in found}
+
+
+class NumbersNamed:
+    """The numbers that events of one kind have named so far, such as the hospitals that were admitted.
+
+    What anyone may register is never looked through one by one: a stranger could make that endless. Read from
+    the start once, then from where the last look ended, and the `RESCAN_WINDOW` below it again.
+    """
+
+    def __init__(self, connection: Connection, contract: str, event: str, argument: str, **indexed: int | str) -> None:
+        self._connection = connection
+        self._contract, self._event, self._argument = contract, event, argument
+        self._indexed = indexed
+        self._named: set[int] = set()
+        self._next = connection.deployment.start_block
+
+    def look(self) -> tuple[int, ...]:
+        """All of them, in order; raises `ChainUnavailable` when no endpoint answers."""
+        start, head = self._connection.deployment.start_block, self._connection.head().number
+        found = self._connection.events(self._contract, self._event, self._next, head, **self._indexed)
+        self._named |= {int(event.arguments[self._argument]) for event in found}
+        self._next = max(start, head + 1 - RESCAN_WINDOW)
+        return tuple(sorted(self._named))
+
+    def start_over(self) -> None:
+        """Read everything again at the next look, as after a reorganisation."""
+        self._named.clear()
+        self._next = self._connection.deployment.start_block

@@ -29,7 +29,7 @@ class StudyWriter(Writer):
         )
 
     def request_ceremony(self, intent: str, study: int) -> Receipt:
-        """Have new keys made after the round that is going on; a participant's operator."""
+        """Have new keys made after the round that is going on; a participant's operator or owner."""
         return self._sender.send(intent, "StudyRegistry", "requestCeremony", study)
 
     def leave(self, study: int) -> Receipt:

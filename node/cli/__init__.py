@@ -11,14 +11,18 @@ import click
 from node.cli.council import council
 from node.cli.group import common_options
 from node.cli.hospital import hospital
+from node.cli.keys import keys
 from node.cli.local import add_local_commands
 from node.cli.models import model
+from node.cli.network import network
 from node.cli.output import show_error
 from node.cli.participation import add_participation_commands
 from node.cli.process import node
+from node.cli.rotation import add_rotation_commands
 from node.cli.session import Options, Session
 from node.cli.stake import stake
 from node.cli.study import study
+from node.cli.trust import add_trust_command
 from node.cli.wallet import wallet
 from node.errors import ConsiliumError, UsageError
 
@@ -47,10 +51,12 @@ def cli() -> None:
     """
 
 
-for group in (wallet, council, hospital, stake, study, node, model):
+for group in (wallet, council, hospital, stake, study, node, network, model, keys):
     cli.add_command(group)
+add_trust_command(node)
 add_participation_commands(cli)
 add_local_commands(cli)
+add_rotation_commands(keys, study)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,16 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from node.crypto.context import (
-    HEADER_BYTES,
     CeremonyContext,
-    Kind,
-    frame,
     in_index_order,
     index_of,
     require_all,
-    unframe,
 )
 from node.crypto.dealing import ReceivedShares, pair_seed, secret_key, secret_seed, share_words
+from node.crypto.framing import HEADER_BYTES, Kind, frame, unframe
 from node.crypto.masking import cancelling_masks, smudging_noise
 from node.crypto.parameters import TEST_COEFFICIENTS, TEST_NOISE_BITS
 from node.crypto.prf import (
@@ -75,7 +72,7 @@ def make_test_key(ctx: CeremonyContext, me: int, seed: bytes, dealing_digests: M
         error_seed = derive(seed, "test error", ctx.digest, round_number)
         error = centred_binomial(error_seed, TEST_COEFFICIENTS, _test_seed(ctx, dealing_digests))
         keys.append(domain.subtract(domain.from_signed(error), product))
-    return frame(Kind.TEST_KEY, ctx.digest, me, np.stack(keys).astype("<u8").tobytes())
+    return frame(Kind.TEST_KEY, ctx, me, np.stack(keys).astype("<u8").tobytes())
 
 
 def size_of_test_key(ctx: CeremonyContext) -> int:
@@ -142,7 +139,7 @@ def make_test_shares(
         noise = smudging_noise(domain, noise_seed, TEST_COEFFICIENTS, TEST_NOISE_BITS, about)
         masks = cancelling_masks(domain, me, test.quorum, seeds, TEST_COEFFICIENTS, about)
         shares[place] = domain.add(domain.add(product[:, :TEST_COEFFICIENTS], noise), masks)
-    return frame(Kind.TEST_SHARES, ctx.digest, me, shares.astype("<u8").tobytes())
+    return frame(Kind.TEST_SHARES, ctx, me, shares.astype("<u8").tobytes())
 
 
 def size_of_test_shares(ctx: CeremonyContext, party: int, tests: tuple[OpeningTest, ...]) -> int:
@@ -212,13 +209,13 @@ def _quorums(ctx: CeremonyContext, root: bytes) -> list[tuple[int, ...]]:
 
 
 def _read_test_key(ctx: CeremonyContext, party: int, data: bytes) -> Words:
-    payload = unframe(Kind.TEST_KEY, ctx.digest, party, size_of_test_key(ctx), data, MalformedCeremonyMessage)
+    payload = unframe(Kind.TEST_KEY, ctx, party, size_of_test_key(ctx), data, MalformedCeremonyMessage)
     return _read_coefficients(ctx, party, payload)
 
 
 def _read_test_shares(ctx: CeremonyContext, party: int, tests: tuple[OpeningTest, ...], data: bytes) -> Words:
     size = size_of_test_shares(ctx, party, tests)
-    payload = unframe(Kind.TEST_SHARES, ctx.digest, party, size, data, MalformedCeremonyMessage)
+    payload = unframe(Kind.TEST_SHARES, ctx, party, size, data, MalformedCeremonyMessage)
     return _read_coefficients(ctx, party, payload)
 
 

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a ceremony and a round are bound to, and the header that every file of theirs begins with."""
+"""What a ceremony and a round are bound to."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cached_property
 from typing import TypeAlias
 
@@ -14,20 +13,8 @@ from node.crypto.parameters import MAXIMUM_ROUNDS, ThresholdParameters
 from node.crypto.prf import public_hash
 from node.errors import CryptoError, ParameterError
 
-HEADER_BYTES = 42
-_MAGIC = b"CNSL"
-_VERSION = 1
+_LAST_ROUND = (1 << 32) - 1
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-
-
-class Kind(IntEnum):
-    """What a file holds."""
-
-    DEALING = 1
-    TEST_KEY = 2
-    TEST_SHARES = 3
-    ROUND_SECRETS = 4
-    OPENING_SHARE = 5
 
 
 @dataclass(frozen=True)
@@ -48,7 +35,7 @@ class CeremonyContext:
 
     def __post_init__(self) -> None:
         _check(self)
-        if not 1 <= self.rounds <= MAXIMUM_ROUNDS or self.first_round < 1:
+        if not 1 <= self.rounds <= MAXIMUM_ROUNDS or not 1 <= self.first_round <= _LAST_ROUND - self.rounds:
             raise ParameterError(
                 f"a ceremony for {self.rounds} rounds from round {self.first_round} is not possible: "
                 f"rounds count from 1, and one ceremony serves at most {MAXIMUM_ROUNDS}"
@@ -99,7 +86,7 @@ class RoundContext:
 
     def __post_init__(self) -> None:
         _check(self)
-        if self.round < 1:
+        if not 1 <= self.round <= _LAST_ROUND:
             raise ParameterError(f"round {self.round} does not exist: rounds count from 1")
 
     @cached_property
@@ -146,29 +133,6 @@ def require_all(ctx: Context, given: Iterable[int], what: str, error: type[Crypt
         raise error(f"{what}: missing from hospitals {missing}, not expected from {strangers}")
 
 
-def frame(kind: Kind, context_digest: bytes, sender: int, payload: bytes) -> bytes:
-    """Puts the header in front: magic, kind, version, context digest, sender's hospital id."""
-    return b"".join((
-        _MAGIC, bytes((kind, _VERSION)), context_digest, sender.to_bytes(4, "big"), payload,
-    ))  # fmt: skip
-
-
-def unframe(kind: Kind, context_digest: bytes, sender: int, size: int, data: bytes, error: type[CryptoError]) -> bytes:
-    """Checks size and header and returns the payload; raises `error` naming sender and fault."""
-    what = f"the {kind.name.lower().replace('_', ' ')} of hospital {sender}"
-    if len(data) != size:
-        raise error(f"{what} has {len(data)} bytes; the plan implies {size}")
-    if data[:5] != _MAGIC + bytes((kind,)):
-        raise error(f"{what} is another kind of file")
-    if data[5] != _VERSION:
-        raise error(f"{what} has format version {data[5]}; this node reads version {_VERSION}")
-    if data[6:38] != context_digest:
-        raise error(f"{what} belongs to another study, ceremony or round, or to other parameters")
-    if int.from_bytes(data[38:42], "big") != sender:
-        raise error(f"{what} names another hospital as its sender")
-    return data[HEADER_BYTES:]
-
-
 def _check(ctx: Context) -> None:
     if not _ADDRESS.fullmatch(ctx.contract):
         raise ParameterError("the contract's address must be 0x and 40 hexadecimal digits")
@@ -180,8 +144,10 @@ def _check(ctx: Context) -> None:
         raise ParameterError("a hospital is listed twice among the parties")
     if not all(0 < party < 1 << 32 for party in ctx.parties):
         raise ParameterError("hospital ids lie between 1 and 2^32 - 1")
-    if min(ctx.chain_id, ctx.study_id, ctx.ceremony) < 0:
-        raise ParameterError("chain id, study and ceremony are not negative")
+    limits = (("chain id", ctx.chain_id, 64), ("study", ctx.study_id, 64), ("ceremony", ctx.ceremony, 32))
+    for name, value, bits in limits:
+        if not 0 <= value < 1 << bits:
+            raise ParameterError(f"the {name} is {value}; it must lie between 0 and 2^{bits} - 1")
 
 
 def _address(contract: str) -> bytes:

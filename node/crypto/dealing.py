@@ -17,16 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from node.crypto.context import (
-    HEADER_BYTES,
     CeremonyContext,
     Context,
-    Kind,
-    frame,
     in_index_order,
     index_of,
     require_all,
-    unframe,
 )
+from node.crypto.framing import HEADER_BYTES, Kind, frame, unframe
 from node.crypto.parameters import ThresholdParameters
 from node.crypto.prf import SEED_BYTES, Words, derive, encode, expand, ternary, uniform
 from node.crypto.ring import ring
@@ -81,7 +78,7 @@ def make_dealing(ctx: CeremonyContext, me: int, seed: bytes, sealing_publics: Ma
                 boxes.append(key.seal(sealing_publics[recipient], associated, plaintext))
             except MalformedCeremonyMessage as error:
                 raise MalformedCeremonyMessage(f"hospital {recipient}: {error}") from None
-    return frame(Kind.DEALING, ctx.digest, me, b"".join(boxes))
+    return frame(Kind.DEALING, ctx, me, b"".join(boxes))
 
 
 def dealing_size(ctx: CeremonyContext) -> int:
@@ -112,9 +109,7 @@ def read_dealings(
     shares: dict[tuple[int, int], bytes] = {}
     contributions: dict[tuple[int, int], bytes] = {}
     for dealer in ctx.parties:
-        payload = unframe(
-            Kind.DEALING, ctx.digest, dealer, dealing_size(ctx), dealings[dealer], MalformedCeremonyMessage
-        )
+        payload = unframe(Kind.DEALING, ctx, dealer, dealing_size(ctx), dealings[dealer], MalformedCeremonyMessage)
         for round_number, box in _boxes_for(ctx, me, dealer, payload):
             associated = _associated(ctx, round_number, dealer, me)
             try:

@@ -61,10 +61,16 @@ def encrypt(ctx: RoundContext, me: int, secrets: bytes, values: Sequence[int]) -
     blocks = []
     for number, message in enumerate(messages):
         first, second = _encrypted_zero(engine, vector_scale(parameters), domain)
-        error_part = domain.from_signed(_error(domain, first, second, full_key[0]))
-        product = domain.multiply(round_polynomial(ctx, number), full_key[:-1])
-        blocks.append(domain.subtract(domain.forward(domain.add(message, error_part)), product))
+        errors = _error(domain, first, second, full_key[0])
+        blocks.append(encrypted_block(ctx, number, full_key[:-1], message, errors))
     return write_vector(parameters, round_seeds(ctx), blocks)
+
+
+def encrypted_block(ctx: RoundContext, block: int, key: Words, message: Words, errors: npt.NDArray[np.int64]) -> Words:
+    """Returns m + e - a * s, NTT domain, of a packed message, errors, shape (N,), and a key, NTT domain."""
+    domain = data_ring(ctx)
+    noisy = domain.add(message, domain.from_signed(errors))
+    return domain.subtract(domain.forward(noisy), domain.multiply(round_polynomial(ctx, block), key))
 
 
 def ciphertext_size(ctx: RoundContext) -> int:

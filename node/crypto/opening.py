@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opening of one sum by a quorum: share_k = lambda_k * a * sum([s_i]_k) + noise_k + cancelling masks.
 
-A share depends on the included set, not on the ciphertexts. These functions hold no state: it is the
-caller who makes shares for one set a round only, ever, and records the set before the first share.
+A share depends on the included set, not on the ciphertexts, and shows only the coefficients that carry values.
+These functions hold no state: it is the caller who makes shares for one set a round only, ever, and records the
+set before the first share.
 """
 
 from __future__ import annotations
@@ -13,17 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from node.crypto.context import (
-    HEADER_BYTES,
-    Kind,
     RoundContext,
     bitmap_of,
-    frame,
     in_index_order,
     index_of,
-    unframe,
 )
 from node.crypto.dealing import share_words
 from node.crypto.encryption import CiphertextSum, data_ring, round_polynomial
+from node.crypto.framing import HEADER_BYTES, Kind, frame, unframe
 from node.crypto.masking import cancelling_masks, smudging_noise
 from node.crypto.packing import unpack
 from node.crypto.parameters import MINIMUM_INCLUDED
@@ -32,12 +30,13 @@ from node.crypto.round_secrets import read_round_secrets
 from node.crypto.shamir import lagrange
 from node.errors import MalformedShare, OpeningFailed, OpeningRefused, ParameterError
 
-_PREFIX_BYTES = 17
+#: Attempt, set and quorum, between the header and the residues.
+PREFIX_BYTES = 17
 
 
 @dataclass(frozen=True)
 class OpeningShare:
-    """One quorum member's share of one attempt: NTT domain, one array for each block."""
+    """One quorum member's share of one attempt: the leading coefficients of each block, residues by prime."""
 
     member: int
     included: tuple[int, ...]
@@ -66,22 +65,20 @@ def opening_share(
     points = [index_of(ctx, member) + 1 for member in quorum]
     factor = domain.constants(lagrange(points, 0, domain.primes)[index_of(ctx, me) + 1])
     key = domain.scale(total, factor)
-    blocks = []
-    for number in range(parameters.blocks):
+    payload = [_prefix(ctx, included, attempt, quorum)]
+    for number, count in enumerate(parameters.opened_coefficients):
         about: list[Field] = ["open", *ctx.identity, included, attempt, quorum, number]
-        noise = smudging_noise(domain, own.noise_seed, domain.degree, parameters.noise_bits, about)
-        masks = cancelling_masks(domain, me, quorum, own.pair_seeds, domain.degree, about)
-        product = domain.multiply(round_polynomial(ctx, number), key)
-        blocks.append(domain.add(domain.add(product, domain.forward(noise)), masks))
-    payload = _prefix(ctx, included, attempt, quorum) + np.stack(blocks).astype("<u8").tobytes()
-    return frame(Kind.OPENING_SHARE, ctx.digest, me, payload)
+        noise = smudging_noise(domain, own.noise_seed, count, parameters.noise_bits, about)
+        masks = cancelling_masks(domain, me, quorum, own.pair_seeds, count, about)
+        product = domain.inverse(domain.multiply(round_polynomial(ctx, number), key))[:, :count]
+        payload.append(domain.add(domain.add(product, noise), masks).astype("<u8").tobytes())
+    return frame(Kind.OPENING_SHARE, ctx, me, b"".join(payload))
 
 
 def share_size(ctx: RoundContext) -> int:
     """Exact size in bytes of every opening share of the round."""
-    parameters = ctx.parameters
-    words = parameters.blocks * len(parameters.data_primes) * parameters.degree
-    return HEADER_BYTES + _PREFIX_BYTES + 8 * words
+    coefficients = sum(ctx.parameters.opened_coefficients)
+    return HEADER_BYTES + PREFIX_BYTES + 8 * len(ctx.parameters.data_primes) * coefficients
 
 
 def read_share(
@@ -96,15 +93,17 @@ def read_share(
     included, quorum = _ordered(ctx, included, attempt, quorum)
     if member not in quorum:
         raise MalformedShare(f"hospital {member} is not in the quorum of attempt {attempt}")
-    payload = unframe(Kind.OPENING_SHARE, ctx.digest, member, share_size(ctx), data, MalformedShare)
-    if payload[:_PREFIX_BYTES] != _prefix(ctx, included, attempt, quorum):
+    payload = unframe(Kind.OPENING_SHARE, ctx, member, share_size(ctx), data, MalformedShare)
+    if payload[:PREFIX_BYTES] != _prefix(ctx, included, attempt, quorum):
         raise MalformedShare(f"the opening share of hospital {member} is for another set, attempt or quorum")
     domain = data_ring(ctx)
-    words = np.frombuffer(payload, dtype="<u8", offset=_PREFIX_BYTES).astype(np.uint64)
-    words = words.reshape(ctx.parameters.blocks, len(domain.primes), domain.degree)
-    if not domain.is_reduced(words):
+    words = np.frombuffer(payload, dtype="<u8", offset=PREFIX_BYTES).astype(np.uint64)
+    sizes = [len(domain.primes) * count for count in ctx.parameters.opened_coefficients]
+    parts = np.split(words, np.cumsum(sizes)[:-1])
+    blocks = tuple(part.reshape(len(domain.primes), -1) for part in parts)
+    if not all(map(domain.is_reduced, blocks)):
         raise MalformedShare(f"the opening share of hospital {member} holds a residue that is not reduced")
-    return OpeningShare(member, included, attempt, quorum, tuple(words))
+    return OpeningShare(member, included, attempt, quorum, blocks)
 
 
 def open_sum(ctx: RoundContext, total: CiphertextSum, shares: Sequence[OpeningShare]) -> list[int]:
@@ -127,10 +126,11 @@ def open_sum(ctx: RoundContext, total: CiphertextSum, shares: Sequence[OpeningSh
         raise OpeningFailed("the shares at hand are not one of each member of the quorum")
     domain = data_ring(ctx)
     opened = []
-    for number, block in enumerate(total.blocks):
+    for number, count in enumerate(ctx.parameters.opened_coefficients):
+        block = domain.inverse(total.blocks[number])[:, :count]
         for share in shares:
             block = domain.add(block, share.blocks[number])
-        opened.append(domain.inverse(block))
+        opened.append(block)
     return unpack(ctx.parameters, opened, len(total.included))
 
 

@@ -43,7 +43,7 @@ def pack(parameters: ThresholdParameters, values: Sequence[int], domain: Ring) -
 
 
 def unpack(parameters: ThresholdParameters, blocks: Sequence[Words], included: int) -> list[int]:
-    """Returns the exact sums of the values of `included` updates from opened coefficients.
+    """Returns the exact sums of the values of `included` updates from opened leading coefficients.
 
     Raises OpeningFailed when the noise exceeds its bound, a bit above the digits is set, a digit is out
     of [0, included * (2^V - 1)], or an unused place is not zero: the shares then do not open the sum.
@@ -51,9 +51,9 @@ def unpack(parameters: ThresholdParameters, blocks: Sequence[Words], included: i
     width, shift = parameters.digit_bits, parameters.shift
     half_unit = 1 << (shift - 1)
     domain = ring(parameters.degree, parameters.data_primes)
-    places = np.empty((parameters.blocks, parameters.degree, parameters.digits), dtype=np.int64)
+    parts = []
     offset = np.array([[half_unit % prime] for prime in domain.primes], dtype=np.uint64)
-    for index, block in enumerate(blocks):
+    for block in blocks:
         # Adding half a unit makes the noise non-negative, so payload and noise part at one bit.
         lifted = words.lift(domain.add(block, offset), domain.primes)
         if not _is_payload(parameters, lifted, half_unit):
@@ -61,9 +61,11 @@ def unpack(parameters: ThresholdParameters, blocks: Sequence[Words], included: i
                 "the shares do not open the sum: what they give is not a sum of updates. "
                 "One share or one ciphertext is wrong; the next attempt uses another quorum"
             )
+        places = np.empty((lifted.shape[1], parameters.digits), dtype=np.int64)
         for digit in range(parameters.digits):
-            places[index, :, digit] = words.bits(lifted, shift + width * digit, width)
-    digits = places.reshape(-1)
+            places[:, digit] = words.bits(lifted, shift + width * digit, width)
+        parts.append(places.reshape(-1))
+    digits = np.concatenate(parts)
     if digits[parameters.value_count :].any():
         raise OpeningFailed("an unused place of the opened sum is not zero: an update was packed wrongly")
     digits = digits[: parameters.value_count]

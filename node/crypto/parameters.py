@@ -51,6 +51,10 @@ NOISE_SUMMANDS = 4
 # coefficients they show, and their own noise, which may be large since a test carries no payload.
 TESTS_PER_PARTY = 40
 TEST_COEFFICIENTS = 64
+
+# An opening shows this many coefficients of a block even where fewer carry values: those that must come out as
+# zero tell shares that do not open from a sum.
+LEAST_OPENED = 64
 TEST_NOISE_BITS = 120
 
 
@@ -98,6 +102,13 @@ class ThresholdParameters:
     def blocks(self) -> int:
         """How many polynomials an update needs."""
         return -(-self.value_count // self.values_per_block)
+
+    @property
+    def opened_coefficients(self) -> tuple[int, ...]:
+        """How many leading coefficients of each block an opening shows: those with values, and 64 at least."""
+        last = self.value_count - (self.blocks - 1) * self.values_per_block
+        used = max(-(-last // self.digits), LEAST_OPENED)
+        return (self.degree,) * (self.blocks - 1) + (used,)
 
     @property
     def noise_bound(self) -> int:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from node.crypto.context import HEADER_BYTES, CeremonyContext, Kind, RoundContext, frame, index_of, unframe
+from node.crypto.context import CeremonyContext, RoundContext, index_of
 from node.crypto.dealing import ReceivedShares, pair_seed, secret_seed, stored_share_size
+from node.crypto.framing import HEADER_BYTES, Kind, frame, unframe
 from node.crypto.prf import SEED_BYTES, derive
 from node.errors import CryptoError
 
@@ -43,7 +44,7 @@ def round_secrets(ctx: CeremonyContext, me: int, seed: bytes, received: Received
     others = [party for party in ctx.parties if party != me]
     parts += [pair_seed(ctx, seed, received, round_number, other) for other in others]
     parts += [received.shares[round_number, dealer] for dealer in ctx.parties]
-    return frame(Kind.ROUND_SECRETS, round_ctx.digest, me, b"".join(parts))
+    return frame(Kind.ROUND_SECRETS, round_ctx, me, b"".join(parts))
 
 
 def read_round_secrets(ctx: RoundContext, me: int, data: bytes) -> RoundSecrets:
@@ -53,7 +54,7 @@ def read_round_secrets(ctx: RoundContext, me: int, data: bytes) -> RoundSecrets:
     share_sizes = {dealer: stored_share_size(ctx, dealer, me) for dealer in ctx.parties}
     seeds_end = SEED_BYTES * (2 + len(others))
     size = HEADER_BYTES + seeds_end + sum(share_sizes.values())
-    payload = unframe(Kind.ROUND_SECRETS, ctx.digest, me, size, data, CryptoError)
+    payload = unframe(Kind.ROUND_SECRETS, ctx, me, size, data, CryptoError)
     seeds = [payload[start : start + SEED_BYTES] for start in range(0, seeds_end, SEED_BYTES)]
     position = seeds_end
     shares = {}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -27,6 +28,7 @@ _UNCOMPRESSED = 0
 _SCHEME_CKKS = 2
 _PRNG_SHAKE256 = 2
 _SYMMETRIC = 1
+_SEED = "seed (study, round or block)"
 
 
 def parms_id(degree: int, primes: Sequence[int]) -> bytes:
@@ -51,42 +53,62 @@ def private_context(parameters: ThresholdParameters, secret_key: Words) -> bytes
     ))  # fmt: skip
 
 
-def vector_scale(parameters: ThresholdParameters) -> float:
+class VectorShape(Protocol):
+    """What the bytes of a ciphertext file depend on, its residues and seeds apart."""
+
+    @property
+    def degree(self) -> int:
+        """N."""
+
+    @property
+    def data_primes(self) -> tuple[int, ...]:
+        """The primes of ciphertexts."""
+
+    @property
+    def blocks(self) -> int:
+        """How many polynomials."""
+
+    @property
+    def shift(self) -> int:
+        """Bits below the payload."""
+
+
+def vector_scale(shape: VectorShape) -> float:
     """The CKKS scale of a file: the payload's unit, above the noise."""
-    return float(1 << parameters.shift)
+    return float(1 << shape.shift)
 
 
-def vector_size(parameters: ThresholdParameters) -> int:
-    """Exact size in bytes of every ciphertext file under these parameters."""
-    polynomial = len(parameters.data_primes) * parameters.degree * 8
-    seeds = [bytes(64)] * parameters.blocks
-    fixed = sum(len(part) for _, part in _layout(parameters, seeds) if part is not None)
-    return fixed + parameters.blocks * polynomial
+def vector_size(shape: VectorShape) -> int:
+    """Exact size in bytes of every ciphertext file of this shape."""
+    polynomial = len(shape.data_primes) * shape.degree * 8
+    seeds = [bytes(64)] * shape.blocks
+    fixed = sum(len(part) for _, part in _layout(shape, seeds) if part is not None)
+    return fixed + shape.blocks * polynomial
 
 
-def write_vector(parameters: ThresholdParameters, seeds: Sequence[bytes], blocks: Sequence[Words]) -> bytes:
+def write_vector(shape: VectorShape, seeds: Sequence[bytes], blocks: Sequence[Words]) -> bytes:
     """Serialises first components, NTT domain, shape (data primes, N), with their public seeds."""
     remaining = iter(blocks)
-    parts = _layout(parameters, seeds)
+    parts = _layout(shape, seeds)
     return b"".join(next(remaining).astype("<u8").tobytes() if part is None else part for _, part in parts)
 
 
-def read_vector(parameters: ThresholdParameters, seeds: Sequence[bytes], data: bytes) -> tuple[Words, ...]:
+def read_vector(shape: VectorShape, seeds: Sequence[bytes], data: bytes) -> tuple[Words, ...]:
     """Reads a file that must be exactly what `write_vector` writes; raises MalformedCiphertext.
 
     Returns one array of shape (data primes, N) for each block, every residue below its prime.
     """
-    expected = vector_size(parameters)
+    expected = vector_size(shape)
     if len(data) != expected:
         raise MalformedCiphertext(f"the ciphertext has {len(data)} bytes; the plan implies {expected}")
-    primes = np.array(parameters.data_primes, dtype=np.uint64)[:, None]
-    polynomial = primes.size * parameters.degree * 8
+    primes = np.array(shape.data_primes, dtype=np.uint64)[:, None]
+    polynomial = primes.size * shape.degree * 8
     blocks: list[Words] = []
     position = 0
-    for name, part in _layout(parameters, seeds):
+    for name, part in _layout(shape, seeds):
         if part is None:
             words = np.frombuffer(data, dtype="<u8", count=polynomial // 8, offset=position)
-            block = words.astype(np.uint64).reshape(primes.size, parameters.degree)
+            block = words.astype(np.uint64).reshape(primes.size, shape.degree)
             if not (block < primes).all():
                 raise MalformedCiphertext(f"block {len(blocks)} holds a coefficient that is not reduced")
             blocks.append(block)
@@ -99,6 +121,33 @@ def read_vector(parameters: ThresholdParameters, seeds: Sequence[bytes], data: b
     return tuple(blocks)
 
 
+def read_seeds(shape: VectorShape, data: bytes) -> list[bytes]:
+    """The public seeds in a file of the right size, whatever they are."""
+    seeds = []
+    position = 0
+    for name, part in _layout(shape, [bytes(64)] * shape.blocks):
+        size = 8 * len(shape.data_primes) * shape.degree if part is None else len(part)
+        if name == _SEED:
+            seeds.append(data[position : position + size])
+        position += size
+    return seeds
+
+
+def slot_count(degree: int) -> bytes:
+    """How many numbers TenSEAL sees in one block, as the list of sizes has it."""
+    return _varint(degree // 2)
+
+
+def read_varint(data: bytes, position: int) -> tuple[int, int]:
+    """A protobuf integer and the position after it; one without an end within 5 bytes is MalformedCiphertext."""
+    value = 0
+    for place, byte in enumerate(data[position : position + 5]):
+        value |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            return value, position + place + 1
+    raise MalformedCiphertext("a length in the file has no end")
+
+
 def _complaint(name: str, expected: bytes, found: bytes, block: int) -> str:
     if name == "SEAL version":
         given, known = ".".join(map(str, found)), ".".join(map(str, expected))
@@ -109,15 +158,15 @@ def _complaint(name: str, expected: bytes, found: bytes, block: int) -> str:
     return f"block {block} has another {name} than the plan implies: {shown}, not {wanted}"
 
 
-def _layout(parameters: ThresholdParameters, seeds: Sequence[bytes]) -> list[tuple[str, bytes | None]]:
+def _layout(shape: VectorShape, seeds: Sequence[bytes]) -> list[tuple[str, bytes | None]]:
     """All parts of a file in order, by name; None stands for a block's coefficients."""
-    degree, primes = parameters.degree, parameters.data_primes
+    degree, primes = shape.degree, shape.data_primes
     count = len(primes) * degree
     parts: list[tuple[str, bytes | None]] = []
-    sizes = _varint(degree // 2) * parameters.blocks
+    sizes = slot_count(degree) * shape.blocks
     parts.append(("list of sizes", _bytes_field(1, sizes)))
     members = struct.pack("<BQQQ", 1, 2, degree, len(primes))
-    metadata = parms_id(degree, primes) + members + struct.pack("<dQ", vector_scale(parameters), 1)
+    metadata = parms_id(degree, primes) + members + struct.pack("<dQ", vector_scale(shape), 1)
     array_size = _SEAL_HEADER.size + 8 + 8 * count
     generator_size = _SEAL_HEADER.size + 1 + 64
     total = _SEAL_HEADER.size + len(metadata) + array_size + generator_size
@@ -136,8 +185,8 @@ def _layout(parameters: ThresholdParameters, seeds: Sequence[bytes]) -> list[tup
         parts += _header_parts(array_size)
         parts += [("number of coefficients", struct.pack("<Q", count)), ("coefficients", None)]
         parts += _header_parts(generator_size)
-        parts += [("generator", bytes((_PRNG_SHAKE256,))), ("seed (study, round or block)", seed)]
-    parts.append(("scale", b"\x19" + struct.pack("<d", vector_scale(parameters))))
+        parts += [("generator", bytes((_PRNG_SHAKE256,))), (_SEED, seed)]
+    parts.append(("scale", b"\x19" + struct.pack("<d", vector_scale(shape))))
     return parts
 
 

@@ -63,9 +63,7 @@ class ModelFile:
     weights: tuple[int, ...]
 
     @classmethod
-    def of(
-        cls, plan: TrainingPlan, *, study: int, round: int, root: int, weights: Sequence[int]
-    ) -> ModelFile:
+    def of(cls, plan: TrainingPlan, *, study: int, round: int, root: int, weights: Sequence[int]) -> ModelFile:
         """The model file of a round of a plan's study; `root` is the hash of `weights` on chain."""
         check_weights(weights)
         if len(weights) != len(plan.model.initial):

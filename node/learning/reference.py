@@ -32,9 +32,7 @@ SCORE_BITS = FEATURE_FRACTION_BITS + WEIGHT_FRACTION_BITS + 2
 HALF = 1 << SCORE_BITS - 1
 SCORE_SHIFT = SCORE_BITS - PROBABILITY_FRACTION_BITS
 # A gradient (scale 2^17) times the rate (2^8) comes down to a weight (2^16) by this many bits.
-STEP_SHIFT = (
-    PROBABILITY_FRACTION_BITS + FEATURE_FRACTION_BITS + LEARNING_RATE_FRACTION_BITS - WEIGHT_FRACTION_BITS
-)
+STEP_SHIFT = PROBABILITY_FRACTION_BITS + FEATURE_FRACTION_BITS + LEARNING_RATE_FRACTION_BITS - WEIGHT_FRACTION_BITS
 
 # What fits 64 bits with room: local weights before weighting, and sums of 64 hospitals' updates.
 LOCAL_LIMIT = 1 << 56
@@ -139,9 +137,7 @@ def check_training(
         if len(row) != len(weights) - 1:
             raise DataError(f"Row {index} has {len(row)} features; the model has {len(weights) - 1}.")
         if any(type(x) is not int or not FEATURE_MIN <= x <= FEATURE_MAX for x in row):
-            raise DataError(
-                f"Row {index} has a feature outside the integers of [{FEATURE_MIN}, {FEATURE_MAX}]."
-            )
+            raise DataError(f"Row {index} has a feature outside the integers of [{FEATURE_MIN}, {FEATURE_MAX}].")
         if type(label) is not int or label not in (0, 1):
             raise DataError(f"The label of row {index} is neither 0 nor 1.")
 

@@ -79,9 +79,7 @@ class Scaling:
         affine = [(factor, mean * factor - Fraction(1, 2)) for factor, mean in factors]
         for number, row in enumerate(rows):
             if len(row) != len(affine):
-                raise DataError(
-                    f"Row {number} has {len(row)} values; the plan scales {len(affine)} features."
-                )
+                raise DataError(f"Row {number} has {len(row)} values; the plan scales {len(affine)} features.")
             yield [(Fraction(v) * a - b).__floor__() for v, (a, b) in zip(row, affine, strict=True)]
 
 

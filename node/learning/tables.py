@@ -52,9 +52,7 @@ def read_table(path: Path, features: Sequence[str], label: Label, *, capacity: i
         with path.open(encoding="utf-8-sig", newline="") as stream:
             return _read(path.name, csv.reader(stream, strict=True), tuple(features), label, capacity)
     except OSError as error:
-        raise DataError(
-            f"{path.name} cannot be read ({error.strerror}). Check the path and its rights."
-        ) from None
+        raise DataError(f"{path.name} cannot be read ({error.strerror}). Check the path and its rights.") from None
     except UnicodeDecodeError:
         raise DataError(f"{path.name} is not text in UTF-8. Export it again as CSV in UTF-8.") from None
 
@@ -90,9 +88,7 @@ def _records(name: str, reader: _Reader) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise DataError(
-                f"{name}, line {reader.line_num}: this is not well-formed CSV ({error})."
-            ) from None
+            raise DataError(f"{name}, line {reader.line_num}: this is not well-formed CSV ({error}).") from None
         if cells:
             yield reader.line_num, cells
 
@@ -115,9 +111,7 @@ def _places(name: str, columns: list[str], features: tuple[str, ...], label: str
     if missing:
         raise DataError(f"{name} lacks the plan's columns {_some(missing)}. Add them, named exactly so.")
     if unknown:
-        raise DataError(
-            f"{name} has columns that the plan does not know: number {_some(unknown)}. Remove them."
-        )
+        raise DataError(f"{name} has columns that the plan does not know: number {_some(unknown)}. Remove them.")
     return {column: columns.index(column) for column in wanted}
 
 

@@ -37,8 +37,8 @@ class Circuit:
 
     @property
     def contract_name(self) -> str:
-        """The verifier's name: training_192x30 has Training192x30Verifier."""
-        return "".join(part.capitalize() for part in self.name.split("_")) + "Verifier"
+        """The name of its verifier."""
+        return verifier_contract(self.name)
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,11 @@ def circuits(catalogue: Path = CATALOGUE) -> dict[str, Circuit]:
     """Return all circuits by name."""
     entries = json.loads(catalogue.read_text())["circuits"]
     return {entry["name"]: Circuit(**entry) for entry in entries}
+
+
+def verifier_contract(circuit: str) -> str:
+    """Return the name of a circuit's verifier: training_192x30 has Training192x30Verifier."""
+    return "".join(part.capitalize() for part in circuit.split("_")) + "Verifier"
 
 
 def find_artefacts(name: str, cache: Path = DEFAULT_CACHE, verifying_key: str | None = None) -> Artefacts:

@@ -121,7 +121,7 @@ class NativeProver(Prover):
         # What it prints on an error is one line that quotes no value of the witness.
         if not self._binary.is_file():
             raise ArtefactMissing(f"the native prover is not built at {self._binary}: run `make setup`")
-        return _run([str(self._binary), command, *map(str, paths)])
+        return run_program([str(self._binary), command, *map(str, paths)])
 
 
 class SnarkjsProver(Prover):
@@ -144,7 +144,7 @@ class SnarkjsProver(Prover):
     def _run(self, command: str, *paths: Path) -> int:
         if not self._script.is_file():
             raise ArtefactMissing(f"snarkjs is not installed at {self._script}: run `make setup`")
-        return _run([node_program(), str(self._script), "groth16", command, *map(str, paths)]).returncode
+        return run_program([node_program(), str(self._script), "groth16", command, *map(str, paths)]).returncode
 
 
 class RapidsnarkProver(NativeProver):
@@ -159,7 +159,7 @@ class RapidsnarkProver(NativeProver):
         self._program = program
 
     def _prove(self, artefacts: Artefacts, witness: Path, proof: Path, public: Path) -> None:
-        done = _run([self._found(), str(artefacts.proving_key), *map(str, (witness, proof, public))])
+        done = run_program([self._found(), str(artefacts.proving_key), *map(str, (witness, proof, public))])
         if done.returncode or not (proof.is_file() and public.is_file()):
             # Its own words may quote what it was given: they stay out of logs.
             raise ProofError(
@@ -196,7 +196,7 @@ def compute_witness(artefacts: Artefacts, statement: Statement, witness: Path) -
     try:
         with os.fdopen(handle, "w") as file:
             json.dump(statement.circuit_inputs(), file)
-        done = _run([node_program(), *map(str, (WITNESS_SCRIPT, artefacts.wasm, inputs, witness))])
+        done = run_program([node_program(), *map(str, (WITNESS_SCRIPT, artefacts.wasm, inputs, witness))])
     finally:
         inputs.unlink()
     name = artefacts.circuit.name
@@ -218,9 +218,10 @@ def _last_line(text: str) -> str:
     return text.strip().splitlines()[-1] if text.strip() else "no message"
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def run_program(command: Sequence[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, with `given` on its standard input; ProofError where it cannot run."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False)
+        return subprocess.run(command, input=given, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False)
     except subprocess.TimeoutExpired:
         raise ProofError(f"{Path(command[0]).name} took longer than {_TIME_LIMIT:.0f} s") from None
     except OSError as error:

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from node.errors import ContractReverted
+import contextlib
+from collections.abc import Iterator
+
+from node.errors import ChainUnavailable, ContractReverted, CryptoError, DataError, StorageError, StudyError
 from node.steps.attestation import attest_ciphertexts, release_own
 from node.steps.ceremony import advance_ceremony, erase_superseded, forget_ceremony_seed
 from node.steps.context import Hospital, StudyContext, plan_document
@@ -26,50 +29,69 @@ def advance(context: StudyContext) -> bool:
     """Do what the study's state asks for; True once the study has ended and nothing is left to do."""
     reader = context.hospital.reader
     state = reader.study_state(context.id)
-    confirmed = context.confirmed_block()
     if state in (StudyState.NONE, StudyState.PUBLISHED, StudyState.ENROLLING):
         return False
-    left_behind = _is_left_behind(context, confirmed)
+    left_behind = _is_left_behind(context)
     if state is StudyState.CEREMONY and not left_behind:
-        # First of all: a round's model that nobody serves yet must not keep this hospital out of the ceremony.
+        # First of all: a round that cannot be closed yet must not keep this hospital out of the ceremony.
         advance_ceremony(context)
-    # What a reorganisation could bring back is kept: only a final ceremony's predecessors are erased.
-    erase_superseded(context, reader.ceremony_state(context.id, at=confirmed).number)
     ceremony = reader.ceremony_state(context.id)
     if ceremony.completed:
-        forget_ceremony_seed(context, ceremony.number)
+        with _set_aside(context):
+            erase_superseded(context, ceremony.number)
+            forget_ceremony_seed(context, ceremony.number)
     current = reader.current_round(context.id)
     going_on = state is StudyState.RUNNING
-    closed = [close_round(context, number) for number in range(1, current if going_on else current + 1)]
-    if state.ended:
-        if all(closed) and reader.study_state(context.id, at=confirmed).ended:
-            # Rounds that never began, and a ceremony that never completed, leave secrets too.
-            context.hospital.secrets.erase_all(context.key)
-            return True
+    closed = _close_rounds(context, range(1, current if going_on else current + 1))
+    if not state.ended:
+        if left_behind:
+            return closed and _part(context)
+        if going_on:
+            _advance_round(context, current)
         return False
-    if left_behind:
-        return all(closed) and _part(context)
-    if going_on:
-        _advance_round(context, current)
-    return False
+    confirmed = context.confirmed_block()
+    if not reader.agreed(lambda endpoint: endpoint.study_state(context.id, at=confirmed)).ended:
+        return False
+    # Rounds that never began, and a ceremony that never completed, leave secrets too.
+    context.hospital.secrets.erase_all(context.key)
+    return closed
 
 
-def _is_left_behind(context: StudyContext, confirmed: int) -> bool:
+def _close_rounds(context: StudyContext, rounds: range) -> bool:
+    """Whether all these rounds are closed; what is in the way of one of them holds up nothing else."""
+    closed = 0
+    for number in rounds:
+        with _set_aside(context):
+            closed += close_round(context, number)
+    return closed == len(rounds)
+
+
+@contextlib.contextmanager
+def _set_aside(context: StudyContext) -> Iterator[None]:
+    """What cannot be done yet is logged, and done at a later look: deadlines of the round that goes on do not wait."""
+    try:
+        yield
+    except (ChainUnavailable, ContractReverted, CryptoError, DataError, StorageError, StudyError) as error:
+        context.log.warning("%s Trying again.", error)
+
+
+def _is_left_behind(context: StudyContext) -> bool:
     """Whether the study goes on without this hospital, for good: it left, or was missing in a failed ceremony."""
     hospital = context.hospital
-    try:
-        return hospital.reader.enrolment(context.id, hospital.id, at=confirmed).barred
-    except ContractReverted:
-        # It joined just now: the block that is final does not know it yet.
+    if not hospital.reader.enrolment(context.id, hospital.id).barred:
         return False
+    # Erasing cannot be undone: one endpoint's word, or a block that may go, is not enough.
+    confirmed = context.confirmed_block()
+    return hospital.reader.agreed(
+        lambda endpoint: endpoint.enrolment(context.id, hospital.id, at=confirmed).barred
+    )
 
 
 def _part(context: StudyContext) -> bool:
     """Erase this hospital's secrets of a study that goes on without it; True, since nothing is left to do."""
-    context.hospital.log.warning(
-        "study %d: this hospital has left, or was missing in a failed ceremony and is barred from the retry; it takes "
-        "no further part, and its bond can be released",
-        context.id,
+    context.log.warning(
+        "this hospital has left, or was missing in a failed ceremony and is barred from the retry; it takes no further "
+        "part, and its bond can be released"
     )
     context.hospital.secrets.erase_all(context.key)
     return True
@@ -83,31 +105,42 @@ def _failed_at(context: StudyContext, number: int, state: RoundState) -> int:
     return state.included_at + attempt * context.plan.phases.open
 
 
+def _final_phase(context: StudyContext, number: int) -> tuple[Phase, int]:
+    """A round's phase in the newest block that is final by the plan's rule, and that block.
+
+    Ciphertexts are released, and shares made, on nothing else, and only where all configured endpoints say so.
+    """
+    confirmed = context.confirmed_block()
+    reader = context.hospital.reader
+    return reader.agreed(lambda endpoint: endpoint.phase(context.id, number, at=confirmed)).phase, confirmed
+
+
 def _advance_round(context: StudyContext, number: int) -> None:
     hospital, reader = context.hospital, context.hospital.reader
     phase = reader.phase(context.id, number)
     state = reader.round_state(context.id, number)
-    confirmed = context.confirmed_block()
-    # Ciphertexts are released, and shares made, only on what is final by the plan's rule, and only where
-    # all configured endpoints say so.
-    final = reader.agreed(lambda endpoint: endpoint.phase(context.id, number, at=confirmed)).phase
     if phase.phase is Phase.SUBMIT:
         submit_update(context, number, state)
-    elif phase.phase is Phase.ATTEST and final is Phase.ATTEST:
+    elif phase.phase is Phase.ATTEST and _final_phase(context, number)[0] is Phase.ATTEST:
         release_own(context, number)
         attest_ciphertexts(context, number, state, phase)
     elif phase.phase is Phase.INCLUDE:
-        release_own(context, number)
+        if _final_phase(context, number)[0] in (Phase.ATTEST, Phase.INCLUDE):
+            release_own(context, number)
         include_updates(context, number, state)
     elif phase.phase is Phase.OPEN:
-        if final is Phase.OPEN:
-            post_share(context, number, confirmed)
-        keep_shares(context, number)
-        finalise(context, number)
+        try:
+            final, confirmed = _final_phase(context, number)
+            if final is Phase.OPEN:
+                post_share(context, number, confirmed)
+        finally:
+            # A node that cannot open, as after its secrets were lost, can still serve and finalise.
+            keep_shares(context, number)
+            finalise(context, number)
     elif phase.phase is Phase.FAILED and context.is_my_turn(number, _failed_at(context, number, state)):
         try:
             hospital.ledger.fail_round(context.id, number)
-            hospital.log.warning("round %d: failed, and is on record as failed", number)
+            context.log.warning("round %d: failed, and is on record as failed", number)
         except ContractReverted:
             # Someone else was faster: the next look sees the next round.
             return

@@ -34,10 +34,10 @@ def attest_ciphertexts(context: StudyContext, round_number: int, state: RoundSta
         held, missing = _collect(context, round_number, state)
         length = context.plan.phases.attest
         if missing and time.time() < phase.deadline - length * (1 - PATIENCE):
-            hospital.log.info("round %d: waiting for the ciphertexts of %s", round_number, missing)
+            context.log.info("round %d: waiting for the ciphertexts of %s", round_number, missing)
             return
         hospital.ledger.attest(context.id, round_number, bitmap_of(held))
-    hospital.log.info("round %d: attested %d ciphertexts", round_number, len(held))
+    context.log.info("round %d: attested %d ciphertexts", round_number, len(held))
 
 
 def fetch_ciphertext(
@@ -73,8 +73,8 @@ def _collect(context: StudyContext, round_number: int, state: RoundState) -> tup
             hospital.store.put(content)
             held.append(index)
         except MalformedCiphertext as error:
-            hospital.log.warning("round %d: not attesting hospital %d: %s", round_number, number, error)
+            context.log.warning("round %d: not attesting hospital %d: %s", round_number, number, error)
         except StorageError as error:
-            hospital.log.info("round %d: hospital %d's ciphertext: %s", round_number, number, error)
+            context.log.info("round %d: hospital %d's ciphertext: %s", round_number, number, error)
             missing.append(number)
     return held, missing

@@ -32,10 +32,9 @@ def sits_out(context: StudyContext, round_number: int) -> bool:
     forgotten = next(_forgotten(context, ceremony), None)
     if forgotten is None:
         return False
-    hospital.log.warning(
-        "study %d: this node does not remember %s, although the chain shows it: its memory was brought back from a "
+    context.log.warning(
+        "this node does not remember %s, although the chain shows it: its memory was brought back from a "
         "backup. It sits out the rounds up to the next key ceremony; `consilium keys rotate %d` has one held sooner",
-        context.id,
         forgotten,
         context.id,
     )

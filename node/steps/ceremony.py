@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 
@@ -10,7 +11,7 @@ from node.crypto import ceremony as protocol
 from node.crypto import dealing as dealings
 from node.crypto.context import CeremonyContext
 from node.crypto.round_secrets import round_secrets
-from node.errors import CeremonyFailed
+from node.errors import CeremonyFailed, MalformedCeremonyMessage
 from node.steps.context import StudyContext
 from node.types import CeremonyState, CeremonyStep, indices
 
@@ -32,12 +33,12 @@ def advance_ceremony(context: StudyContext) -> None:
         if context.is_my_turn(state.number, state.deadline + 1):
             hospital.ledger.fail_ceremony(context.id, state.number)
         return
-    if not state.participants & mine or state.posted & mine:
-        return
-    with context.stage(f"ceremony-{state.step.name.lower().replace('_', '-')}"):
-        digest, size = _MESSAGES[state.step](context, state)
-    hospital.ledger.post_ceremony(context.id, state.number, state.step, digest, size)
-    hospital.log.info("ceremony %d: posted %s", state.number, state.step.name.lower().replace("_", " "))
+    if state.participants & mine and not state.posted & mine:
+        with context.stage(f"ceremony-{state.step.name.lower().replace('_', '-')}"):
+            digest, size = _MESSAGES[state.step](context, state)
+        hospital.ledger.post_ceremony(context.id, state.number, state.step, digest, size)
+        context.log.info("ceremony %d: posted %s", state.number, state.step.name.lower().replace("_", " "))
+    erase_superseded(context, state.number)
 
 
 def keys_name(context: StudyContext, ceremony: int, round_number: int) -> str:
@@ -46,8 +47,14 @@ def keys_name(context: StudyContext, ceremony: int, round_number: int) -> str:
 
 
 def forget_ceremony_seed(context: StudyContext, ceremony: int) -> None:
-    """Erase what a completed ceremony no longer needs: its sealing key and all it was derived from."""
-    context.hospital.secrets.erase(f"{_folder(context, ceremony)}/seed")
+    """Erase what a completed ceremony no longer needs, once its completion is final: its sealing key and all
+    it was derived from."""
+    name = f"{_folder(context, ceremony)}/seed"
+    if not context.hospital.secrets.has(name):
+        return
+    final = _final(context)
+    if final.completed and final.number == ceremony:
+        context.hospital.secrets.erase(name)
 
 
 def acknowledgement(context: StudyContext, ceremony: int) -> str:
@@ -56,12 +63,13 @@ def acknowledgement(context: StudyContext, ceremony: int) -> str:
 
 
 def erase_superseded(context: StudyContext, current: int) -> None:
-    """Erase what ceremonies before number `current` left: seeds, and keys of rounds that a batch never came to."""
+    """Erase what ceremonies before number `current` left, once that is final: seeds of failed ones, keys of rounds
+    that a batch did not come to. Until then the chain could go back to them."""
     secrets = context.hospital.secrets
-    held = {name.split("/")[1] for name in secrets.names(context.key)}
-    for number in range(1, current):
-        if f"ceremony-{number}" in held:
-            secrets.erase_all(_folder(context, number))
+    if not any(secrets.names(_folder(context, number)) for number in range(1, current)):
+        return
+    for number in range(1, _final(context).number):
+        secrets.erase_all(_folder(context, number))
 
 
 def parties_of(context: StudyContext, participants: int) -> tuple[int, ...]:
@@ -94,9 +102,26 @@ def _post_key(context: StudyContext, state: CeremonyState) -> tuple[bytes, int]:
 def _post_dealing(context: StudyContext, state: CeremonyState) -> tuple[bytes, int]:
     binding = ceremony_context(context, state)
     keys = _digests(context, state, CeremonyStep.KEY)
-    dealing = dealings.make_dealing(binding, context.hospital.id, _seed(context, state), keys)
+    try:
+        dealing = dealings.make_dealing(binding, context.hospital.id, _seed(context, state), keys)
+    except MalformedCeremonyMessage as error:
+        if set(keys) != set(binding.parties):
+            # The endpoint has not shown all keys yet.
+            raise
+        context.log.warning("ceremony %d: objecting instead of dealing: %s", state.number, error)
+        dealing = _objection(context, state, str(error))
     address = context.hospital.store.put(dealing)
     return address.digest, address.size
+
+
+def _objection(context: StudyContext, state: CeremonyState, reason: str) -> bytes:
+    """What is posted in place of a dealing where another's sealing key allows none.
+
+    A missing dealing is slashed: one bad key must not bring that about for everybody else. The ceremony
+    fails all the same, since an objection has not the size of a dealing.
+    """
+    value = {"ceremony": state.number, "consilium": "objection/1", "reason": reason, "study": context.id}
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _post_test_commitment(context: StudyContext, state: CeremonyState) -> tuple[bytes, int]:
@@ -209,7 +234,10 @@ def _files(
     step: CeremonyStep,
     tests: tuple[protocol.OpeningTest, ...] = (),
 ) -> dict[int, bytes]:
-    """Every hospital's file of a step, checked against the digest on chain and the size it must have."""
+    """Every hospital's file of a step, checked against the digest on chain and the size it must have.
+
+    Each is kept and served here too: who posted it must not choose which of the others can go on.
+    """
     hospital = context.hospital
     binding = ceremony_context(context, state)
     files = {}
@@ -226,4 +254,12 @@ def _files(
                 f"this ceremony's have {size}."
             )
         files[number] = hospital.store.get(post.digest, post.size)
+        if not hospital.store.holds(post.digest, post.size):
+            hospital.store.put(files[number])
     return files
+
+
+def _final(context: StudyContext) -> CeremonyState:
+    """The ceremony as all endpoints say that it is for good: what is erased on less could be needed again."""
+    confirmed = context.confirmed_block()
+    return context.hospital.reader.agreed(lambda endpoint: endpoint.ceremony_state(context.id, at=confirmed))

@@ -8,9 +8,10 @@ import json
 import logging
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from node.chain.client import ChainReader
 from node.chain.writes import Ledger
@@ -31,7 +32,10 @@ TURN_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class Hospital:
-    """One hospital's node: its number, and the tools that its steps use."""
+    """One hospital's node: its number, and the tools that its steps use.
+
+    `transcripts`: set-ups of proving keys that this node has verified.
+    """
 
     id: int
     name: str
@@ -45,6 +49,7 @@ class Hospital:
     artefacts: Path
     metrics: Path
     log: logging.Logger
+    transcripts: tuple[Path, ...] = ()
 
 
 def plan_document(store: Store, terms: PlanTerms) -> bytes:
@@ -54,6 +59,11 @@ def plan_document(store: Store, terms: PlanTerms) -> bytes:
             f"The study announces a plan of {terms.document_size} bytes; no plan has more than {DOCUMENT_LIMIT}."
         )
     return store.get(terms.document_digest, terms.document_size)
+
+
+class _StudyLog(logging.LoggerAdapter[logging.Logger]):
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        return f"study {self.extra['study']}, {msg}" if self.extra else msg, kwargs
 
 
 @dataclass(frozen=True)
@@ -76,15 +86,29 @@ class StudyContext:
         return f"study-{self.id}"
 
     @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """The node's log, each line of which names the study."""
+        return _StudyLog(self.hospital.log, {"study": self.id})
+
+    @property
     def coordinates(self) -> int:
         """The number P of values in an update."""
         return len(self.plan.model.initial)
 
     def confirmed_block(self) -> int:
-        """The newest block that is final by the plan's rule."""
-        head = self.hospital.reader.head().number
+        """The newest block that is final by the plan's rule, on every endpoint.
+
+        The one that is furthest behind counts: one that names blocks which do not exist yet would make
+        others final too early.
+        """
+        heads: list[int] = []
+
+        def ask(endpoint: ChainReader) -> None:
+            heads.append(endpoint.head().number)
+
+        self.hospital.reader.agreed(ask)
         start = self.hospital.reader.deployment.start_block
-        return max(start, head - self.plan.phases.confirmations)
+        return max(start, min(heads) - self.plan.phases.confirmations)
 
     def round_key(self, number: int) -> str:
         """The prefix of a round's entries."""

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from node.bytecode import is_verifier_of
 from node.chain.client import ChainReader
-from node.errors import ContractReverted, DataError, StudyError
+from node.errors import ContractReverted, DataError, KeyNotTrusted, StudyError
 from node.plan import TrainingPlan
 from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS, weights_root
+from node.proofs.trust import KnownKey, known_key
 from node.steps.context import Hospital, plan_document
 from node.steps.records import Records, read_records
 from node.types import Receipt, Study, TransactionStatus
@@ -69,6 +71,24 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
     return plan
 
 
+def check_key(reader: ChainReader, circuit_id: int, transcripts: Sequence[Path], artefacts: Path) -> KnownKey:
+    """The key that a listed circuit is verified under, once the node knows it and could prove with it.
+
+    Raises `KeyNotTrusted` where it does not, or where the verifier's code holds another key than the listing
+    says; `ArtefactMissing` where the proving key is not here.
+    """
+    circuit = reader.agreed(lambda chain: chain.circuit(circuit_id))
+    digest = circuit.verifying_key_digest.hex()
+    known = known_key(circuit.name, digest, reader.deployment.chain_id, transcripts, artefacts)
+    if not is_verifier_of(reader.agreed(lambda chain: chain.code(circuit.verifier)), known.key):
+        raise KeyNotTrusted(
+            f"The contract {circuit.verifier} is not the verifier of circuit {circuit.name} under the key that is "
+            "listed for it: it may accept anything. Do not take part, and tell the council."
+        )
+    find_artefacts(circuit.name, artefacts, digest)
+    return known
+
+
 def fetch_plan(hospital: Hospital, study: Study, file: Path | None = None) -> TrainingPlan:
     """The study's plan from a file or from the stores, kept and served by this hospital from now on."""
     if file is not None:
@@ -87,14 +107,13 @@ def enrol(hospital: Hospital, study_id: int, data: Path, *, confirm: Confirm, pl
     """Enrol the hospital in a study with its table, and keep the records it committed to.
 
     Raises `DataError` for a table that does not fit, or where `confirm` declines a warning; `StudyError`
-    where the plan is not what the chain says; `ArtefactMissing` where this node could not prove.
+    where the plan is not what the chain says; `KeyNotTrusted` where the study proves under a key that this
+    node does not know; `ArtefactMissing` where it could not prove.
     """
     study = hospital.reader.study(study_id)
     plan = fetch_plan(hospital, study, plan_file)
-    # A node that lacks the keys it knows would only find out when it has to prove.
-    for name in (plan.training.circuit, plan.aggregation.circuit):
-        listed = hospital.reader.deployment.circuits.get(name)
-        find_artefacts(name, hospital.artefacts, listed.verifying_key_digest if listed else None)
+    for circuit_id in (study.plan.training_circuit, study.plan.aggregation_circuit):
+        check_key(hospital.reader, circuit_id, hospital.transcripts, hospital.artefacts)
     records = _committed_records(hospital, study_id, data, plan, confirm)
     hospital.log.info("study %d: enrolling with %d rows", study_id, len(records.rows))
     try:

@@ -99,7 +99,7 @@ def posted_weights(context: StudyContext, round_number: int, root: int) -> tuple
             content = context.hospital.store.get(post.digest, post.size)
             weights = matching_weights(content, context.coordinates, root)
         except ConsiliumError as error:
-            context.hospital.log.warning("round %d: a posted model is no use: %s", round_number, error)
+            context.log.warning("round %d: a posted model is no use: %s", round_number, error)
             continue
         remember_weights(context, round_number, weights)
         return weights

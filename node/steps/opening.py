@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from node.chain.client import ChainReader
 from node.crypto.encryption import add
@@ -49,20 +49,20 @@ def post_share(context: StudyContext, round_number: int, confirmed: int) -> None
     """Post an opening share where the final chain state names this hospital in the attempt's quorum."""
     hospital, reader = context.hospital, context.hospital.reader
 
-    def named(endpoint: ChainReader) -> tuple[RoundState, int, tuple[int, ...]]:
+    def named(endpoint: ChainReader) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
         state = endpoint.round_state(context.id, round_number, at=confirmed)
         attempt = endpoint.current_attempt(context.id, round_number, at=confirmed)
-        return state, attempt, endpoint.quorum(context.id, round_number, attempt, at=confirmed)
+        included = _included(endpoint, context.id, state)
+        return included, attempt, endpoint.quorum(context.id, round_number, attempt, at=confirmed)
 
     # One endpoint that lies must not get a share out of this node: all configured ones have to agree.
-    state, attempt, quorum = reader.agreed(named)
+    included, attempt, quorum = reader.agreed(named)
     if hospital.id not in quorum or attempt != reader.current_attempt(context.id, round_number):
         return
     if reader.shares_posted(context.id, round_number, attempt) >> context.enrolment.index & 1:
         return
     if sits_out(context, round_number):
         return
-    included = _included(context, state)
     if len(included) < max(MINIMUM_INCLUDED, context.plan.participation.minimum):
         raise OpeningRefused(
             f"Study {context.id}, round {round_number}: the included set has {len(included)} hospitals; "
@@ -75,7 +75,7 @@ def post_share(context: StudyContext, round_number: int, confirmed: int) -> None
         share = opening_share(binding, hospital.id, secret, included, attempt, quorum)
         address = hospital.store.put(share)
     hospital.ledger.post_share(context.id, round_number, attempt, address.digest, address.size)
-    hospital.log.info("round %d: posted an opening share (attempt %d)", round_number, attempt)
+    context.log.info("round %d: posted an opening share (attempt %d)", round_number, attempt)
 
 
 def keep_shares(context: StudyContext, round_number: int) -> None:
@@ -89,7 +89,7 @@ def keep_shares(context: StudyContext, round_number: int) -> None:
         try:
             hospital.store.put(hospital.store.get(post.digest, post.size))
         except StorageError as error:
-            hospital.log.info("round %d: hospital %d's share: %s", round_number, number, error)
+            context.log.info("round %d: hospital %d's share: %s", round_number, number, error)
 
 
 def finalise(context: StudyContext, round_number: int) -> None:
@@ -101,9 +101,10 @@ def finalise(context: StudyContext, round_number: int) -> None:
     if len(posts) < context.plan.encryption.threshold:
         return
     complete_at = reader.block(max(post.block_number for post in posts.values())).timestamp
-    # Who posted a share just now is there; and enough of them have their turn before the attempt is over.
-    seconds = min(FINALISE_TURN_SECONDS, context.plan.phases.open / (len(posts) + 1))
-    if not context.is_my_turn(round_number, complete_at, seconds, first=tuple(posts)):
+    # The quorum's members were there just now, and all of them have their turn before the attempt is over.
+    quorum = reader.quorum(context.id, round_number, attempt)
+    seconds = min(FINALISE_TURN_SECONDS, context.plan.phases.open / (len(quorum) + 1))
+    if not context.is_my_turn(round_number, complete_at, seconds, first=quorum):
         return
     with context.stage("combine", round_number):
         sums, blinding = open_attempt(context, round_number, state, attempt, posts)
@@ -123,7 +124,7 @@ def finalise(context: StudyContext, round_number: int) -> None:
         hospital.ledger.finalise(context.id, round_number, statement.root_after, proved.proof)
     remember_weights(context, round_number, after)
     post_model(context, round_number, after)
-    hospital.log.info("round %d: finalised", round_number)
+    context.log.info("round %d: finalised", round_number)
 
 
 def open_attempt(
@@ -137,7 +138,7 @@ def open_attempt(
     hospital = context.hospital
     quorum = hospital.reader.quorum(context.id, round_number, attempt)
     binding = round_context(context, round_number)
-    included = _included(context, state)
+    included = _included(hospital.reader, context.id, state)
     size = share_size(binding)
     shares = []
     for number, post in posts.items():
@@ -179,34 +180,40 @@ def learn_model(context: StudyContext, round_number: int, state: RoundState) -> 
         if weights_root(after) == state.root_after:
             remember_weights(context, round_number, after)
             return
-    hospital.log.warning("round %d: rebuilding the model from a posted file", round_number)
+    context.log.warning("round %d: rebuilding the model from a posted file", round_number)
     posted_weights(context, round_number, state.root_after)
 
 
 def close_round(context: StudyContext, round_number: int) -> bool:
-    """Once a round's end is final: learn its model, erase its secrets, see that its model's file is posted.
+    """Once a round's end is final: erase its secrets, learn its model, see that the model's file is posted.
 
-    True when all of that is done. A round that this hospital took no part in is the others' to close.
+    True when all of that is done. Erasing comes first: it must not wait for a model that nobody serves. A round that
+    this hospital took no part in is the others' to close.
     """
     hospital = context.hospital
     key = f"{context.round_key(round_number)}/closed"
-    closed = hospital.state.result(key)
-    if closed is not None:
-        return closed["as"] != "finalised" or _is_posted(context, round_number)
     if not is_participant(context, round_number):
         return True
-    state = hospital.reader.round_state(context.id, round_number, at=context.confirmed_block())
-    if state.closed_as is Phase.NONE:
-        return False
-    if state.closed_as is Phase.FINALISED and known_weights(context, round_number) is None:
+    if hospital.state.result(key) is None:
+        confirmed = context.confirmed_block()
+        # Erasing cannot be undone: one endpoint's word is not enough.
+        end = hospital.reader.agreed(
+            lambda endpoint: endpoint.round_state(context.id, round_number, at=confirmed).closed_as
+        )
+        if end is Phase.NONE:
+            return False
+        ceremony, _ = hospital.reader.ceremony_of(context.id, round_number)
+        hospital.secrets.erase(keys_name(context, ceremony, round_number))
+        hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
+        hospital.state.done(key, {"as": end.name.lower()})
+        context.log.info("round %d: closed (%s), its secrets are erased", round_number, end.name.lower())
+    closed = hospital.state.result(key)
+    if closed is None or closed["as"] != "finalised":
+        return True
+    if known_weights(context, round_number) is None:
         with context.stage("rebuild", round_number):
-            learn_model(context, round_number, state)
-    ceremony, _ = hospital.reader.ceremony_of(context.id, round_number)
-    hospital.secrets.erase(keys_name(context, ceremony, round_number))
-    hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
-    hospital.state.done(key, {"as": state.closed_as.name.lower()})
-    hospital.log.info("round %d: closed (%s), its secrets are erased", round_number, state.closed_as.name.lower())
-    return state.closed_as is not Phase.FINALISED or _is_posted(context, round_number)
+            learn_model(context, round_number, hospital.reader.round_state(context.id, round_number))
+    return _is_posted(context, round_number)
 
 
 def _is_posted(context: StudyContext, round_number: int) -> bool:
@@ -231,6 +238,6 @@ def _is_posted(context: StudyContext, round_number: int) -> bool:
     return True
 
 
-def _included(context: StudyContext, state: RoundState) -> Sequence[int]:
-    enrolled = context.hospital.reader.enrolled_ids(context.id)
+def _included(reader: ChainReader, study: int, state: RoundState) -> tuple[int, ...]:
+    enrolled = reader.enrolled_ids(study)
     return tuple(enrolled[index] for index in indices(state.included_bitmap))

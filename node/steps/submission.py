@@ -44,13 +44,12 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
     started = hospital.state.step(f"{key}/encryption")
     root = str(state.root_before)
     if started is not None and started.detail["root_before"] != root:
-        # A second message under the same secrets would give the difference of both: sit this round out.
-        if hospital.state.result(f"{key}/sat-out") is None:
-            hospital.log.warning(
-                "round %d: the starting model changed after this node had encrypted; it sits the round out",
-                round_number,
-            )
-            hospital.state.done(f"{key}/sat-out")
+        # A second message under the same secrets would give the difference of both.
+        _sit_out(context, round_number, "the starting model changed after this node had encrypted")
+        return
+    if not hospital.secrets.has(keys_name(context, hospital.reader.ceremony_state(context.id).number, round_number)):
+        # Backups leave them out, so that nothing is ever encrypted or opened twice.
+        _sit_out(context, round_number, "this node does not hold the round's secrets, as after a restored backup")
         return
     weights = weights_before(context, round_number)
     records = Records.from_bytes(hospital.secrets.get(f"{context.key}/records"))
@@ -101,7 +100,15 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
         hospital.ledger.submit_update(
             context.id, round_number, bytes.fromhex(file["digest"]), file["size"], cx, cy, _proof(proved)
         )
-    hospital.log.info("round %d: submitted a proved update over %d rows", round_number, len(records.rows))
+    context.log.info("round %d: submitted a proved update over %d rows", round_number, len(records.rows))
+
+
+def _sit_out(context: StudyContext, round_number: int, reason: str) -> None:
+    """Say once why this hospital sends nothing in a round."""
+    key = f"{context.round_key(round_number)}/sat-out"
+    if context.hospital.state.result(key) is None:
+        context.log.warning("round %d: %s; it sits the round out", round_number, reason)
+        context.hospital.state.done(key)
 
 
 def _blinding(context: StudyContext, round_number: int) -> int:

@@ -83,10 +83,14 @@ class CircuitRecord:
 
 @dataclass(frozen=True)
 class Deployment:
-    """Where a suite of contracts lives: contract name to address, circuit name to its listing."""
+    """Where a suite of contracts lives: contract name to address, circuit name to its listing.
+
+    `deployer` is None in records that do not tell.
+    """
 
     chain_id: int
     start_block: int
     development_keys: bool
     contracts: Mapping[str, Address]
     circuits: Mapping[str, CircuitRecord]
+    deployer: Address | None = None

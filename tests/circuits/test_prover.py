@@ -103,7 +103,7 @@ def test_prove__too_few_values__refused():
 
 def test_prove__private_files__only_for_their_owner(monkeypatch):
     seen = {}
-    run = prover_module._run
+    run = prover_module.run_program
 
     def watch(command):
         for path in map(Path, command):
@@ -114,7 +114,7 @@ def test_prove__private_files__only_for_their_owner(monkeypatch):
             assert not Path(command[3]).with_suffix(".json").exists(), "the inputs outlived the witness"
         return run(command)
 
-    monkeypatch.setattr(prover_module, "_run", watch)
+    monkeypatch.setattr(prover_module, "run_program", watch)
     NativeProver().prove(artefacts(TRAINING), training())
     assert seen.pop("witness.json") == 0o600
     assert seen.pop("witness.wtns") == 0o600

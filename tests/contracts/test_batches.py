@@ -113,9 +113,10 @@ def test_batch__its_last_round_fails__the_ceremony_is_due_all_the_same(stage: St
     assert stage.phase(3) is Phase.SUBMIT
 
 
-def test_request__by_a_participant__ends_the_batch_with_the_round_going_on(stage: Stage) -> None:
+@pytest.mark.parametrize("by_owner", [False, True])
+def test_request__by_a_participant__ends_the_batch_with_the_round_going_on(stage: Stage, by_owner: bool) -> None:
     members, studies = start(stage, batchRounds=6), stage.suite.studies
-    receipt = studies.requestCeremony(stage.study, sender=members[1].operator)
+    receipt = studies.requestCeremony(stage.study, sender=members[1].owner if by_owner else members[1].operator)
     assert receipt.events == [studies.CeremonyRequested(stage.study, members[1].id, 1)]
     assert stage.state() is State.RUNNING
     with ape.reverts(studies.StudyRegistryBatchEnding, studyId=stage.study, lastRound=1):
@@ -135,8 +136,9 @@ def test_request__by_a_participant__ends_the_batch_with_the_round_going_on(stage
 
 def test_request__by_anyone_else_or_in_the_last_round__reverts(stage: Stage) -> None:
     members, studies = start(stage, rounds=1, batchRounds=1), stage.suite.studies
-    for sender in (stage.stranger, stage.sponsor, stage.suite.council, members[0].owner, stage.hospitals[5].operator):
-        with ape.reverts(studies.StudyRegistryNotEnrolled, operator=sender.address):
+    outside = stage.hospitals[5]
+    for sender in (stage.stranger, stage.sponsor, stage.suite.council, outside.operator, outside.owner):
+        with ape.reverts(studies.StudyRegistryHospitalNotEnrolled, studyId=stage.study):
             studies.requestCeremony(stage.study, sender=sender)
     with ape.reverts(studies.StudyRegistryBatchEnding, lastRound=1):
         studies.requestCeremony(stage.study, sender=members[0].operator)

@@ -37,8 +37,9 @@ from node.crypto import (
     sealing_public,
     share_size,
 )
-from node.crypto.context import Kind, frame, index_of
+from node.crypto.context import index_of
 from node.crypto.dealing import secret_key, stored_share_size
+from node.crypto.framing import Kind, frame
 from node.crypto.prf import SEED_BYTES, Words, public_hash, public_polynomial, uniform
 from node.crypto.ring import ring
 from node.crypto.shamir import interpolate
@@ -122,7 +123,7 @@ def dealt_keys(ctx: RoundContext, dealers: Sequence[int], members: Sequence[int]
             shares.get(party, {}).get(dealer, bytes(stored_share_size(ctx, dealer, party))) for dealer in ctx.parties
         ]
         seeds = [_named(ctx, "secret", party), _named(ctx, "noise", party)]
-        keys[party] = frame(Kind.ROUND_SECRETS, ctx.digest, party, b"".join([*seeds, *pairs, *held]))
+        keys[party] = frame(Kind.ROUND_SECRETS, ctx, party, b"".join([*seeds, *pairs, *held]))
     return keys
 
 

@@ -16,6 +16,7 @@ from node.crypto.context import in_index_order, index_of
 from node.crypto.dealing import share_words
 from node.crypto.encryption import data_ring, round_polynomial
 from node.crypto.masking import cancelling_masks, smudging_noise
+from node.crypto.opening import OpeningShare
 from node.crypto.parameters import MODULI
 from node.crypto.prf import Words
 from node.crypto.ring import Ring, ring
@@ -37,7 +38,7 @@ def weak_opening_share(
     noise_after_lagrange: bool = True,
     noise_of_its_block: bool = True,
 ) -> list[Words]:
-    """An opening share with safeguards to leave out, one array for each block."""
+    """An opening share of all coefficients with safeguards to leave out, NTT domain, one array for each block."""
     parameters, domain = ctx.parameters, data_ring(ctx)
     included, quorum = in_index_order(ctx, included), in_index_order(ctx, quorum)
     total = zeros(domain)
@@ -47,8 +48,8 @@ def weak_opening_share(
     blocks = []
     for block in range(parameters.blocks):
         about = ["open", *ctx.identity, included, attempt, quorum, block if noise_of_its_block else 0]
-        noise = domain.forward(smudging_noise(domain, secrets.noise_seed, domain.degree, parameters.noise_bits, about))
-        share = domain.multiply(round_polynomial(ctx, block), total)
+        noise = smudging_noise(domain, secrets.noise_seed, domain.degree, parameters.noise_bits, about)
+        share = domain.inverse(domain.multiply(round_polynomial(ctx, block), total))
         if smudged and not noise_after_lagrange:
             share = domain.add(share, noise)
         share = domain.scale(share, factor)
@@ -57,8 +58,18 @@ def weak_opening_share(
         if masked:
             masks = cancelling_masks(domain, secrets.me, quorum, secrets.pair_seeds, domain.degree, about)
             share = domain.add(share, masks)
-        blocks.append(share)
+        blocks.append(domain.forward(share))
     return blocks
+
+
+def as_share(
+    ctx: RoundContext, member: int, included: Sequence[int], quorum: Sequence[int], blocks: Sequence[Words]
+) -> OpeningShare:
+    """What `open_sum` takes: the leading coefficients of a share that shows all."""
+    domain = data_ring(ctx)
+    counts = ctx.parameters.opened_coefficients
+    shown = tuple(domain.inverse(block)[:, :count] for block, count in zip(blocks, counts, strict=True))
+    return OpeningShare(member, tuple(included), 0, tuple(quorum), shown)
 
 
 def zeros(domain: Ring) -> Words:

@@ -25,14 +25,13 @@ from node.crypto import (
     read_share,
     round_secrets,
 )
-from node.crypto.context import HEADER_BYTES
 from node.crypto.dealing import ReceivedShares, share_words
-from node.crypto.opening import OpeningShare
+from node.crypto.framing import HEADER_BYTES
 from node.crypto.round_secrets import read_round_secrets
 from node.crypto.sealing import SealingKey
 from node.errors import CeremonyFailed, MalformedCeremonyMessage, OpeningFailed
 from tests.support.threshold import PlayedCeremony, ceremony_context, dealt_keys, extreme_values, played_ceremony
-from tests.support.weakened import all_keys, weak_opening_share
+from tests.support.weakened import all_keys, as_share, weak_opening_share
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +67,7 @@ def opens(
     plain = {p: round_secrets(played.ctx, p, played.seeds[p], played.received[p], 1) for p in ctx.parties}
     files = [encrypt(ctx, p, plain[p], extreme_values(ctx, p)) for p in included]
     total = add(ctx, [read_ciphertext(ctx, p, file) for p, file in zip(included, files, strict=True)])
-    shares = [OpeningShare(k, included, 0, quorum, blocks(ctx, played, received, included, quorum, k)) for k in quorum]
+    shares = [as_share(ctx, k, included, quorum, blocks(ctx, played, received, included, quorum, k)) for k in quorum]
     try:
         return open_sum(ctx, total, shares) == np.sum([extreme_values(ctx, p) for p in included], axis=0).tolist()
     except OpeningFailed:
@@ -196,9 +195,8 @@ def test_a_copied_dealing__would_let_its_copier_count_the_victims_update_twice()
     for member in quorum:
         shares = {**keys[member].shares, copier: keys[member].shares[victim]}
         copied = replace(keys[member], shares=shares)
-        weak.append(
-            OpeningShare(member, ctx.parties, 0, quorum, tuple(weak_opening_share(ctx, copied, ctx.parties, 0, quorum)))
-        )
+        made = weak_opening_share(ctx, copied, ctx.parties, 0, quorum)
+        weak.append(as_share(ctx, member, ctx.parties, quorum, made))
     twice = 2 * np.array(extreme_values(ctx, victim)) + np.array(extreme_values(ctx, honest))
     assert open_sum(ctx, total, weak) == twice.tolist()
 

@@ -33,7 +33,8 @@ class Victims:
     """A round of three hospitals under our scheme; the first two are honest, the third attacks."""
 
     def __init__(self) -> None:
-        self.ctx = study(3, 2, 42)
+        # As many values as a block holds, so that an opening shows every coefficient.
+        self.ctx = study(3, 2, 3 * 8192)
         self.domain = data_ring(self.ctx)
         self.keys = dealt_keys(self.ctx, self.ctx.parties, self.ctx.parties)
         self.values = {party: extreme_values(self.ctx, party) for party in self.ctx.parties}
@@ -53,7 +54,8 @@ class Victims:
             for k in quorum
         ]  # fmt: skip
         sent = [self.blocks[self.parties[0]], self.blocks[self.parties[1]], third]
-        return centred(self.domain, self.domain.inverse(total_of(self.domain, [*sent, *shares])))
+        opened = self.domain.inverse(total_of(self.domain, sent))
+        return centred(self.domain, total_of(self.domain, [opened, *shares]))
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 
 from node.crypto import RoundContext, add, encrypt, opening_share, read_ciphertext, read_share
-from node.crypto.context import HEADER_BYTES, in_index_order, index_of
+from node.crypto.context import in_index_order, index_of
 from node.crypto.dealing import share_words
 from node.crypto.encryption import data_ring, round_polynomial
+from node.crypto.framing import HEADER_BYTES
 from node.crypto.masking import smudging_noise
+from node.crypto.opening import PREFIX_BYTES
 from node.crypto.packing import pack, unpack
 from node.crypto.parameters import smudging_bound
 from node.crypto.round_secrets import read_round_secrets
@@ -37,16 +39,18 @@ from tests.support.weakened import (
 
 
 def test_the_weakened_share__with_all_safeguards__is_ours() -> None:
-    ctx = study(3, 2, 30_000)
+    # As many values as two blocks hold: an opening then shows all coefficients, as the weakened share does.
+    ctx = study(3, 2, 2 * 3 * 8192)
+    domain = data_ring(ctx)
     raw = dealt_keys(ctx, ctx.parties, ctx.parties)
     quorum = ctx.parties[:2]
     for member in quorum:
         ours = opening_share(ctx, member, raw[member], ctx.parties, 1, quorum)
         read = read_share(ctx, member, ctx.parties, 1, quorum, ours)
         secrets = read_round_secrets(ctx, member, raw[member])
-        weak = weak_opening_share(ctx, secrets, ctx.parties, 1, quorum)
+        weak = [domain.inverse(block) for block in weak_opening_share(ctx, secrets, ctx.parties, 1, quorum)]
         assert np.array_equal(np.stack(read.blocks), np.stack(weak))
-        assert ours[HEADER_BYTES + 17 :] == np.stack(weak).astype("<u8").tobytes()
+        assert ours[HEADER_BYTES + PREFIX_BYTES :] == np.stack(weak).astype("<u8").tobytes()
 
 
 def summed_key_coefficients(smudged: bool) -> int:

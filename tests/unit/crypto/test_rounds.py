@@ -24,6 +24,8 @@ from node.crypto import (
     share_size,
 )
 from node.crypto.encryption import data_ring, round_polynomial
+from node.crypto.framing import HEADER_BYTES
+from node.crypto.opening import PREFIX_BYTES
 from node.crypto.packing import pack, unpack
 from node.errors import CryptoError, MalformedShare, OpeningFailed, OpeningRefused, ParameterError
 from tests.support.threshold import (
@@ -136,7 +138,7 @@ def test_a_share__repeated__has_the_same_bytes_and_no_other_step_has_them(played
     assert first == opening_share(ctx, me, keys, ctx.parties[::-1], 0, (other, me))
     assert len(first) == share_size(ctx)
     payloads = {
-        opening_share(ctx, me, keys, ctx.parties, attempt, quorum)[59:]
+        opening_share(ctx, me, keys, ctx.parties, attempt, quorum)[HEADER_BYTES + PREFIX_BYTES :]
         for attempt, quorum in ((0, (me, other)), (1, (me, other)), (0, (me, third)))
     }
     assert len(payloads) == 3
@@ -157,14 +159,19 @@ def test_masks__cancel_and_hide_a_single_share() -> None:
     total = shares[0].blocks[0]
     for share in shares[1:]:
         total = domain.add(total, share.blocks[0])
-    noise = domain.inverse(domain.subtract(total, domain.multiply(round_polynomial(ctx, 0), secret)))
-    zero = unpack(replace_count(ctx), [noise], 0)
-    assert not any(zero)
+    opened = domain.inverse(domain.multiply(round_polynomial(ctx, 0), secret))[:, : total.shape[1]]
+    noise = domain.subtract(total, opened)
+    shown = replace(ctx.parameters, value_count=noise.shape[1] * ctx.parameters.digits)
+    assert not any(unpack(shown, [noise], 0))
     assert len({share.blocks[0].tobytes() for share in shares}) == 3
 
 
-def replace_count(ctx: RoundContext) -> object:
-    return replace(ctx.parameters, value_count=ctx.parameters.values_per_block)
+def test_a_share__shows_the_coefficients_that_carry_values_and_64_at_least() -> None:
+    """A small update is opened with a few hundred bytes, and nothing is shown of the rest of the polynomial."""
+    for count, shown in ((1, 64), (42, 64), (192, 64), (193, 65), (24_576, 8192), (24_577, 8192 + 64)):
+        ctx = ceremony_context(3, 2, 26, count, 1).round_context(1)
+        assert sum(ctx.parameters.opened_coefficients) == shown
+        assert share_size(ctx) == HEADER_BYTES + PREFIX_BYTES + shown * 3 * 8
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`consilium enrol`, refused: what does not fit costs nothing, and the reason says what to do."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from tests.support.consortium import Consortium, Member
+from tests.support.small_study import records, study_plan, write_table
+
+COLUMNS = ("a", "b", "c", "d", "ill")
+GOOD = records(4, 7)
+
+
+@dataclass(frozen=True)
+class Books:
+    """What a refused hospital must still have."""
+
+    nonce: int
+    bond: int
+    secrets: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def study(consortium: Consortium) -> int:
+    """A study in which everybody could enrol, were it not for what the tests change."""
+    consortium.anvil.request("evm_setAutomine", True)
+    return consortium.publish(study_plan("Open to four", 4))
+
+
+@pytest.fixture
+def hospital(consortium: Consortium) -> Iterator[Member]:
+    """An admitted, bonded hospital whose table the test may spoil."""
+    member = consortium.members[3]
+    kept = member.table.read_bytes()
+    yield member
+    member.table.write_bytes(kept)
+
+
+def books(consortium: Consortium, member: Member) -> Books:
+    nonce = int(consortium.anvil.request("eth_getTransactionCount", member.operator, "pending"), 16)
+    return Books(nonce, consortium.reader.available_bond(member.number), tuple(member.secret_names))
+
+
+def spoilt(row: int, column: int, value: str) -> list[list[str]]:
+    rows = [list(record) for record in GOOD]
+    rows[row][column] = value
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "message"),
+    [
+        (COLUMNS, spoilt(2, 1, ""), "line 4, column 'b': the value is missing"),
+        (COLUMNS, spoilt(0, 3, "12 mm"), "line 2, column 'd': this is not a number"),
+        (COLUMNS, spoilt(1, 4, "maybe"), "the label is neither 'yes' nor 'no'"),
+        (("a", "b", "c", "e", "ill"), GOOD, "lacks the plan's columns d"),
+        ((*COLUMNS, "name"), [(*row, "x") for row in GOOD], "columns that the plan does not know: number 6"),
+        (COLUMNS, records(5, 9), "more than 8 records"),
+        (COLUMNS, [], "no records"),
+    ],
+    ids=["missing value", "text", "label", "other column", "column too many", "too many rows", "no row"],
+)
+def test_enrol__table_that_does_not_fit__is_refused_and_nothing_is_sent_or_lost(
+    consortium: Consortium, study: int, hospital: Member, columns: Sequence[str], rows: Sequence[object], message: str
+) -> None:
+    before = books(consortium, hospital)
+    write_table(hospital.table, rows, columns)  # type: ignore[arg-type]
+    ended = consortium.enrol(hospital, study)
+    assert ended.code == 3 and message in ended.err, ended.err
+    assert "12 mm" not in ended.err and "maybe" not in ended.err
+    assert books(consortium, hospital) == before
+    assert hospital.number not in consortium.reader.enrolled_ids(study)
+
+
+def clipping_rows() -> list[list[str]]:
+    rows = [list(record) for record in GOOD]
+    for row in rows[:4]:
+        row[2] = "5000"
+    return rows
+
+
+def test_enrol__too_much_clipping_without_a_terminal__warns_and_does_not_enrol(
+    consortium: Consortium, study: int, hospital: Member
+) -> None:
+    before = books(consortium, hospital)
+    write_table(hospital.table, clipping_rows())
+    ended = consortium.enrol(hospital, study)
+    assert ended.code == 3 and "would be clipped" in ended.err and "'c'" in ended.err and "--yes" in ended.err
+    assert "5000" not in ended.err
+    assert books(consortium, hospital) == before
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n"], ids=["declined", "no answer"])
+def test_enrol__too_much_clipping_and_declined__does_not_enrol(
+    consortium: Consortium, study: int, hospital: Member, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    before = books(consortium, hospital)
+    write_table(hospital.table, clipping_rows())
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    ended = consortium.enrol(hospital, study)
+    assert ended.code == 3 and "declined" in ended.err
+    assert books(consortium, hospital) == before
+
+
+class Terminal(io.StringIO):
+    """Somebody at a keyboard."""
+
+    def isatty(self) -> bool:
+        """See io.IOBase."""
+        return True
+
+
+def test_enrol__not_admitted__is_refused_by_name(consortium: Consortium, study: int) -> None:
+    newcomer = consortium.found("Newcomer", GOOD, admit=False)
+    before = books(consortium, newcomer)
+    ended = consortium.enrol(newcomer, study, "--json")
+    assert ended.code == 4
+    assert ended.error["revert"] == "StudyRegistryNotAdmitted"
+    assert ended.error["values"] == {"hospitalId": newcomer.number}
+    assert books(consortium, newcomer) == before
+
+
+def test_enrol__without_a_bond__is_refused_with_the_amounts(consortium: Consortium, study: int) -> None:
+    penniless = consortium.found("Penniless", GOOD, bond=0)
+    before = books(consortium, penniless)
+    ended = consortium.enrol(penniless, study, "--json")
+    assert ended.code == 4
+    assert ended.error["revert"] == "StakeVaultInsufficient" and ended.error["values"]["available"] == 0
+    assert books(consortium, penniless) == before
+
+
+def test_enrol__after_the_last_place_is_taken__is_refused_and_keeps_no_records(consortium: Consortium) -> None:
+    consortium.anvil.request("evm_setAutomine", True)
+    full = consortium.publish(study_plan("Room for three", 3))
+    for member in consortium.members[:3]:
+        assert consortium.enrol(member, full).code == 0
+    late = consortium.members[3]
+    before = books(consortium, late)
+    ended = consortium.enrol(late, full, "--json")
+    assert ended.code == 4 and ended.error["revert"] == "StudyRegistryWrongState"
+    assert books(consortium, late) == before
+
+
+def test_enrol__again_with_another_table__keeps_what_was_committed_to(consortium: Consortium) -> None:
+    consortium.anvil.request("evm_setAutomine", True)
+    study = consortium.publish(study_plan("Twice", 4))
+    member = consortium.members[3]
+    first = consortium.enrol(member, study, "--json")
+    kept, before = member.table.read_bytes(), books(consortium, member)
+    write_table(member.table, records(77, 3))
+    again = consortium.enrol(member, study, "--json")
+    member.table.write_bytes(kept)
+    assert again.code == 0 and again.value["data_root"] == first.value["data_root"] and again.value["rows"] == 7
+    assert books(consortium, member) == before
+
+
+def test_enrol__plan_of_another_study__is_refused_naming_what_differs(consortium: Consortium, study: int) -> None:
+    member = consortium.members[3]
+    other = consortium.publish(study_plan("Another", 4, rounds=3, confirmations=2))
+    before = books(consortium, member)
+    ended = consortium.command(member.home, "enrol", study, "--plan", consortium.plan_file(other))
+    assert ended.code == 8
+    assert "document digest" in ended.err and "rounds" in ended.err and "confirmations" in ended.err
+    assert books(consortium, member) == before

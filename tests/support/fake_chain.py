@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A chain and a key that only pretend: views answer what a test sets, and what is sent is written down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from node.plan import TrainingPlan
+from node.proofs.commitments import aggregation_context, training_context
+from node.types import (
+    BlockRef,
+    CeremonyState,
+    CeremonyStep,
+    ChainEvent,
+    Circuit,
+    Deployment,
+    Enrolment,
+    FilePost,
+    ModelPost,
+    Phase,
+    PhaseState,
+    Proof,
+    RoundState,
+    Study,
+    StudyState,
+    Submission,
+)
+from tests.support.threshold import CONTRACT
+
+STUDY, CEREMONY = 1, 1
+CHAIN_ID = 31337
+ADDRESS = "0x" + "a1" * 20
+COMPLETED = CeremonyState(CEREMONY, CeremonyStep.ACKNOWLEDGEMENT, 0, 0, 0, True, bytes(32), 1, 3)
+DEPLOYMENT = Deployment(CHAIN_ID, 0, True, {"RoundManager": CONTRACT}, {})
+
+
+def round_state(root_before: int, **changes: Any) -> RoundState:
+    """A round that began just now."""
+    empty = {name: 0 for name in RoundState.__dataclass_fields__}
+    begun = {**empty, "started_at": int(time.time()), "root_before": root_before}
+    return RoundState(**{**begun, "verified": False, "closed_as": Phase.NONE, **changes})
+
+
+@dataclass
+class FakeChain:
+    """The views of `ChainReader` that steps use, over values that a test sets."""
+
+    plan: TrainingPlan
+    study_record: Study
+    enrolled: tuple[int, ...]
+    rows: tuple[int, ...]
+    circuit_records: dict[int, Circuit]
+    state: StudyState = StudyState.RUNNING
+    ceremony: CeremonyState = COMPLETED
+    posts: dict[CeremonyStep, dict[int, FilePost]] = field(default_factory=dict)
+    round_number: int = 1
+    rounds: dict[int, RoundState] = field(default_factory=dict)
+    phases: dict[int, PhaseState] = field(default_factory=dict)
+    #: What a block that is final says, where it is not what the newest one says.
+    final_phases: dict[int, PhaseState] = field(default_factory=dict)
+    final_rounds: dict[int, RoundState] = field(default_factory=dict)
+    submissions: dict[tuple[int, int], Submission] = field(default_factory=dict)
+    attempt: int = 0
+    final_attempt: int | None = None
+    quorums: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    shares: dict[int, dict[int, FilePost]] = field(default_factory=dict)
+    models: list[ModelPost] = field(default_factory=list)
+    root_of_plan: int | None = None
+    #: What `events` finds, whatever the filter.
+    logged: list[ChainEvent] = field(default_factory=list)
+    #: Code by address.
+    codes: dict[str, bytes] = field(default_factory=dict)
+    deployment: Deployment = DEPLOYMENT
+
+    def head(self) -> BlockRef:
+        return BlockRef(100, "0x64", int(time.time()))
+
+    def block(self, number: int) -> BlockRef:
+        return BlockRef(number, hex(number), int(time.time()) - (100 - number))
+
+    def agreed(self, read: Callable[[FakeChain], Any]) -> Any:
+        return read(self)
+
+    def code(self, address: str) -> bytes:
+        return self.codes.get(address, b"")
+
+    def study(self, study: int) -> Study:
+        return self.study_record
+
+    def study_state(self, study: int, at: Any = "latest") -> StudyState:
+        return self.state
+
+    def plan_root(self, study: int) -> int:
+        return self.plan.root() if self.root_of_plan is None else self.root_of_plan
+
+    def circuit(self, circuit_id: int) -> Circuit:
+        return self.circuit_records[circuit_id]
+
+    def enrolled_ids(self, study: int) -> tuple[int, ...]:
+        return self.enrolled
+
+    def enrolment(self, study: int, hospital_id: int, at: Any = "latest") -> Enrolment:
+        index = self.enrolled.index(hospital_id)
+        barred = not self.ceremony_state(study, at).participants >> index & 1
+        return Enrolment(hospital_id, index, self.rows[index], ADDRESS, barred, 0, bytes(32))
+
+    def ceremony_state(self, study: int, at: Any = "latest") -> CeremonyState:
+        return self.ceremony
+
+    def ceremony_of(self, study: int, round_number: int, at: Any = "latest") -> tuple[int, int]:
+        return self.ceremony.number, self.ceremony.participants
+
+    def events(self, contract: str, event: str, **indexed: int) -> tuple[ChainEvent, ...]:
+        return tuple(found for found in self.logged if found.name == event)
+
+    def ceremony_posts(self, study: int, ceremony: int, step: CeremonyStep) -> dict[int, FilePost]:
+        return dict(self.posts.get(step, {}))
+
+    def current_round(self, study: int) -> int:
+        return self.round_number
+
+    def phase(self, study: int, round_number: int, at: Any = "latest") -> PhaseState:
+        chosen = self.phases if at == "latest" else {**self.phases, **self.final_phases}
+        return chosen[round_number]
+
+    def round_state(self, study: int, round_number: int, at: Any = "latest") -> RoundState:
+        chosen = self.rounds if at == "latest" else {**self.rounds, **self.final_rounds}
+        return chosen[round_number]
+
+    def submission(self, study: int, round_number: int, hospital_id: int) -> Submission | None:
+        return self.submissions.get((round_number, hospital_id))
+
+    def current_attempt(self, study: int, round_number: int, at: Any = "latest") -> int:
+        return self.attempt if at == "latest" or self.final_attempt is None else self.final_attempt
+
+    def quorum(self, study: int, round_number: int, attempt: int, at: Any = "latest") -> tuple[int, ...]:
+        return self.quorums.get(attempt, ())
+
+    def shares_posted(self, study: int, round_number: int, attempt: int) -> int:
+        return sum(1 << self.enrolled.index(number) for number in self.shares.get(attempt, {}))
+
+    def share_posts(self, study: int, round_number: int, attempt: int) -> dict[int, FilePost]:
+        return dict(self.shares.get(attempt, {}))
+
+    def model_posts(self, study: int, round_number: int) -> tuple[ModelPost, ...]:
+        return tuple(self.models)
+
+    def training_context(self, study: int, round_number: int, hospital_id: int, digest: bytes) -> int:
+        return training_context(
+            chain_id=CHAIN_ID, round_manager=CONTRACT, study_id=study, round_number=round_number,
+            hospital_id=hospital_id, ciphertext_digest=digest,
+        )  # fmt: skip
+
+    def aggregation_context(self, study: int, round_number: int, included: int) -> int:
+        return aggregation_context(
+            chain_id=CHAIN_ID, round_manager=CONTRACT, study_id=study, round_number=round_number,
+            included_bitmap=included,
+        )  # fmt: skip
+
+    def change_round(self, round_number: int = 1, **changes: Any) -> RoundState:
+        """Change a round's record, and return it."""
+        self.rounds[round_number] = replace(self.rounds[round_number], **changes)
+        return self.rounds[round_number]
+
+    def change_terms(self, **changes: Any) -> None:
+        """Change what the chain says of the plan."""
+        self.study_record = replace(self.study_record, plan=replace(self.study_record.plan, **changes))
+
+
+class FakeLedger:
+    """The writes of one hospital: written down, and put on the fake chain; `failure` is raised once instead."""
+
+    def __init__(self, chain: FakeChain, number: int) -> None:
+        self._chain = chain
+        self._number = number
+        self.sent: list[tuple[Any, ...]] = []
+        self.failure: Exception | None = None
+
+    def named(self, name: str) -> list[tuple[Any, ...]]:
+        """The arguments of all calls of that name."""
+        return [arguments for called, *arguments in self.sent if called == name]  # type: ignore[misc]
+
+    def _send(self, name: str, *arguments: Any) -> None:
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            raise failure
+        self.sent.append((name, *arguments))
+
+    def submit_update(
+        self, study: int, round_number: int, digest: bytes, size: int, cx: int, cy: int, proof: Proof
+    ) -> None:
+        self._send("submit_update", round_number, digest, size, cx, cy, proof)
+        self._chain.submissions[round_number, self._number] = Submission(digest, size, cx, cy)
+        bit = 1 << self._chain.enrolled.index(self._number)
+        self._chain.change_round(round_number, submitted_bitmap=self._chain.rounds[round_number].submitted_bitmap | bit)
+
+    def attest(self, study: int, round_number: int, bitmap: int) -> None:
+        self._send("attest", round_number, bitmap)
+
+    def include_updates(self, study: int, round_number: int) -> None:
+        self._send("include_updates", round_number)
+
+    def post_share(self, study: int, round_number: int, attempt: int, digest: bytes, size: int) -> None:
+        self._send("post_share", round_number, attempt, digest, size)
+        self._chain.shares.setdefault(attempt, {})[self._number] = FilePost(self._number, digest, size, 90)
+
+    def finalise(self, study: int, round_number: int, root_after: int, proof: Proof) -> None:
+        self._send("finalise", round_number, root_after)
+
+    def post_model(self, study: int, round_number: int, digest: bytes, size: int) -> None:
+        self._send("post_model", round_number, digest, size)
+        self._chain.models.append(ModelPost(ADDRESS, digest, size, 99))
+
+    def fail_round(self, study: int, round_number: int) -> None:
+        self._send("fail_round", round_number)
+
+    def post_ceremony(self, study: int, ceremony: int, step: CeremonyStep, digest: bytes, size: int) -> None:
+        self._send("post_ceremony", ceremony, step, digest, size)
+        self._chain.posts.setdefault(step, {})[self._number] = FilePost(self._number, digest, size, 90)
+
+    def fail_ceremony(self, study: int, ceremony: int) -> None:
+        self._send("fail_ceremony", ceremony)
+
+    def enrol(self, study: int, data_root: int, rows: int) -> None:
+        self._send("enrol", data_root, rows)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node that goes on whatever it meets, and looks at nothing that a stranger could make endless."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from node import runner
+from node.chain.rpc import RpcError
+from node.config import PASSPHRASE_VARIABLE
+from node.errors import ChainMismatch, ConfigError, SpendingCapReached, StorageUnavailable
+from node.types import BlockRef
+
+
+@dataclass
+class FakeReader:
+    """Hospitals that anyone registered, some of which the council admitted."""
+
+    registered: int = 1000
+    admitted: dict[int, int] = field(default_factory=lambda: {2: 10, 3: 20, 4: 30})
+    top: int = 100
+    asked: list[int] = field(default_factory=list)
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    deployment: Any = field(default_factory=lambda: SimpleNamespace(start_block=5))
+
+    def head(self) -> BlockRef:
+        return BlockRef(self.top, "0x", 0)
+
+    def hospital_count(self) -> int:
+        return self.registered
+
+    def events(self, contract: str, event: str, first: int, last: int) -> Iterator[Any]:
+        assert (contract, event) == ("HospitalRegistry", "HospitalAdmitted")
+        self.ranges.append((first, last))
+        for number, block in self.admitted.items():
+            if first <= block <= last:
+                yield SimpleNamespace(arguments={"hospitalId": number})
+
+    def hospital(self, number: int) -> Any:
+        self.asked.append(number)
+        return SimpleNamespace(endpoint="" if number == 4 else f"http://hospital-{number}.example")
+
+
+def hospital() -> Any:
+    return SimpleNamespace(log=logging.getLogger("consilium.tests"))
+
+
+def test_gateways__many_strangers_registered__only_admitted_hospitals_are_looked_at() -> None:
+    reader = FakeReader()
+    endpoints = runner.colleagues(cast(Any, reader), own=2)
+    assert endpoints() == ["http://hospital-3.example"]
+    assert reader.asked == [3, 4]
+
+
+def test_gateways__hospital_admitted_later__is_found_without_reading_everything_again() -> None:
+    reader = FakeReader()
+    endpoints = runner.colleagues(cast(Any, reader), own=2)
+    endpoints()
+    reader.admitted[9], reader.top = 110, 120
+    assert endpoints() == ["http://hospital-3.example", "http://hospital-9.example"]
+    assert reader.ranges == [(5, 100), (69, 120)]
+
+
+def test_gateways__admission_reorganised_away__is_left_out() -> None:
+    reader = FakeReader()
+    endpoints = runner.colleagues(cast(Any, reader), own=2)
+    endpoints()
+    reader.registered = 2
+    assert endpoints() == []
+
+
+def test_look__unexpected_error__goes_on_and_tells_kind_and_place_but_not_its_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with runner._logged(hospital(), 7):
+        int("a value of a record")
+    assert "study 7: an unexpected ValueError in test_runner.py:" in caplog.text
+    assert "record" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [ChainMismatch("x"), ConfigError("x"), SpendingCapReached("x")])
+def test_look__what_no_retry_mends__ends_the_node(error: Exception) -> None:
+    with pytest.raises(type(error)), runner._logged(hospital()):
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error", [RpcError("eth_getBlockByNumber", -32005, "limit exceeded", None), KeyError("hash"), StorageUnavailable()]
+)
+def test_wait__endpoint_that_refuses__waits_all_the_same(error: Exception) -> None:
+    waits: list[float] = []
+
+    def refuse(_timeout: float) -> bool:
+        raise error
+
+    watcher, stopping = SimpleNamespace(wait_for_activity=refuse), SimpleNamespace(wait=waits.append)
+    runner._wait(hospital(), cast(Any, watcher), cast(Any, stopping))
+    assert waits == [runner.RETRY_SECONDS]
+
+
+def test_passphrase__while_the_node_runs__is_not_handed_to_the_programs_it_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(PASSPHRASE_VARIABLE, "a passphrase of tests")
+    with runner._passphrase_kept_back():
+        program = [sys.executable, "-c", "import os; print(*os.environ)"]
+        shown = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+        assert PASSPHRASE_VARIABLE not in shown.split()
+    assert os.environ[PASSPHRASE_VARIABLE] == "a passphrase of tests"

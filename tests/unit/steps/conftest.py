@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Three hospitals in round 1 of a study, over a chain that answers what a test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.fake_chain import FakeChain
+from tests.support.steps import Party, make_parties
+
+Cast = tuple[FakeChain, list[Party]]
+
+
+@pytest.fixture
+def cast(tmp_path: Path) -> Iterator[Cast]:
+    """The chain and its three hospitals."""
+    chain, parties = make_parties(tmp_path)
+    yield chain, parties
+    for party in parties:
+        party.hospital.state.close()
+
+
+@pytest.fixture
+def chain(cast: Cast) -> FakeChain:
+    return cast[0]
+
+
+@pytest.fixture
+def parties(cast: Cast) -> list[Party]:
+    return cast[1]
+
+
+@pytest.fixture
+def hospital(parties: list[Party]) -> Party:
+    """The first of them."""
+    return parties[0]

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One message under one secret: what was made is sent again, never made again, and nothing false is sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from node.errors import ChainUnavailable, WitnessRefused
+from node.learning import fixed_point
+from node.proofs.prover import NativeProver
+from node.state import NodeState
+from node.steps.ceremony import keys_name
+from node.steps.submission import submit_update
+from tests.support.fake_chain import CEREMONY, FakeChain
+from tests.support.steps import Party, lost_connection
+
+
+def submit(party: Party, chain: FakeChain) -> None:
+    submit_update(party.context, 1, chain.rounds[1])
+
+
+def test_submit__sent__is_on_record_with_the_stored_ciphertext_unreleased(chain: FakeChain, hospital: Party) -> None:
+    submit(hospital, chain)
+    entry = chain.submissions[1, hospital.number]
+    assert hospital.store.holds(entry.digest, entry.size)
+    assert not hospital.store.local.released(entry.digest, entry.size)
+    submit(hospital, chain)
+    assert len(hospital.ledger.sent) == 1
+
+
+def test_submit__connection_lost__sends_the_same_bytes_later(chain: FakeChain, hospital: Party) -> None:
+    hospital.ledger.failure = lost_connection()
+    with pytest.raises(ChainUnavailable):
+        submit(hospital, chain)
+    made = hospital.hospital.state.result("study-1/round-1/encryption")
+    proofs = len(hospital.prover.statements)
+    submit(hospital, chain)
+    assert made is not None
+    assert chain.submissions[1, hospital.number].digest.hex() == made["digest"]
+    assert len(hospital.prover.statements) == proofs == 1
+
+
+def test_submit__stopped_before_the_ciphertext_is_on_record__sends_one_that_is_stored(
+    chain: FakeChain, hospital: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NodeState, "done", stop)
+        with pytest.raises(KeyboardInterrupt):
+            submit(hospital, chain)
+    submit(hospital, chain)
+    entry = chain.submissions[1, hospital.number]
+    assert hospital.hospital.state.result("study-1/round-1/encryption") == {
+        "digest": entry.digest.hex(),
+        "size": entry.size,
+    }
+    assert hospital.store.holds(entry.digest, entry.size)
+
+
+def test_submit__starting_model_changed_after_encryption__sits_the_round_out(
+    chain: FakeChain, hospital: Party, caplog: pytest.LogCaptureFixture
+) -> None:
+    hospital.ledger.failure = lost_connection()
+    with pytest.raises(ChainUnavailable):
+        submit(hospital, chain)
+    chain.change_round(root_before=chain.rounds[1].root_before + 1)
+    for _ in range(2):
+        submit(hospital, chain)
+    assert hospital.ledger.sent == []
+    assert [record.getMessage() for record in caplog.records].count(
+        "study 1, round 1: the starting model changed after this node had encrypted; it sits the round out"
+    ) == 1
+
+
+def test_submit__stopped_in_encryption_and_model_changed__sits_the_round_out_too(
+    chain: FakeChain, hospital: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows how far the encryption came: a second message could be one too many."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("node.steps.submission.encrypt", stop)
+        with pytest.raises(KeyboardInterrupt):
+            submit(hospital, chain)
+    chain.change_round(root_before=chain.rounds[1].root_before + 1)
+    submit(hospital, chain)
+    assert hospital.ledger.sent == []
+
+
+def test_submit__secrets_of_the_round_gone__sits_the_round_out(chain: FakeChain, hospital: Party) -> None:
+    """As after a restored backup, which leaves round secrets out."""
+    hospital.hospital.secrets.erase(keys_name(hospital.context, CEREMONY, 1))
+    submit(hospital, chain)
+    assert hospital.ledger.sent == [] and hospital.prover.statements == []
+
+
+def test_submit__tampered_update__is_refused_by_the_circuit_and_not_sent(
+    chain: FakeChain, hospital: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = fixed_point.update
+
+    def tampered(*arguments: object) -> list[int]:
+        first, *rest = honest(*arguments)  # type: ignore[arg-type]
+        return [first + 1, *rest]
+
+    monkeypatch.setattr(fixed_point, "update", tampered)
+    real = replace(hospital.context, hospital=replace(hospital.hospital, prover=NativeProver()))
+    with pytest.raises(WitnessRefused):
+        submit_update(real, 1, chain.rounds[1])
+    assert hospital.ledger.sent == []
+
+
+def test_statement__of_a_submission__is_about_the_committed_records(chain: FakeChain, hospital: Party) -> None:
+    """Its data root follows the records: with others it is not the one of the enrolment."""
+    submit(hospital, chain)
+    committed = hospital.records.commitment(chain.plan)
+    assert hospital.prover.statements[0].public_signals()[2] == committed
+    other = replace(hospital.records, labels=tuple(1 - label for label in hospital.records.labels))
+    assert other.commitment(chain.plan) != committed
