@@ -68,7 +68,7 @@ def test_batch__used_up__a_new_ceremony_is_due_and_the_rounds_go_on_from_it(stag
     due = studies.ceremonyState(stage.study)
     assert (due.number, due.step, due.completed, due.participants) == (2, 0, False, 0b1111)
     assert (due.firstRound, due.rounds, due.deadline) == (3, 2, closed_at + stage.plan["ceremonyStepLength"])
-    with ape.reverts(rounds.RoundManagerNotParticipant):
+    with ape.reverts(rounds.RoundManagerWrongPhase, round=3, phase=Phase.NONE):
         stage.submit(members[0], 3)
 
     stage.hold_ceremony(members, ceremony=2)
