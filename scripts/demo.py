@@ -14,8 +14,9 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,9 +26,12 @@ from node.chain.client import ChainReader
 from node.chain.deployment import load_deployment
 from node.chain.wallet import LIGHT_WORK_FACTOR, create_keyfile, keyfile_address
 from node.cli import main as consilium
-from node.errors import ConsiliumError
+from node.config import StorageConfig
+from node.errors import ConsiliumError, StorageError
+from node.plan import UINT16, TrainingPlan
+from node.storage.store import open_store
 from node.types import Standing
-from scripts.demo_plan import BOND_TOKENS, NAMES, Cast, cast
+from scripts.demo_plan import BOND_TOKENS, HOSPITALS_LEAST, NAMES, Cast, cast
 from scripts.demo_progress import Progress
 from scripts.demo_report import Measured, build_report, problems, summary
 from scripts.localnet import ROOT, Anvil, LocalnetError, deploy, spawn
@@ -67,8 +71,9 @@ class Demo:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hospitals", type=int, default=3, help="3 or more")
-    parser.add_argument("--rounds", type=int, default=3)
+    hospitals = _between(HOSPITALS_LEAST, len(NAMES))
+    parser.add_argument("--hospitals", type=hospitals, default=3, help=f"{HOSPITALS_LEAST} to {len(NAMES)}")
+    parser.add_argument("--rounds", type=_between(1, UINT16), default=3)
     parser.add_argument("--storage", choices=["local", "ipfs"], default="local")
     parser.add_argument("--seed", type=int, default=0, help="which records go where")
     parser.add_argument("--prover", choices=["native", "snarkjs"], default="native")
@@ -77,6 +82,8 @@ def main() -> int:
     started = time.monotonic()
     try:
         players = cast(options.hospitals, options.rounds, options.seed)
+        if options.storage == "ipfs":
+            _check_daemon(players.plan)
         folder = options.out.resolve() / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         demo = Demo(options.out.resolve(), folder, players, Progress(started), options.storage)
         demo.progress.title(players)
@@ -87,6 +94,27 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nThe demo was stopped; nothing is left running.", file=sys.stderr)
         return 130
+
+
+def _between(least: int, most: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        return int(text)
+
+    return whole
+
+
+def _check_daemon(plan: TrainingPlan) -> None:
+    """Say at once, and not at enrolment, that no daemon answers; raises `DemoFailed`."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            store = open_store(StorageConfig("ipfs"), Path(folder), list, serve=False)
+            with contextlib.closing(store):
+                # The hospitals hand it the same file later.
+                store.put(plan.canonical())
+    except StorageError as error:
+        raise DemoFailed(f"{error} (`make demo STORAGE=local` needs no daemon)") from None
 
 
 def run(demo: Demo, prover: str, started: float) -> int:
@@ -187,9 +215,10 @@ def _follow(demo: Demo, reader: ChainReader) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while any(child.poll() is None for child in demo.children):
         _check_children(demo)
-        demo.progress.look()
+        if demo.progress.look():
+            deadline = time.monotonic() + _PATIENCE_SECONDS
         if time.monotonic() > deadline:
-            raise DemoFailed(f"Nothing ended within {_PATIENCE_SECONDS:.0f} s: see the logs in {demo.folder}.")
+            raise DemoFailed(f"Nothing happened for {_PATIENCE_SECONDS:.0f} s: see the logs in {demo.folder}.")
         time.sleep(0.5)
     _check_children(demo)
     demo.progress.look()

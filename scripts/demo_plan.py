@@ -25,6 +25,8 @@ from node.plan import (
 BOND_TOKENS = 100
 REWARD_TOKENS = 1000
 TOKEN = 10**18
+# No sum of fewer updates is ever opened.
+HOSPITALS_LEAST = 3
 NAMES = tuple(f"Hospital {letter}" for letter in "ABCDEFGHIJKLM")
 
 

@@ -54,20 +54,21 @@ class Progress:
         self._reader = reader
         self._scanner = EventScanner(reader, MemoryCheckpoints())
 
-    def look(self) -> None:
-        """Print what is new since the last look."""
+    def look(self) -> bool:
+        """Print what is new since the last look; whether anything was."""
         if self._scanner is None:
-            return
+            return False
         try:
             events = self._scanner.scan().events
         except ChainUnavailable:
-            return
-        for event in events:
-            if event.identity not in self._seen:
-                self._seen.add(event.identity)
-                self._tell(event)
+            return False
+        new = [event for event in events if event.identity not in self._seen]
+        for event in new:
+            self._seen.add(event.identity)
+            self._tell(event)
         if time.monotonic() - self._last_line > _QUIET_SECONDS:
             self.say("…", f"waiting for {self._waiting_for}")
+        return bool(new)
 
     def _tell(self, event: ChainEvent) -> None:
         said = event.arguments

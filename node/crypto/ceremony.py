@@ -102,7 +102,8 @@ def draw_tests(
         _read_test_key(ctx, party, test_keys[party])
         if commit_to_test_key(test_keys[party]) != commitments[party]:
             raise MalformedCeremonyMessage(f"the test key of hospital {party} is not what it committed to")
-    keys_digest = public_hash("test keys", *(commitments[party] for party in ctx.parties))
+    # The keys themselves, which nobody knows while committing: their commitments could be ground by whoever posts last.
+    keys_digest = public_hash("test keys", *(test_keys[party] for party in ctx.parties))
     root = public_hash("tests", _test_seed(ctx, dealing_digests), keys_digest)
     pairs = [(number, dealer) for number in ctx.round_numbers for dealer in ctx.parties]
     quorums = _quorums(ctx, root)

@@ -61,6 +61,19 @@ def plan_document(store: Store, terms: PlanTerms) -> bytes:
     return store.get(terms.document_digest, terms.document_size)
 
 
+def encryption_parameters(plan: TrainingPlan, parties: int) -> ThresholdParameters:
+    """The encryption's parameters of a plan for so many hospitals; raises ParameterError where there are none."""
+    bits = plan.quantisation.value_bits
+    return choose_parameters(
+        parties,
+        plan.encryption.threshold,
+        bits,
+        len(plan.model.initial) + limb_count(bits),
+        statistical_security=plan.encryption.statistical_security,
+        attempts=plan.encryption.attempts,
+    )
+
+
 class _StudyLog(logging.LoggerAdapter[logging.Logger]):
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         return f"study {self.extra['study']}, {msg}" if self.extra else msg, kwargs
@@ -121,15 +134,7 @@ class StudyContext:
 
     def parameters(self, parties: int) -> ThresholdParameters:
         """The encryption's parameters for so many parties, the same for all who compute them."""
-        bits = self.plan.quantisation.value_bits
-        return choose_parameters(
-            parties,
-            self.plan.encryption.threshold,
-            bits,
-            self.coordinates + limb_count(bits),
-            statistical_security=self.plan.encryption.statistical_security,
-            attempts=self.plan.encryption.attempts,
-        )
+        return encryption_parameters(self.plan, parties)
 
     @contextlib.contextmanager
     def stage(self, name: str, round_number: int = 0) -> Iterator[None]:

@@ -9,13 +9,16 @@ from pathlib import Path
 
 from node.bytecode import is_verifier_of
 from node.chain.client import ChainReader
-from node.errors import ContractReverted, DataError, KeyNotTrusted, StudyError
+from node.crypto.context import CeremonyContext
+from node.crypto.dealing import dealing_size
+from node.errors import ContractReverted, DataError, KeyNotTrusted, ParameterError, StudyError
 from node.plan import TrainingPlan
 from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS, weights_root
 from node.proofs.trust import KnownKey, known_key
-from node.steps.context import Hospital, plan_document
+from node.steps.context import Hospital, encryption_parameters, plan_document
 from node.steps.records import Records, read_records
+from node.storage.cid import SIZE_MAX
 from node.types import Receipt, Study, TransactionStatus
 
 #: Asked with a warning before the hospital commits to data that clip; True goes on.
@@ -71,6 +74,31 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
     return plan
 
 
+def check_encryption(plan: TrainingPlan) -> None:
+    """Raises StudyError where the plan's ceremony could not be held, whoever enrols: a bond would be locked in vain."""
+    fewest = max(plan.participation.minimum, 2 * plan.encryption.threshold - 1)
+    for parties in range(fewest, plan.participation.maximum + 1):
+        try:
+            ceremony = CeremonyContext(
+                chain_id=0,
+                contract=f"0x{0:040x}",
+                study_id=0,
+                ceremony=1,
+                first_round=1,
+                rounds=plan.participation.rounds,
+                parties=tuple(range(1, parties + 1)),
+                parameters=encryption_parameters(plan, parties),
+            )
+        except ParameterError as error:
+            raise StudyError(f"This plan's keys cannot be made with {parties} hospitals: {error}.") from None
+        size = dealing_size(ceremony)
+        if size > SIZE_MAX:
+            raise StudyError(
+                f"This plan's keys cannot be made with {parties} hospitals: for {ceremony.rounds} rounds each of them "
+                f"would have to send {size} bytes at once, and no file has more than {SIZE_MAX}."
+            )
+
+
 def check_key(reader: ChainReader, circuit_id: int, transcripts: Sequence[Path], artefacts: Path) -> KnownKey:
     """The key that a listed circuit is verified under, once the node knows it and could prove with it.
 
@@ -112,6 +140,7 @@ def enrol(hospital: Hospital, study_id: int, data: Path, *, confirm: Confirm, pl
     """
     study = hospital.reader.study(study_id)
     plan = fetch_plan(hospital, study, plan_file)
+    check_encryption(plan)
     for circuit_id in (study.plan.training_circuit, study.plan.aggregation_circuit):
         check_key(hospital.reader, circuit_id, hospital.transcripts, hospital.artefacts)
     records = _committed_records(hospital, study_id, data, plan, confirm)

@@ -10,6 +10,7 @@ import pytest
 
 from node.chain.wallet import create_keyfile, keyfile_address
 from node.cli import main
+from scripts.demo_plan import cast
 from scripts.localnet import Anvil, deploy
 from tests.support.network import PASSPHRASE, Ended, Network, Run
 
@@ -55,3 +56,24 @@ def run(network: Network, offline: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("CONSILIUM_RPC", network.anvil.url)
     monkeypatch.setenv("CONSILIUM_DEPLOYMENT", str(network.deployment))
     return offline
+
+
+@pytest.fixture
+def registered(run: Run, network: Network, home: Path) -> int:
+    """A hospital of one's own, admitted, with 500 tokens; its number."""
+    for role in ("owner", "operator"):
+        create_keyfile(home / f"{role}.json", PASSPHRASE, work_factor=2)
+        network.fund(home / f"{role}.json")
+    owner = run("wallet", "show", "--json").value["address"]
+    council = ("--keyfile", network.council)
+    assert run("wallet", "send", owner, "500", *council).code == 0
+    number = int(run("hospital", "register", "--name", "St. Anna", "--json").value["hospital"])
+    assert run("council", "admit", number, *council).code == 0
+    return number
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    players = cast(3, 2, 0)
+    players.write(tmp_path / "data", tmp_path / "plan.json")
+    return tmp_path / "plan.json"

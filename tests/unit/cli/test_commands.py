@@ -5,34 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from node.chain.wallet import create_keyfile
-from scripts.demo_plan import cast
 from tests.support.network import PASSPHRASE, Network, Run
 
 UNIT = 10**18
-
-
-@pytest.fixture
-def registered(run: Run, network: Network, home: Path) -> int:
-    """A hospital of one's own, admitted, with 500 tokens; its number."""
-    for role in ("owner", "operator"):
-        create_keyfile(home / f"{role}.json", PASSPHRASE, work_factor=2)
-        network.fund(home / f"{role}.json")
-    owner = run("wallet", "show", "--json").value["address"]
-    council = ("--keyfile", network.council)
-    assert run("wallet", "send", owner, "500", *council).code == 0
-    number = int(run("hospital", "register", "--name", "St. Anna", "--json").value["hospital"])
-    assert run("council", "admit", number, *council).code == 0
-    return number
-
-
-@pytest.fixture
-def plan(tmp_path: Path) -> Path:
-    players = cast(3, 2, 0)
-    players.write(tmp_path / "data", tmp_path / "plan.json")
-    return tmp_path / "plan.json"
 
 
 def test_hospital__registered_and_admitted__is_listed(run: Run, registered: int) -> None:

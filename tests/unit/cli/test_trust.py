@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from node.chain.client import ChainReader
+from node.chain.wallet import keyfile_address
 from node.config import load_config
 from node.errors import ArtefactMissing, KeyNotTrusted
 from node.proofs.artefacts import DEFAULT_CACHE as CACHE
@@ -173,3 +174,22 @@ def test_check_key__verifier_of_another_key__is_refused(network: Network) -> Non
         finally:
             network.anvil.request("anvil_setCode", verifier, genuine)
     assert check_key(reader, number, (), CACHE)
+
+
+def test_enrol__development_keys_on_a_public_chain__is_refused_before_anything_is_sent(
+    run: Run, network: Network, registered: int, plan: Path, home: Path, tmp_path: Path
+) -> None:
+    study = run("study", "publish", plan, "--keyfile", network.council, "--json").value["study"]
+    record = json.loads(network.deployment.read_text())
+    (tmp_path / "public.json").write_text(json.dumps({**record, "chain_id": SEPOLIA}))
+    assert run("node", "init", "--data", plan, "--deployment", tmp_path / "public.json").code == 0
+    operator = keyfile_address(home / "operator.json")
+    before = network.anvil.request("eth_getTransactionCount", operator, "latest")
+    network.anvil.request("anvil_setChainId", SEPOLIA)
+    try:
+        ended = run("--deployment", tmp_path / "public.json", "enrol", study, "--plan", plan, "--json")
+    finally:
+        network.anvil.request("anvil_setChainId", 1337)
+    assert ended.error["error"] == "KeyNotTrusted" and ended.code == 7
+    assert f"chain {SEPOLIA} is listed with its development key" in ended.error["message"]
+    assert network.anvil.request("eth_getTransactionCount", operator, "latest") == before

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,19 @@ from node.errors import CeremonyFailed, CryptoError, StorageError
 from node.steps.ceremony import advance_ceremony, forget_ceremony_seed, keys_name
 from node.types import CeremonyStep, FilePost, StudyState
 from tests.support.fake_chain import CEREMONY, FakeChain
-from tests.support.steps import Party
+from tests.support.plans import small_plan
+from tests.support.steps import Party, make_parties
+
+
+@pytest.fixture
+def cast(tmp_path: Path) -> Iterator[tuple[FakeChain, list[Party]]]:
+    """A study of two rounds: each costs a ceremony's whole work once more."""
+    plan = small_plan()
+    plan = replace(plan, participation=replace(plan.participation, rounds=2))
+    chain, parties = make_parties(tmp_path, plan=plan)
+    yield chain, parties
+    for party in parties:
+        party.hospital.state.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from node.errors import ContractReverted, DataError, KeyNotTrusted, StudyError
 from node.plan import DOCUMENT_LIMIT
 from node.steps.advance import open_study
-from node.steps.enrolment import check_plan, enrol, fetch_plan
+from node.steps.enrolment import check_encryption, check_plan, enrol, fetch_plan
 from node.steps.models import export
 from node.types import PlanTerms
 from tests.support.fake_chain import STUDY, FakeChain
@@ -51,6 +51,25 @@ def different(value: object) -> object:
 
 def test_check_plan__document_as_published__is_taken(chain: FakeChain) -> None:
     assert check_plan(chain, chain.study_record, chain.plan.canonical()) == chain.plan  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "reason"),
+    [
+        ("encryption", {"statistical_security": 128}, "statistical security"),
+        ("encryption", {"attempts": 65}, "number of attempts"),
+        ("participation", {"rounds": 1025}, "at most 1024"),
+        ("participation", {"rounds": 1000}, "bytes at once"),
+    ],
+    ids=["security", "attempts", "rounds", "size"],
+)
+def test_check_encryption__ceremony_that_could_not_be_held__is_refused_before_a_bond_is_locked(
+    chain: FakeChain, part: str, changes: dict[str, int], reason: str
+) -> None:
+    check_encryption(chain.plan)
+    plan = replace(chain.plan, **{part: replace(getattr(chain.plan, part), **changes)})
+    with pytest.raises(StudyError, match=reason):
+        check_encryption(plan)
 
 
 @pytest.mark.parametrize("name", [item.name for item in fields(PlanTerms)])
