@@ -72,7 +72,7 @@ def add_participation_commands(cli: click.Group) -> None:
         """Claim rewards, and the bond after the end.
 
         Rewards go to the hospital's owner, whoever sends the transaction (owner's key by default). Once the
-        study has ended, or goes on without the hospital, its bond is released, to be withdrawn or used in another study.
+        study has ended, or goes on without the hospital, its bond is released: to be withdrawn, or used again.
         """
         reader = session.reader
         number = session.hospital_id(hospital_id)

@@ -82,9 +82,7 @@ def _is_left_behind(context: StudyContext) -> bool:
         return False
     # Erasing cannot be undone: one endpoint's word, or a block that may go, is not enough.
     confirmed = context.confirmed_block()
-    return hospital.reader.agreed(
-        lambda endpoint: endpoint.enrolment(context.id, hospital.id, at=confirmed).barred
-    )
+    return hospital.reader.agreed(lambda endpoint: endpoint.enrolment(context.id, hospital.id, at=confirmed).barred)
 
 
 def _part(context: StudyContext) -> bool:

@@ -113,7 +113,9 @@ class FakeChain:
     def ceremony_of(self, study: int, round_number: int, at: Any = "latest") -> tuple[int, int]:
         return self.ceremony.number, self.ceremony.participants
 
-    def events(self, contract: str, event: str, **indexed: int) -> tuple[ChainEvent, ...]:
+    def events(
+        self, contract: str, event: str, first_block: int | None = None, last_block: int | None = None, **indexed: int
+    ) -> tuple[ChainEvent, ...]:
         return tuple(found for found in self.logged if found.name == event)
 
     def ceremony_posts(self, study: int, ceremony: int, step: CeremonyStep) -> dict[int, FilePost]:

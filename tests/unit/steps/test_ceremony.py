@@ -22,7 +22,7 @@ from tests.support.steps import Party, make_parties
 def cast(tmp_path: Path) -> Iterator[tuple[FakeChain, list[Party]]]:
     """A study of two rounds: each costs a ceremony's whole work once more."""
     plan = small_plan()
-    plan = replace(plan, participation=replace(plan.participation, rounds=2))
+    plan = replace(plan, participation=replace(plan.participation, rounds=2, batch_rounds=2))
     chain, parties = make_parties(tmp_path, plan=plan)
     yield chain, parties
     for party in parties:
