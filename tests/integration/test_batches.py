@@ -57,7 +57,7 @@ def changed(consortium: Consortium) -> Story:
         consortium.start(member)
     consortium.wait_for_event("UpdateSubmitted", study, round=1)
     left = consortium.command(leaver.home, "study", "leave", study, "--json")
-    assert left.code == 0 and left.value["last_round"] == "1", left.err + left.out
+    assert left.code == 0 and int(left.value["last_round"]) == 1, left.err + left.out
     joined = consortium.enrol(newcomer, study)
     assert joined.code == 0, joined.err
     save_config(replace(load_config(newcomer.home), studies=(study,)))
