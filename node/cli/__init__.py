@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -75,6 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             error.show()
         return 2
+    except BrokenPipeError:
+        # Whoever read the output has read enough; Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        problem = f"{error.filename or 'A file'}: {error.strerror or error}. Check the path, its permissions, the disk."
+        show_error(ConsiliumError(problem), session.options.as_json)
+        return ConsiliumError.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("consilium: interrupted", err=True)
         return INTERRUPTED

@@ -10,6 +10,7 @@ import click
 from node.chain.wallet import checked_address
 from node.cli.group import command
 from node.cli.session import Session, sent, transaction
+from node.errors import UsageError
 
 
 @click.group()
@@ -32,6 +33,12 @@ def register(session: Session, name: str, endpoint: str, operator: str | None) -
     Example: consilium hospital register --name "St. Anna"
     """
     chosen = checked_address(operator) if operator else session.address("operator")
+    number = session.reader.hospital_id_of(session.address("owner"))
+    if number:
+        # Asked for again, it is the first registration that counts: it must be the same one.
+        found = session.reader.hospital(number)
+        if (found.name, found.operator) != (name, chosen):
+            raise UsageError(f"This owner has hospital {number} already: {found.name}, operator {found.operator}.")
     with session.signing("owner") as key:
         receipt = key.ledger.register(chosen, name, endpoint)
     number = receipt.event("HospitalRegistered").arguments["hospitalId"]

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from node.errors import ConsiliumError, ContractReverted
 
@@ -26,10 +27,13 @@ class Output:
         if self.as_json:
             click.echo(json.dumps(_plain(values)))
             return
-        table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
         for name, value in values.items():
-            table.add_row(name.replace("_", " "), (shown or {}).get(name, _text(value)))
-        _console().print(table)
+            table.add_row(name.replace("_", " "), Text((shown or {}).get(name, _text(value))))
+        console = _console()
+        # Not the table's own title: that would wrap at the table's width.
+        console.print(title, style="italic", markup=False)
+        console.print(table)
 
     def rows(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
         """A list of things, one to a row; `empty` is said where there are none."""
@@ -44,7 +48,7 @@ class Output:
         for column in columns:
             table.add_column(column.replace("_", " "), overflow="fold")
         for row in found:
-            table.add_row(*[_text(value) for value in row])
+            table.add_row(*[Text(_text(value)) for value in row])
         _console().print(table)
 
     def done(self, sentence: str, values: Mapping[str, Any]) -> None:
@@ -69,7 +73,7 @@ def show_error(error: ConsiliumError, as_json: bool) -> None:
             values |= {"revert": error.name, "values": error.values, "call": error.call}
         click.echo(json.dumps(_plain(values)), err=True)
     else:
-        click.echo("consilium: " + " ".join(str(error).split()), err=True)
+        click.echo("consilium: " + _printable(" ".join(str(error).split())), err=True)
 
 
 def _console() -> Console:
@@ -89,7 +93,12 @@ def _text(value: Any) -> str:
         return "none"
     if isinstance(value, (list, tuple)):
         return ", ".join(_text(item) for item in value) or "none"
-    return str(value)
+    return _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    """Names come from strangers by way of the chain: nothing in them may steer a terminal."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 def _plain(value: Any) -> Any:

@@ -49,7 +49,7 @@ def add_participation_commands(cli: click.Group) -> None:
                 return False
             return click.confirm("Enrol all the same?", err=True)
 
-        config = session.config
+        config = session.node_config
         with open_hospital(config, passphrase()) as hospital:
             receipt = enrol_hospital(hospital, study_id, config.data, confirm=confirm, plan_file=plan_file)
             place = hospital.reader.enrolment(study_id, hospital.id)
@@ -93,7 +93,9 @@ def add_participation_commands(cli: click.Group) -> None:
                 receipts.append(key.ledger.release_bond(study_id, number))
                 released = receipts[-1].event("BondReleased").arguments["amount"]
         parts = [f"{session.tokens(paid)} paid for rounds {', '.join(map(str, rounds))}"] if rounds else []
+        slashed = reader.study(study_id).plan.bond - released if releasable else 0
         parts += [f"a bond of {session.tokens(released)} is free again"] if releasable else []
+        parts += [f"{session.tokens(slashed)} of it were slashed for an offence"] if slashed else []
         session.out.done(
             sent("; ".join(parts), receipts[-1]),
             {
@@ -102,6 +104,7 @@ def add_participation_commands(cli: click.Group) -> None:
                 "rounds": rounds,
                 "paid": paid,
                 "bond_released": released,
+                "bond_slashed": slashed,
                 "transactions": [transaction(receipt) for receipt in receipts],
             },
         )

@@ -112,7 +112,7 @@ def run(session: Session, until_ended: bool) -> None:
     """
     from node.runner import run as run_node
 
-    config = session.config
+    config = session.node_config
     _log_to(config.log_file)
     run_node(config, passphrase(), until_ended=until_ended)
 

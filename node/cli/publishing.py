@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from node.errors import UsageError
-from node.plan import TrainingPlan
+from node.errors import DataError, UsageError
+from node.plan import LOSSES, TrainingPlan
 from node.proofs.commitments import weights_root
-from node.types import Deployment, PlanTerms
+from node.types import Circuit, Deployment, PlanTerms
 
 
 def plan_terms(plan: TrainingPlan, deployment: Deployment) -> PlanTerms:
@@ -37,6 +37,29 @@ def plan_terms(plan: TrainingPlan, deployment: Deployment) -> PlanTerms:
         verified_share_bps=plan.money.verified_share_bps,
         privacy_budget=plan.privacy.budget,
     )
+
+
+def check_circuits(plan: TrainingPlan, training: Circuit, aggregation: Circuit) -> None:
+    """Refuse a plan that its circuits do not prove; raises `DataError` naming each number.
+
+    The contracts take a circuit's shape from the circuit: they would publish it, and no hospital would enrol.
+    """
+    numbers = {
+        "model.features (their number)": (len(plan.model.features), training.features),
+        "model.loss": (LOSSES[plan.model.loss], training.loss),
+        "training.batch_size": (plan.training.batch_size, training.batch_size),
+        "training.rows_maximum": (plan.training.rows_maximum, training.capacity),
+        "quantisation.value_bits": (plan.quantisation.value_bits, training.value_bits),
+        # An aggregation circuit counts its coordinates: the features and the bias.
+        "aggregation.circuit (its coordinates)": (aggregation.features, training.features + 1),
+    }
+    wrong = [f"{key} is {has}, not {needs}" for key, (has, needs) in numbers.items() if has != needs]
+    if plan.training.epochs > training.max_epochs:
+        wrong.append(f"training.epochs is {plan.training.epochs}, above {training.max_epochs}")
+    if wrong:
+        raise DataError(
+            f"The plan does not fit its circuits {training.name} and {aggregation.name}: {'; '.join(wrong)}."
+        )
 
 
 def _circuit(deployment: Deployment, name: str) -> int:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import sys
 from collections.abc import Iterator
@@ -57,6 +58,16 @@ class Session:
     def config(self) -> NodeConfig:
         """The node's configuration; raises `ConfigError` where there is none."""
         return load_config(self.options.home)
+
+    @property
+    def node_config(self) -> NodeConfig:
+        """The node's configuration, with what the options say instead: endpoints and deployment record."""
+        deployment = self.options.deployment
+        return dataclasses.replace(
+            self.config,
+            rpc_urls=self.options.rpc_urls or self.config.rpc_urls,
+            deployment=deployment.resolve() if deployment else self.config.deployment,
+        )
 
     @cached_property
     def reader(self) -> ChainReader:
@@ -122,8 +133,11 @@ class Session:
         return self.reader.token_decimals(), self.reader.token_symbol()
 
     def amount(self, text: str) -> int:
-        """Whole tokens, as written, in the token's smallest unit."""
-        return parse_amount(text, self._token[0])
+        """Whole tokens above zero, as written, in the token's smallest unit."""
+        units = parse_amount(text, self._token[0])
+        if not units:
+            raise UsageError("The amount is zero: name one above it.")
+        return units
 
     def tokens(self, amount: int) -> str:
         """An amount as it is shown, with the token's name."""

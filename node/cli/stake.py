@@ -69,8 +69,8 @@ def withdraw(session: Session, amount: str | None) -> None:
 @click.argument("hospital_id", required=False, type=click.IntRange(min=1), metavar="[HOSPITAL]")
 def show(session: Session, hospital_id: int | None) -> None:
     """Show what is available, locked and on its way out."""
-    number = session.hospital_id(hospital_id)
     reader = session.reader
+    number = reader.hospital(session.hospital_id(hospital_id)).id
     pending = reader.pending_withdrawal(number)
     locked = {
         study: amount for study in range(1, reader.study_count() + 1) if (amount := reader.locked_bond(study, number))

@@ -24,26 +24,50 @@ def study() -> None:
     """Publish a study, escrow its rewards, see how it goes."""
 
 
+@command(study, "plan")
+@click.argument("draft", type=click.Path(path_type=Path), metavar="DRAFT.json")
+@click.option("--records", type=click.Path(path_type=Path), help="A CSV table of your own, held by no hospital.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("plan.json"), show_default=True)
+def plan(session: Session, draft: Path, records: Path | None, out: Path) -> None:
+    """Write a plan document from a readable draft.
+
+    A draft is a plan as JSON in any layout. It may leave out what --records gives: the features (the
+    columns but the label) and the constants of their scaling, which become public. docs/study.md lists the
+    keys; docs/examples/plan.json is a draft to start from.
+
+    \b
+    Example: consilium study plan docs/examples/plan.json --records sponsor.csv -o plan.json
+    """
+    from node.cli.drafting import complete
+
+    made = complete(_document(draft), records)
+    if out.exists() and out.read_bytes() != made.canonical():
+        raise UsageError(f"{out} exists already and is another plan: name another place with -o.")
+    out.write_bytes(made.canonical())
+    session.out.done(
+        f"The plan for {len(made.model.features)} features and {made.participation.rounds} rounds: {out}",
+        {"file": str(out), "digest": made.digest(), "size": len(made.canonical())},
+    )
+
+
 @command(study, "publish")
 @click.argument("plan_file", type=click.Path(path_type=Path), metavar="PLAN.json")
 @click.option("--fund", "with_funding", is_flag=True, help="Escrow the rewards at once.")
 def publish(session: Session, plan_file: Path, with_funding: bool) -> None:
     """Publish a study as its sponsor (owner's key).
 
-    PLAN.json is the canonical plan document. Its SHA-256 goes on chain; hand the file itself to the
-    hospitals, who check it against the chain.
+    PLAN.json is the canonical plan document, as `consilium study plan` writes it. Its SHA-256 goes on
+    chain; hand the file itself to the hospitals, who check it against the chain.
 
     \b
     Example: consilium study publish plan.json --fund
     """
-    from node.cli.publishing import plan_terms
+    from node.cli.publishing import check_circuits, plan_terms
     from node.plan import TrainingPlan
 
-    try:
-        document = plan_file.read_bytes()
-    except OSError as error:
-        raise DataError(f"The plan {plan_file} cannot be read ({error.strerror}).") from None
-    terms = plan_terms(TrainingPlan.parse(document), session.reader.deployment)
+    parsed, reader = TrainingPlan.parse(_document(plan_file)), session.reader
+    terms = plan_terms(parsed, reader.deployment)
+    check_circuits(parsed, reader.circuit(terms.training_circuit), reader.circuit(terms.aggregation_circuit))
     receipts: list[Receipt] = []
     with session.signing("owner") as key:
         intent = key.intent(f"study/publish/{terms.document_digest.hex()}")
@@ -67,6 +91,7 @@ def fund(session: Session, study_id: int, amount: str | None) -> None:
 
     AMOUNT is in whole tokens; without it, what is still missing is escrowed.
     """
+    session.reader.study(study_id)
     if amount is None:
         units = session.reader.required_funding(study_id) - session.reader.funded(study_id)
         if units <= 0:
@@ -147,6 +172,13 @@ def show(session: Session, study_id: int) -> None:
     session.out.record(f"Study {study_id}", values, shown)
     if not session.options.as_json:
         session.out.rows("Rounds", _COLUMNS, history, "No round has begun.")
+
+
+def _document(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"The plan {path} cannot be read ({error.strerror}).") from None
 
 
 def waits_for(reader: ChainReader, study_id: int) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from node.chain.wallet import create_keyfile
 from tests.support.network import PASSPHRASE, Network, Run
 
@@ -20,6 +22,11 @@ def test_hospital__registered_and_admitted__is_listed(run: Run, registered: int)
 
 def test_hospital__registered_twice__returns_the_first_receipt(run: Run, registered: int) -> None:
     assert run("hospital", "register", "--name", "St. Anna", "--json").value["hospital"] == registered
+
+
+def test_hospital__registered_again_under_another_name__is_refused(run: Run, registered: int) -> None:
+    ended = run("hospital", "register", "--name", "St. Bertha")
+    assert ended.code == 2 and f"hospital {registered} already: St. Anna" in ended.err
 
 
 def test_council__stranger_admits__is_refused_by_name(run: Run, registered: int) -> None:
@@ -61,6 +68,16 @@ def test_stake__no_hospital_of_ones_own__says_how_to_get_one(run: Run, home: Pat
     assert ended.code == 2 and "consilium hospital register" in ended.err
 
 
+def test_hospital__unknown__has_no_bond_to_show(run: Run) -> None:
+    assert run("stake", "show", "999", "--json").error["revert"] == "HospitalRegistryUnknownHospital"
+
+
+def test_amount__of_zero__is_refused(run: Run, network: Network, registered: int) -> None:
+    for command in (("stake", "deposit", "0"), ("wallet", "send", "0x" + "11" * 20, "0.0")):
+        ended = run(*command)
+        assert ended.code == 2 and "zero" in ended.err
+
+
 def test_study__published_and_funded__opens(run: Run, network: Network, plan: Path) -> None:
     council = ("--keyfile", network.council)
     number = run("study", "publish", plan, *council, "--json").value["study"]
@@ -84,8 +101,26 @@ def test_study__changed_document__is_refused_before_anything_is_sent(run: Run, n
     assert ended.code == 3
 
 
-def test_study__unknown__is_refused_by_name(run: Run) -> None:
-    assert run("study", "show", 999, "--json").error["revert"] == "StudyRegistryUnknownStudy"
+@pytest.mark.parametrize(
+    ("there", "instead", "named"),
+    [
+        (b'"batch_size":32', b'"batch_size":16', "training.batch_size is 16, not 32"),
+        (b'"rows_maximum":192', b'"rows_maximum":160', "training.rows_maximum is 160, not 192"),
+        (b'"epochs":4', b'"epochs":5', "training.epochs is 5, above 4"),
+        (b'"value_bits":26', b'"value_bits":27', "quantisation.value_bits is 27, not 26"),
+    ],
+)
+def test_study__plan_its_circuits_do_not_prove__is_refused_before_anything_is_sent(
+    run: Run, network: Network, plan: Path, there: bytes, instead: bytes, named: str
+) -> None:
+    plan.write_bytes(plan.read_bytes().replace(there, instead))
+    ended = run("study", "publish", plan, "--keyfile", network.council)
+    assert ended.code == 3 and named in ended.err
+
+
+@pytest.mark.parametrize("command", ["show", "fund"])
+def test_study__unknown__is_refused_by_name(run: Run, command: str) -> None:
+    assert run("study", command, 999, "--json").error["revert"] == "StudyRegistryUnknownStudy"
 
 
 def test_claim__nothing_earned__says_so(run: Run, network: Network, registered: int, plan: Path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from click import Command, Group
 from node.chain.wallet import keyfile_address
 from node.cli import cli
 from node.cli.local import ROOT
-from node.config import load_config
+from node.cli.output import Output
+from node.config import NodeConfig, load_config
 from scripts.localnet import free_port
 from tests.support.network import PASSPHRASE, Run
 
@@ -83,6 +85,23 @@ def test_error__no_chain__ends_with_four(offline: Run, tmp_path: Path) -> None:
     assert ended.code == 4 and "does not answer" in ended.err
 
 
+def test_error__folder_that_cannot_be_made__is_one_line_without_a_traceback(offline: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = offline("wallet", "new", "--light-kdf", "--home", tmp_path / "file" / "home")
+    assert ended.code == 1 and ended.err.count("\n") == 1 and str(tmp_path / "file") in ended.err
+    assert offline("wallet", "new", "--json", "--home", tmp_path / "file" / "home").error["exit_code"] == 1
+
+
+def test_output__name_from_a_stranger__neither_steers_the_terminal_nor_breaks_the_table(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = "[/nothing] \x1b[2J[red]St. Anna"
+    Output(False).rows("Hospitals", ("name",), [(name,)], "none")
+    Output(False).record("Hospital", {"name": name})
+    said = capsys.readouterr().out
+    assert said.count("[/nothing] \ufffd[2J[red]St. Anna") == 2 and "\x1b[2J" not in said
+
+
 def init(offline: Run, tmp_path: Path, *more: str) -> Run:
     (tmp_path / "records.csv").write_text("a,b\n")
     return offline(
@@ -116,6 +135,17 @@ def test_node_init__keys_made_before__are_kept(offline: Run, home: Path, tmp_pat
 def test_node_init__no_such_table__says_so(offline: Run) -> None:
     ended = offline("node", "init", "--data", "none.csv", "--deployment", "d.json")
     assert ended.code == 2 and "no table" in ended.err
+
+
+def test_node_run__endpoint_and_record_as_options__replace_the_configured(
+    offline: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init(offline, tmp_path)
+    seen: list[NodeConfig] = []
+    monkeypatch.setattr("node.runner.run", lambda config, passphrase, until_ended: seen.append(config))
+    assert offline("node", "run").code == 0
+    assert offline("node", "run", "--rpc", "http://127.0.0.1:7", "--deployment", "other.json").code == 0
+    assert seen[1] == dataclasses.replace(seen[0], rpc_urls=("http://127.0.0.1:7",), deployment=tmp_path / "other.json")
 
 
 def test_passphrase__is_never_printed(offline: Run, home: Path, tmp_path: Path) -> None:

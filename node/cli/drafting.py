@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a sponsor's draft to the plan document: what follows from records is filled in, the rest is checked."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from node.document import check_section, load, read
+from node.errors import DataError
+from node.learning.scaling import Scaling
+from node.learning.tables import read_table
+from node.plan import FORMAT_KEY, FORMAT_VALUE, ROWS_LIMIT, Label, TrainingPlan
+
+
+def complete(draft: bytes, records: Path | None) -> TrainingPlan:
+    """The plan of a draft: a plan's JSON in any layout, where some parts may be left out.
+
+    `records`: a table of the sponsor's own, held by no hospital. It gives `model.features` (its columns but
+    the label, in their order) and `scaling`; a missing `model.initial` becomes zeros. Raises `DataError`
+    naming the key for whatever else is missing or does not fit.
+    """
+    value = load(draft)
+    model = value.get("model") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(model, dict):
+        raise DataError('The draft is not a plan: it needs an object "model".')
+    value.setdefault(FORMAT_KEY, FORMAT_VALUE)
+    if records is not None:
+        label = read(Label, model.get("label"), "model.label")
+        check_section(label, "model.label")
+        features = model.setdefault("features", [name for name in _columns(records) if name != label.name])
+        if "scaling" not in value:
+            table = read_table(records, features, label, capacity=ROWS_LIMIT)
+            constants = Scaling.fit(table.rows, features).features
+            value["scaling"] = [{"mean": entry.mean, "std": entry.std} for entry in constants]
+    elif "scaling" not in value or "features" not in model:
+        raise DataError("The draft has no features or no scaling: name a table that gives them with --records.")
+    if isinstance(model["features"], list):
+        model.setdefault("initial", [0] * (len(model["features"]) + 1))
+    return TrainingPlan.parse(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def _columns(table: Path) -> list[str]:
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as stream:
+            return [name.strip() for name in next(csv.reader(stream), [])]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise DataError(f"{table} cannot be read as a CSV table in UTF-8.") from None

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`consilium study plan`: from a sponsor's draft and records to the document that is published."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.cli.local import ROOT
+from node.plan import TrainingPlan
+from scripts.demo_plan import cast
+from tests.support.network import Run
+
+EXAMPLE = ROOT / "docs" / "examples" / "plan.json"
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    cast(3, 3, 0).write(tmp_path / "data", tmp_path / "demo.json")
+    return tmp_path / "data" / "sponsor.csv"
+
+
+def test_plan__example_with_the_sponsors_records__is_the_demos_plan(
+    offline: Run, records: Path, tmp_path: Path
+) -> None:
+    made = offline("study", "plan", EXAMPLE, "--records", records, "--json").value
+    assert (tmp_path / "plan.json").read_bytes() == (tmp_path / "demo.json").read_bytes()
+    assert made["digest"] == "0x" + cast(3, 3, 0).plan.digest().hex()
+    # A plan is a draft of itself, and what is there already is written again but never replaced.
+    assert offline("study", "plan", "plan.json").code == 0
+    (tmp_path / "other.json").write_text(EXAMPLE.read_text().replace("benign?", "benign??"))
+    ended = offline("study", "plan", "other.json", "--records", records)
+    assert ended.code == 2 and "exists already" in ended.err
+
+
+def test_plan__features_named_in_the_draft__keep_their_order(offline: Run, records: Path, tmp_path: Path) -> None:
+    draft = json.loads(EXAMPLE.read_text())
+    draft["model"]["features"] = sorted(cast(3, 3, 0).plan.model.features)
+    (tmp_path / "draft.json").write_text(json.dumps(draft, indent=4))
+    assert offline("study", "plan", "draft.json", "--records", records).code == 0
+    made = TrainingPlan.parse((tmp_path / "plan.json").read_bytes())
+    assert list(made.model.features) == draft["model"]["features"] and set(made.model.initial) == {0}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"training": None}, "training is missing"),
+        ({"model": None}, '"model"'),
+        ({"model": {"label": 1}}, "model.label is not an object"),
+        ({"privacy": {"budget": 3}}, "privacy.budget"),
+        ({"title": 1.5}, "1.5 is not an integer"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_plan__draft_that_does_not_fit__is_refused_naming_the_key(
+    offline: Run, records: Path, tmp_path: Path, change: dict[str, Any], named: str
+) -> None:
+    draft = json.loads(EXAMPLE.read_text()) | change
+    draft = {key: value for key, value in draft.items() if value is not None}
+    (tmp_path / "draft.json").write_text(json.dumps(draft))
+    ended = offline("study", "plan", "draft.json", "--records", records)
+    assert ended.code == 3 and named in ended.err and not (tmp_path / "plan.json").exists()
+
+
+def test_plan__no_table_to_take_the_scaling_from__says_so(offline: Run, tmp_path: Path) -> None:
+    ended = offline("study", "plan", EXAMPLE)
+    assert ended.code == 3 and "--records" in ended.err
+    for table in (tmp_path / "none.csv", tmp_path):
+        assert offline("study", "plan", EXAMPLE, "--records", table).code == 3
