@@ -13,7 +13,8 @@ from node.steps.context import StudyContext
 from node.steps.submission import round_context
 from node.types import PhaseState, RoundState, Submission, bitmap_of, indices
 
-#: Share of the attest phase after which a hospital attests what it holds, although something is missing.
+#: Share of the time left at its first look after which a hospital attests what it holds, although something is
+#: missing. Counted from that look: after a chain that stood still, the others need time to release theirs.
 PATIENCE = 0.5
 
 
@@ -33,12 +34,22 @@ def attest_ciphertexts(context: StudyContext, round_number: int, state: RoundSta
     hospital = context.hospital
     with context.stage("attest", round_number):
         held, missing = _collect(context, round_number, state)
-        length = context.plan.phases.attest
-        if missing and time.time() < phase.deadline - length * (1 - PATIENCE):
+        first_look = _first_look(context, round_number)
+        if missing and time.time() < first_look + (phase.deadline - first_look) * PATIENCE:
             context.log.info("round %d: waiting for the ciphertexts of %s", round_number, missing)
             return
         hospital.ledger.attest(context.id, round_number, bitmap_of(held))
     context.log.info("round %d: attested %d ciphertexts", round_number, len(held))
+
+
+def _first_look(context: StudyContext, round_number: int) -> float:
+    """When this hospital first looked for the round's ciphertexts, in seconds since 1970."""
+    key = f"{context.round_key(round_number)}/attest"
+    if context.hospital.state.step(key) is None:
+        context.hospital.state.begin(key)
+    step = context.hospital.state.step(key)
+    assert step is not None
+    return step.begun_at
 
 
 def fetch_ciphertext(

@@ -77,7 +77,9 @@ def test_secrets__of_closed_rounds__are_erased(finished_demo: FinishedDemo) -> N
 def test_logs__of_a_demo__carry_no_rows_updates_or_keys(finished_demo: FinishedDemo) -> None:
     for number in (1, 2, 3):
         home = finished_demo.folder / f"hospital-{number}"
-        logs = "".join(path.read_text() for path in [*home.glob("*.log"), *home.glob("*.jsonl")])
+        logs = "".join(path.read_text() for path in home.glob("*.log"))
+        for line in (home / "metrics.jsonl").read_text().splitlines():
+            assert json.loads(line).keys() == {"study", "round", "stage", "seconds", "peak_mb", "at"}
         table = (finished_demo.folder / "data" / f"hospital-{number}.csv").read_text().splitlines()[1:]
         values = {value for line in table for value in line.split(",") if len(value) >= 6}
         assert not [value for value in values if value in logs and value not in ("benign", "malignant")]

@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -131,31 +132,56 @@ def test_attest__other_size_than_the_plan_implies__is_not_even_fetched(
     assert entry.digest not in hospital.store.fetched
 
 
+def at_clock(monkeypatch: pytest.MonkeyPatch, seconds_from_now: float) -> None:
+    """Let the step find a later time on the clock."""
+    moment = time.time() + seconds_from_now
+    monkeypatch.setattr("node.steps.attestation.time", SimpleNamespace(time=lambda: moment))
+
+
 def test_attest__content_that_is_not_its_cid__is_waited_for_and_then_left_out(
-    chain: FakeChain, submitted: list[Party]
+    chain: FakeChain, submitted: list[Party], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hospital, other = submitted[0], submitted[1]
     digest = chain.submissions[1, other.number].digest
     hospital.store.failure[digest] = ContentMismatch("other bytes than its CID says")
+    chain.phases[1] = PhaseState(Phase.ATTEST, int(time.time()) + 100)
     assert attest(chain, hospital) is None
-    half = chain.plan.phases.attest // 2
-    assert attest(chain, hospital, seconds_left=half - 2) == 0b101
+    at_clock(monkeypatch, 40)
+    assert attest(chain, hospital) is None
+    at_clock(monkeypatch, chain.phases[1].deadline - time.time() - 1)
+    assert attest(chain, hospital) == 0b101
 
 
-def test_attest__unreleased_ciphertext__is_waited_for_half_the_phase(chain: FakeChain, parties: list[Party]) -> None:
+def test_attest__unreleased_ciphertext__is_waited_for_and_attested_once_it_is_there(
+    chain: FakeChain, parties: list[Party]
+) -> None:
     hospital, other = parties[0], parties[1]
     submit_update(other.context, 1, chain.rounds[1])
     entry = chain.submissions[1, other.number]
-    half = chain.plan.phases.attest // 2
-    assert attest(chain, hospital, seconds_left=half + 2) is None
+    assert attest(chain, hospital, seconds_left=60) is None
     other.store.release(entry.digest, entry.size)
-    assert attest(chain, hospital, seconds_left=half + 2) == 0b010
+    assert attest(chain, hospital, seconds_left=60) == 0b010
+
+
+def test_attest__first_look_late_in_the_phase__still_waits_half_of_what_is_left(
+    chain: FakeChain, parties: list[Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a chain that stood still, the others have to release theirs first."""
+    hospital, other = parties[0], parties[1]
+    submit_update(other.context, 1, chain.rounds[1])
+    left = chain.plan.phases.attest // 5
+    phase = chain.phases[1] = PhaseState(Phase.ATTEST, int(time.time()) + left)
+    assert attest(chain, hospital) is None
+    at_clock(monkeypatch, left / 2 - 2)
+    assert attest(chain, hospital) is None
+    at_clock(monkeypatch, phase.deadline - time.time() - 1)
+    assert attest(chain, hospital) is not None
 
 
 def test_attest__nobody_submitted_or_nothing_to_be_had__says_so(chain: FakeChain, parties: list[Party]) -> None:
     chain.change_round(submitted_bitmap=0b010)
     chain.submissions[1, parties[1].number] = Submission(b"\x01" * 32, 10, 0, 1)
-    assert attest(chain, parties[0], seconds_left=1) == 0
+    assert attest(chain, parties[0], seconds_left=-1) == 0
 
 
 def test_release__end_of_submission_not_final__waits(chain: FakeChain, hospital: Party) -> None:
