@@ -38,7 +38,7 @@ contract RoundManager is ProofChecks {
 
     /// @inheritdoc IRoundManager
     function attest(uint256 studyId, uint32 round, uint64 bitmap) external {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
         (PhaseArithmetic.Clock memory clock,) = _clockIn(studyId, round, terms, Phase.Attest);
         IStudyRegistry.Enrolment memory member = _participant(studyId, terms);
         if (clock.attested.has(member.index)) {
@@ -59,7 +59,7 @@ contract RoundManager is ProofChecks {
 
     /// @inheritdoc IRoundManager
     function includeUpdates(uint256 studyId, uint32 round) external {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
         (PhaseArithmetic.Clock memory clock,) = _clockIn(studyId, round, terms, Phase.Include);
         uint64 included = _widelyHeld(studyId, round, clock, terms);
         uint64 leftOut = clock.submitted & ~included;
@@ -81,7 +81,7 @@ contract RoundManager is ProofChecks {
 
     /// @inheritdoc IRoundManager
     function postShare(uint256 studyId, uint32 round, uint8 attempt, bytes32 digest, uint64 size) external {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
         (PhaseArithmetic.Clock memory clock, Turn memory turn) = _clockIn(studyId, round, terms, Phase.Open);
         IStudyRegistry.Enrolment memory member = _participant(studyId, terms);
         if (attempt != turn.attempt) revert RoundManagerWrongAttempt(studyId, round, attempt, turn.attempt);
@@ -107,19 +107,19 @@ contract RoundManager is ProofChecks {
 
     /// @inheritdoc IRoundManager
     function finalise(uint256 studyId, uint32 round, uint256 rootAfter, Proof calldata proof) external {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
         (PhaseArithmetic.Clock memory clock, Turn memory turn) = _clockIn(studyId, round, terms, Phase.Open);
         _requireInField(rootAfter);
         _requireAggregation(studyId, round, clock, _rootBefore(studyId, round, terms), rootAfter, proof);
 
         _sums[studyId][round].rootAfter = rootAfter;
-        Progress memory progress = _progress[studyId];
-        if (!clock.verified) ++progress.verifiedRounds;
-        ++progress.finalisedRounds;
-        progress.failedInARow = 0;
+        Progress memory reached = _progress[studyId];
+        if (!clock.verified) ++reached.verifiedRounds;
+        ++reached.finalisedRounds;
+        reached.failedInARow = 0;
         clock.verified = true;
         _close(studyId, round, clock, Phase.Finalised);
-        _advance(studyId, round, progress, terms, rootAfter);
+        _advance(studyId, round, reached, terms, rootAfter);
         emit RoundFinalised(studyId, round, rootAfter);
         _slash(studyId, round, turn.missing, terms, IStakeVault.Offence.MissingShare);
     }
@@ -136,7 +136,7 @@ contract RoundManager is ProofChecks {
 
     /// @inheritdoc IRoundManager
     function failRound(uint256 studyId, uint32 round) external {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
         (PhaseArithmetic.Clock memory clock, Turn memory turn) = _clockIn(studyId, round, terms, Phase.Failed);
         // A round that failed and was recorded has this phase too, once and for all.
         if (clock.closedAs != Phase.None) revert RoundManagerAlreadyFailed(studyId, round);
@@ -146,7 +146,7 @@ contract RoundManager is ProofChecks {
     }
 
     function _submit(uint256 studyId, uint32 round, Submission memory entry, Proof calldata proof) private {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
         (PhaseArithmetic.Clock memory clock,) = _clockIn(studyId, round, terms, Phase.Submit);
         IStudyRegistry.Enrolment memory member = _participant(studyId, terms);
         if (clock.submitted.has(member.index)) {
@@ -176,11 +176,11 @@ contract RoundManager is ProofChecks {
         IStudyRegistry.RoundTerms memory terms,
         FailureReason reason
     ) private {
-        Progress memory progress = _progress[studyId];
-        ++progress.failedInARow;
+        Progress memory reached = _progress[studyId];
+        ++reached.failedInARow;
         uint256 root = _rootBefore(studyId, round, terms);
         _close(studyId, round, clock, Phase.Failed);
-        _advance(studyId, round, progress, terms, root);
+        _advance(studyId, round, reached, terms, root);
         emit RoundFailed(studyId, round, reason);
     }
 
@@ -190,25 +190,25 @@ contract RoundManager is ProofChecks {
         _clocks[studyId][round] = clock;
     }
 
-    /// @dev Starts the next round from `root`, or ends the study.
+    /// @dev Starts the next round from `root`, where there are keys for it, or ends the study.
     function _advance(
         uint256 studyId,
         uint32 round,
-        Progress memory progress,
+        Progress memory reached,
         IStudyRegistry.RoundTerms memory terms,
         uint256 root
     ) private {
-        progress.current = round;
-        if (progress.failedInARow >= terms.unopenedRounds) {
-            progress.outcome = Outcome.Cancelled;
+        (reached.closed, reached.closedAt) = (round, uint64(block.timestamp));
+        if (reached.failedInARow >= terms.unopenedRounds) {
+            reached.outcome = Outcome.Cancelled;
         } else if (round == terms.rounds) {
-            progress.outcome = Outcome.Completed;
+            reached.outcome = Outcome.Completed;
         } else {
-            progress.current = round + 1;
-            _clocks[studyId][round + 1].startedAt = uint64(block.timestamp);
+            // Without keys for it the next round waits for a ceremony, whose end starts it.
+            if (round != terms.lastRound) _clocks[studyId][round + 1].startedAt = uint64(block.timestamp);
             _sums[studyId][round + 1].rootBefore = root;
         }
-        _progress[studyId] = progress;
+        _progress[studyId] = reached;
     }
 
     function _slash(

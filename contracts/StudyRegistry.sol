@@ -8,12 +8,14 @@ import {IStakeVault} from "./interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
 import {Bitmaps} from "./libraries/Bitmaps.sol";
 import {FIELD_ORDER} from "./libraries/FieldOrder.sol";
+import {Batches} from "./studies/Batches.sol";
 import {CircuitCatalogue} from "./studies/CircuitCatalogue.sol";
-import {Members} from "./studies/Members.sol";
+import {PlanChecker} from "./studies/PlanChecker.sol";
 import {PlanRules} from "./studies/PlanRules.sol";
 
 /// @title Studies: plan, funding, enrolment, ceremony
-contract StudyRegistry is CircuitCatalogue, Members {
+contract StudyRegistry is CircuitCatalogue, Batches {
+    using Bitmaps for uint64;
     using Bitmaps for uint8;
 
     /// @notice Part of the plan's bond, in 1/10000, that one offence costs.
@@ -31,12 +33,12 @@ contract StudyRegistry is CircuitCatalogue, Members {
     /// @notice Seconds that a phase must last beyond finality.
     uint32 public immutable PHASE_MARGIN;
 
+    PlanChecker private immutable _CHECKER = new PlanChecker();
+
     /// @inheritdoc IStudyRegistry
     bool public paused;
     /// @inheritdoc IStudyRegistry
     uint256 public studyCount;
-
-    mapping(uint256 studyId => Study) private _studies;
 
     /// @param vault May be an address that is deployed later, as `rounds` and `rewards`.
     constructor(
@@ -66,8 +68,8 @@ contract StudyRegistry is CircuitCatalogue, Members {
         if (paused) revert StudyRegistryPaused();
         if (!isListed[plan.trainingCircuit]) revert StudyRegistryCircuitNotListed(plan.trainingCircuit);
         if (!isListed[plan.aggregationCircuit]) revert StudyRegistryCircuitNotListed(plan.aggregationCircuit);
-        PlanRules.requireSound(plan, uint256(plan.confirmations) * BLOCK_TIME + PHASE_MARGIN);
-        PlanRules.requireProvable(plan, _circuits[plan.trainingCircuit], _circuits[plan.aggregationCircuit]);
+        uint256 leastLength = uint256(plan.confirmations) * BLOCK_TIME + PHASE_MARGIN;
+        _CHECKER.check(plan, leastLength, _circuits[plan.trainingCircuit], _circuits[plan.aggregationCircuit]);
 
         studyId = ++studyCount;
         Study storage record = _studies[studyId];
@@ -80,7 +82,8 @@ contract StudyRegistry is CircuitCatalogue, Members {
     /// @inheritdoc IStudyRegistry
     function enrol(uint256 studyId, uint256 dataRoot, uint32 rows, bytes32 payoutCommitment) external {
         if (paused) revert StudyRegistryPaused();
-        _requireState(studyId, StudyState.Enrolling);
+        StudyState state = studyState(studyId);
+        if (state != StudyState.Running) _requireState(studyId, StudyState.Enrolling);
         uint32 hospitalId = HOSPITALS.hospitalIdOfOperator(msg.sender);
         if (hospitalId == 0) revert StudyRegistryNotOperator(msg.sender);
         if (HOSPITALS.standingOf(hospitalId) != IHospitalRegistry.Standing.Admitted) {
@@ -94,8 +97,12 @@ contract StudyRegistry is CircuitCatalogue, Members {
 
         uint8 index = record.enrolled++;
         _addMember(studyId, index, Member(hospitalId, rows, msg.sender, dataRoot, payoutCommitment));
-        if (record.enrolled == record.plan.maximum) record.filledAt = uint64(block.timestamp);
         emit HospitalEnrolled(studyId, hospitalId, index, dataRoot, rows);
+        if (state == StudyState.Running) {
+            _join(studyId, index);
+        } else if (record.enrolled == record.plan.maximum) {
+            record.filledAt = uint64(block.timestamp);
+        }
         VAULT.lock(studyId, hospitalId, record.plan.bond);
     }
 
@@ -132,12 +139,14 @@ contract StudyRegistry is CircuitCatalogue, Members {
     }
 
     /// @inheritdoc IStudyRegistry
-    function roundTerms(uint256 studyId) external view returns (RoundTerms memory terms) {
-        Study storage record = _known(studyId);
-        Plan storage plan = record.plan;
-        terms.startedAt = record.startedAt;
-        terms.participants = _participants(studyId);
-        terms.enrolled = record.enrolled;
+    function roundTerms(uint256 studyId, uint32 round) external view returns (RoundTerms memory terms) {
+        Plan storage plan = _known(studyId).plan;
+        Batch storage batch = _batchOf(studyId, round);
+        terms.startedAt = batch.startedAt;
+        terms.firstRound = batch.firstRound;
+        terms.lastRound = batch.lastRound;
+        terms.participants = batch.participants;
+        terms.enrolled = batch.enrolled;
         terms.threshold = plan.threshold;
         terms.minimum = plan.minimum;
         terms.attempts = plan.attempts;
@@ -171,10 +180,10 @@ contract StudyRegistry is CircuitCatalogue, Members {
     }
 
     /// @inheritdoc IStudyRegistry
-    function studyState(uint256 studyId) public view returns (StudyState) {
+    function studyState(uint256 studyId) public view override returns (StudyState) {
         Study storage record = _studies[studyId];
         if (record.publishedAt == 0) return StudyState.None;
-        if (record.startedAt != 0) return _runningState(studyId);
+        if (record.batches != 0) return _startedState(studyId);
         bool isFunded = REWARDS.funded(studyId) >= requiredFunding(studyId);
         if (record.filledAt == 0 && block.timestamp < enrolmentEnd(studyId)) {
             return isFunded ? StudyState.Enrolling : StudyState.Published;
@@ -208,10 +217,25 @@ contract StudyRegistry is CircuitCatalogue, Members {
         return HOSPITALS.isCouncil(account);
     }
 
-    function _firstCeremony(uint256 studyId) internal view override returns (uint64 startedAt, uint64 participants) {
-        if (studyState(studyId) == StudyState.Ceremony) {
-            return (enrolmentEnd(studyId), _studies[studyId].enrolled.firstOf());
-        }
+    function _hospitalOwnedBy(address owner) internal view override returns (uint32) {
+        return HOSPITALS.hospitalIdOf(owner);
+    }
+
+    function _progress(uint256 studyId)
+        internal
+        view
+        override
+        returns (uint32 closed, uint64 closedAt, IRoundManager.Outcome outcome)
+    {
+        return ROUNDS.progress(studyId);
+    }
+
+    function _dueCeremony(uint256 studyId) internal view override returns (uint64 startedAt, uint64 participants) {
+        if (studyState(studyId) != StudyState.Ceremony) return (0, 0);
+        Study storage record = _studies[studyId];
+        if (record.batches == 0) return (enrolmentEnd(studyId), record.enrolled.firstOf());
+        (, startedAt,) = _progress(studyId);
+        participants = _nextParticipants(studyId);
     }
 
     function _ceremonyStepLength(uint256 studyId) internal view override returns (uint32) {
@@ -228,20 +252,6 @@ contract StudyRegistry is CircuitCatalogue, Members {
         VAULT.slash(studyId, _hospitalAt(studyId, index), amount, IStakeVault.Offence.MissingDealing, ceremony);
     }
 
-    function _ceremonyCompleted(uint256 studyId) internal override {
-        _studies[studyId].startedAt = uint64(block.timestamp);
-    }
-
-    function _known(uint256 studyId) private view returns (Study storage record) {
-        record = _studies[studyId];
-        if (record.publishedAt == 0) revert StudyRegistryUnknownStudy(studyId);
-    }
-
-    function _requireState(uint256 studyId, StudyState wanted) private view {
-        StudyState state = studyState(studyId);
-        if (state != wanted) revert StudyRegistryWrongState(studyId, state);
-    }
-
     function _requireEnded(uint256 studyId) private view returns (StudyState state) {
         state = studyState(studyId);
         if (state != StudyState.Completed && state != StudyState.Cancelled) {
@@ -249,10 +259,19 @@ contract StudyRegistry is CircuitCatalogue, Members {
         }
     }
 
-    function _runningState(uint256 studyId) private view returns (StudyState) {
-        IRoundManager.Outcome ended = ROUNDS.outcome(studyId);
-        if (ended == IRoundManager.Outcome.Open) return StudyState.Running;
-        return ended == IRoundManager.Outcome.Completed ? StudyState.Completed : StudyState.Cancelled;
+    function _known(uint256 studyId) private view returns (Study storage record) {
+        record = _studies[studyId];
+        if (record.publishedAt == 0) revert StudyRegistryUnknownStudy(studyId);
+    }
+
+    /// @dev The state of a study whose first ceremony was completed.
+    function _startedState(uint256 studyId) private view returns (StudyState) {
+        (uint32 closed,, IRoundManager.Outcome outcome) = _progress(studyId);
+        if (outcome == IRoundManager.Outcome.Completed) return StudyState.Completed;
+        if (outcome == IRoundManager.Outcome.Cancelled) return StudyState.Cancelled;
+        if (closed < _lastBatch(studyId).lastRound) return StudyState.Running;
+        bool enough = _nextParticipants(studyId).count() >= _ceremonyNeeds(studyId);
+        return enough && !_ceremonyFailed(studyId) ? StudyState.Ceremony : StudyState.Cancelled;
     }
 
     function _slice(Plan storage plan) private view returns (uint256) {

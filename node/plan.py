@@ -40,6 +40,8 @@ VALUE_BITS_MAX = 40
 ROWS_LIMIT = 1 << 22
 FEATURES_MAX = 4096
 HOSPITALS_MAX = 64
+# What the encryption's parameters allow for: `node.crypto.parameters.MAXIMUM_ROUNDS`.
+BATCH_ROUNDS_MAX = 1024
 LOSSES = {"hard-sigmoid-logistic": 1}
 # One raw block, so that the digest on chain is the plain SHA-256 of the document.
 DOCUMENT_LIMIT = 262_144
@@ -140,15 +142,18 @@ class Encryption(Section):
 
 @dataclass(frozen=True)
 class Participation(Section):
-    """How many hospitals and rounds."""
+    """How many hospitals and rounds, and for how many rounds one key ceremony makes keys."""
 
     minimum: Annotated[int, Integer(3, HOSPITALS_MAX)]
     maximum: Annotated[int, Integer(3, HOSPITALS_MAX)]
     rounds: Annotated[int, Integer(1, UINT16)]
+    batch_rounds: Annotated[int, Integer(1, BATCH_ROUNDS_MAX)]
 
     def check(self, where: str) -> None:
         if self.maximum < self.minimum:
             refuse(f"{where}.maximum", "is below the minimum")
+        if self.batch_rounds > self.rounds:
+            refuse(f"{where}.batch_rounds", "is more than the study's rounds")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from node.learning import simulation
 from node.learning.scaling import Scaling
 from node.learning.simulation import Simulation
 from node.plan import (
+    BATCH_ROUNDS_MAX,
     Aggregation,
     Encryption,
     Model,
@@ -71,7 +72,9 @@ def cast(hospitals: int, rounds: int, seed: int) -> Cast:
         ),
         aggregation=Aggregation(circuit="aggregation_31"),
         encryption=Encryption(threshold=threshold, statistical_security=64, attempts=5, scheme="one-component-ckks"),
-        participation=Participation(minimum=max(3, threshold + 1), maximum=hospitals, rounds=rounds),
+        participation=Participation(
+            minimum=max(3, threshold + 1), maximum=hospitals, rounds=rounds, batch_rounds=min(rounds, BATCH_ROUNDS_MAX)
+        ),
         # Phases end as soon as everybody has acted; the lengths only matter when somebody is away.
         phases=Phases(confirmations=2, enrol=900, ceremony_step=300, submit=600, attest=120, open=120),
         money=Money(

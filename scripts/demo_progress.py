@@ -26,7 +26,7 @@ class Progress:
         self._scanner: EventScanner | None = None
         self._seen: set[tuple[str, int]] = set()
         self._names: dict[int, str] = {}
-        self._ceremony: dict[CeremonyStep, int] = {}
+        self._ceremony: set[tuple[int, CeremonyStep]] = set()
         self._waiting_for = "the hospitals to start"
         self._rounds = 0
         self._last_line = time.monotonic()
@@ -87,10 +87,10 @@ class Progress:
                 self.say("enrolment", f"{who} locked its bond and committed to {said['rows']} records")
                 self._waiting_for = "the key ceremony"
             case "CeremonyPosted":
-                self._tell_ceremony(CeremonyStep(said["step"]))
+                self._tell_ceremony(said["ceremony"], CeremonyStep(said["step"]))
             case "CeremonyCompleted":
                 self.say("ceremony", "complete: every hospital acknowledged the same transcript")
-                self._waiting_for = "training and proofs of round 1"
+                self._waiting_for = "training and proofs of the next round"
             case "UpdateSubmitted":
                 self.say(f"round {number}", f"{who}'s update is proved and verified on chain ({said['rows']} rows)")
                 self._waiting_for = f"the others' proofs and ciphertexts of round {number}"
@@ -113,10 +113,10 @@ class Progress:
             case "BondWithdrawn":
                 self.say("money", f"{who} has its bond of {said['amount'] / 10**18:,.2f} tokens back")
 
-    def _tell_ceremony(self, step: CeremonyStep) -> None:
+    def _tell_ceremony(self, number: int, step: CeremonyStep) -> None:
         """One line when a step has been done by somebody first, not one for each hospital."""
-        self._ceremony[step] = self._ceremony.get(step, 0) + 1
-        if self._ceremony[step] == 1:
+        if (number, step) not in self._ceremony:
+            self._ceremony.add((number, step))
             self.say("ceremony", f"step {step + 1} of {len(CeremonyStep)}: {_STEPS[step]}")
 
 

@@ -111,7 +111,7 @@ def hospitals(view: StudyView) -> pd.DataFrame:
             "Taken": fmt.tokens(item.claimed, view.network),
             "Bond held": fmt.tokens(item.bond_locked, view.network),
             "Bond cut": fmt.tokens(item.slashed, view.network),
-            "In the study": "no (failed ceremony)" if item.barred else "yes",
+            "In the study": "no (left, or failed ceremony)" if item.barred else "yes",
             "Standing": item.standing.name.lower(),
         }
         for item in view.hospitals

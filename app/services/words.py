@@ -138,7 +138,8 @@ def schedule(plan: TrainingPlan) -> list[str]:
     people, phases = plan.participation, plan.phases
     return [
         f"From {people.minimum} to {fmt.count(people.maximum, 'hospital')} take part in "
-        f"{fmt.count(people.rounds, 'round')}.",
+        f"{fmt.count(people.rounds, 'round')}; a key ceremony makes keys for {people.batch_rounds} of them, and a "
+        "new one is held when they are used up, when a hospital joins or leaves, and on request.",
         f"Enrolment lasts {fmt.duration(phases.enrol)} at most, each step of the key ceremony "
         f"{fmt.duration(phases.ceremony_step)}.",
         f"In a round, submitting may take {fmt.duration(phases.submit)}, attesting {fmt.duration(phases.attest)}, each "

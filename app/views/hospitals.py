@@ -36,7 +36,8 @@ for run in view.ceremonies:
     st.markdown(
         f"**Ceremony {run.number}:** "
         + (
-            f"complete since {fmt.time(run.completed.timestamp)}; all acknowledged the same transcript."
+            f"complete since {fmt.time(run.completed.timestamp)}; all acknowledged the same transcript. "
+            f"Rounds from {run.rounds[0]} on have its keys."
             if run.completed
             else "failed: somebody missed the step “"
             + (STEP[run.failed_step] if run.failed_step is not None else "")

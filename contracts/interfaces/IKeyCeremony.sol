@@ -3,8 +3,9 @@ pragma solidity ^0.8.30;
 
 /// @title Record of a study's key ceremony
 /// @notice Who posted what in which step. A step is open from the moment the earlier one is complete until
-/// its deadline; the first ceremony starts when enrolment ends. The contract keeps digests, hospitals check
-/// the files. Implemented by the StudyRegistry, whose name the errors carry.
+/// its deadline. The first ceremony starts when enrolment ends, every further one when the last round closed that
+/// there are keys for. The contract keeps digests, hospitals check the files. Implemented by the StudyRegistry,
+/// whose name the errors carry.
 interface IKeyCeremony {
     enum CeremonyStep {
         Key,
@@ -22,6 +23,8 @@ interface IKeyCeremony {
     /// @param participants Bitmap of indices that take part in this ceremony.
     /// @param completed All acknowledged one transcript.
     /// @param transcriptDigest Transcript that all acknowledged; zero until then.
+    /// @param firstRound First round that it makes keys for.
+    /// @param rounds How many rounds it makes keys for; not all are used where the batch ends early.
     struct CeremonyState {
         uint32 number;
         CeremonyStep step;
@@ -30,6 +33,8 @@ interface IKeyCeremony {
         uint64 participants;
         bool completed;
         bytes32 transcriptDigest;
+        uint32 firstRound;
+        uint32 rounds;
     }
 
     error StudyRegistryNoCeremony(uint256 studyId);

@@ -4,7 +4,8 @@ pragma solidity ^0.8.30;
 /// @title Rounds: submit, attest, include, open, finalise or fail
 /// @notice A round's phase is derived from its deadlines and counters. Submit and Attest end early once every
 /// participant has acted; a phase is over at the second of its deadline. A failed round keeps its number (its
-/// keys are used up); the next one starts from the same weights.
+/// keys are used up); the next one starts from the same weights, at once where there are keys for it, else when the
+/// ceremony that makes them is complete. Participants of a round are those of the ceremony that made its keys.
 interface IRoundManager {
     enum Phase {
         None,
@@ -154,7 +155,8 @@ interface IRoundManager {
     /// starts the next round or ends the study; anyone.
     function failRound(uint256 studyId, uint32 round) external;
 
-    /// @notice The round that is going on, from 1; 0 before the first, the last one after the study ended.
+    /// @notice The round that is going on, from 1; 0 before the first; the last one that closed while a ceremony is
+    /// held and after the study ended.
     function currentRound(uint256 studyId) external view returns (uint32);
 
     /// @notice A round's phase now, and the second at which it ends (in Open: the attempt's; 0 where none).
@@ -187,6 +189,12 @@ interface IRoundManager {
     /// @notice How a study's rounds ended, or Open. Completed: all rounds are over. Cancelled: too many in a
     /// row failed.
     function outcome(uint256 studyId) external view returns (Outcome);
+
+    /// @notice Rounds closed, when the last of them was (0 for none), and the outcome.
+    function progress(uint256 studyId)
+        external
+        view
+        returns (uint32 closedRounds, uint64 closedAt, Outcome outcome);
 
     /// @notice Rounds whose work was verified (finalised ones among them), and rounds finalised.
     function tally(uint256 studyId) external view returns (uint32 verifiedRounds, uint32 finalisedRounds);

@@ -28,6 +28,7 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     /// @param maximum Places for hospitals.
     /// @param attempts K: opening attempts per round.
     /// @param unopenedRounds F: failed rounds in a row that end the study.
+    /// @param batchRounds Rounds that one key ceremony makes keys for, 1 to `rounds`.
     /// @param confirmations Blocks after which nodes take a block as final.
     /// @param bond Locked by each hospital (token units).
     /// @param verifiedShareBps Part of a round's reward, in 1/10000, that is earned once its shares are posted.
@@ -46,6 +47,7 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
         uint8 attempts;
         uint8 unopenedRounds;
         uint16 rounds;
+        uint16 batchRounds;
         uint16 confirmations;
         uint32 enrolLength;
         uint32 ceremonyStepLength;
@@ -59,9 +61,10 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     }
 
     /// @param filledAt Time the last place was taken; 0 if places are left.
-    /// @param startedAt Time the ceremony was completed and round 1 began; 0 before.
-    /// @param enrolled Hospitals enrolled; indices are 0 to this less one.
+    /// @param startedAt Time the first ceremony was completed and round 1 began; 0 before.
+    /// @param enrolled Hospitals enrolled, those that left included; indices are 0 to this less one.
     /// @param closed `closeStudy` was called.
+    /// @param batches Ceremonies completed, each for a batch of rounds.
     struct Study {
         address sponsor;
         uint64 publishedAt;
@@ -69,11 +72,12 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
         uint64 startedAt;
         uint8 enrolled;
         bool closed;
+        uint32 batches;
         Plan plan;
     }
 
     /// @param operator Key that acts for the hospital in this study.
-    /// @param barred The ceremony goes on, or ended, without it.
+    /// @param barred The ceremony goes on, or ended, without it; also once a hospital has left.
     /// @param payoutCommitment As given at enrolment; recorded only: rewards are paid to the owner.
     struct Enrolment {
         uint32 hospitalId;
@@ -85,11 +89,17 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
         bytes32 payoutCommitment;
     }
 
-    /// @dev What the RoundManager needs of a running study.
-    /// @param participants Bitmap of indices that acknowledged the ceremony.
+    /// @dev What the RoundManager needs to know for a round; of its batch, all is 0 while there are no keys for it.
+    /// @param startedAt Time the ceremony that made the round's keys was completed and the batch's first round began.
+    /// @param firstRound First round of the batch.
+    /// @param lastRound Last round of the batch, as far as known: it ends earlier on request.
+    /// @param participants Bitmap of indices that acknowledged that ceremony.
+    /// @param enrolled Hospitals enrolled when the batch began.
     /// @param slice What one offence costs (token units).
     struct RoundTerms {
         uint64 startedAt;
+        uint32 firstRound;
+        uint32 lastRound;
         uint64 participants;
         uint8 enrolled;
         uint8 threshold;
@@ -118,6 +128,7 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     error StudyRegistryTooManyRows(uint256 rows, uint256 limit);
     error StudyRegistryAttemptsOutOfRange(uint8 attempts, uint8 limit);
     error StudyRegistryRoundsOutOfRange(uint16 rounds, uint8 unopenedRounds);
+    error StudyRegistryBatchOutOfRange(uint16 batchRounds, uint16 rounds);
     error StudyRegistryPhaseTooShort(uint32 length, uint256 needed);
     error StudyRegistryShareOutOfRange(uint16 basisPoints);
     error StudyRegistryPrivacyBudgetUnsupported(uint64 budget);
@@ -131,6 +142,11 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     error StudyRegistryHospitalNotEnrolled(uint256 studyId, uint32 hospitalId);
     error StudyRegistryNotOwner(uint32 hospitalId, address caller);
     error StudyRegistryAlreadyClosed(uint256 studyId);
+    error StudyRegistryNotInBatch(uint256 studyId, uint32 hospitalId);
+    error StudyRegistryBatchEnding(uint256 studyId, uint32 lastRound);
+    error StudyRegistryAlreadyLeaving(uint256 studyId, uint32 hospitalId);
+    error StudyRegistryNoRoundLeft(uint256 studyId);
+    error StudyRegistryFull(uint256 studyId, uint8 maximum);
 
     event IntakePaused(bool paused);
     event StudyPublished(
@@ -140,6 +156,8 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
         uint256 indexed studyId, uint32 indexed hospitalId, uint8 index, uint256 dataRoot, uint32 rows
     );
     event OperatorAdopted(uint256 indexed studyId, uint32 indexed hospitalId, address indexed operator);
+    event CeremonyRequested(uint256 indexed studyId, uint32 indexed hospitalId, uint32 lastRound);
+    event HospitalLeft(uint256 indexed studyId, uint32 indexed hospitalId, uint32 lastRound);
     event StudyClosed(uint256 indexed studyId, StudyState state);
 
     /// @notice Stops or allows `publish` and `enrol`, nothing else; only the council.
@@ -149,11 +167,21 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     /// `requiredFunding`, until `enrolLength` from now or until `maximum` have.
     function publish(Plan calldata plan) external returns (uint256 studyId);
 
-    /// @notice Enrols the caller's hospital and locks its bond.
+    /// @notice Enrols the caller's hospital and locks its bond. While the study runs, this ends the batch with the
+    /// round that is going on: the hospital takes part from the next ceremony on. Then places are counted over
+    /// those who would take part in it.
     /// @param dataRoot Commitment to its rows, below the field order.
     /// @param rows Rows that every proof uses, 1 to the circuit's capacity.
     /// @param payoutCommitment 0 for none; recorded only.
     function enrol(uint256 studyId, uint256 dataRoot, uint32 rows, bytes32 payoutCommitment) external;
+
+    /// @notice Has a new key ceremony held after the round that is going on; only a participant's operator or owner.
+    function requestCeremony(uint256 studyId) external;
+
+    /// @notice Takes the caller's hospital out of the study after the round that is going on, with which the batch
+    /// ends; only a participant's operator or owner, while the study runs. Its bond can be released from then on.
+    /// Where too few are left, the study ends there.
+    function leaveStudy(uint256 studyId) external;
 
     /// @notice Hands an enrolment to the hospital's current operator; only its owner.
     function adoptOperator(uint256 studyId, uint32 hospitalId) external;
@@ -200,8 +228,12 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     /// @notice Rows by index.
     function enrolledRows(uint256 studyId) external view returns (uint32[] memory);
 
-    /// @notice What rounds need of a study; `startedAt` is 0 until its ceremony is complete.
-    function roundTerms(uint256 studyId) external view returns (RoundTerms memory);
+    /// @notice Ceremony that made a round's keys and the bitmap of its participants, who alone submit, attest and
+    /// open in it; zeros where there are no keys for it yet.
+    function ceremonyOf(uint256 studyId, uint32 round) external view returns (uint32 ceremony, uint64 participants);
+
+    /// @notice What a round needs of its study.
+    function roundTerms(uint256 studyId, uint32 round) external view returns (RoundTerms memory);
 
     /// @notice Verifier of the training proof and plan root that it is given.
     function trainingTerms(uint256 studyId) external view returns (address verifier, uint256 root);

@@ -10,7 +10,8 @@ import {Quorums} from "../libraries/Quorums.sol";
 /// @title What rounds remember, and everything that can be read of them
 abstract contract RoundLedger is IRoundManager {
     struct Progress {
-        uint32 current;
+        uint32 closed;
+        uint64 closedAt;
         uint32 verifiedRounds;
         uint32 finalisedRounds;
         uint8 failedInARow;
@@ -57,20 +58,22 @@ abstract contract RoundLedger is IRoundManager {
 
     /// @inheritdoc IRoundManager
     function currentRound(uint256 studyId) external view returns (uint32) {
-        uint32 stored = _progress[studyId].current;
-        return stored != 0 || STUDIES.roundTerms(studyId).startedAt == 0 ? stored : 1;
+        Progress memory reached = _progress[studyId];
+        if (reached.outcome != Outcome.Open) return reached.closed;
+        (uint32 ceremony,) = STUDIES.ceremonyOf(studyId, reached.closed + 1);
+        return ceremony == 0 ? reached.closed : reached.closed + 1;
     }
 
     /// @inheritdoc IRoundManager
     function phase(uint256 studyId, uint32 round) external view returns (Phase, uint64 deadline) {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
         Turn memory turn = _turn(studyId, round, _clock(studyId, round, terms), terms);
         return (turn.phase, turn.deadline);
     }
 
     /// @inheritdoc IRoundManager
     function roundState(uint256 studyId, uint32 round) external view returns (RoundState memory state) {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
         PhaseArithmetic.Clock memory clock = _clock(studyId, round, terms);
         Sums storage sums = _sums[studyId][round];
         state.startedAt = clock.startedAt;
@@ -105,7 +108,7 @@ abstract contract RoundLedger is IRoundManager {
 
     /// @inheritdoc IRoundManager
     function currentAttempt(uint256 studyId, uint32 round) external view returns (uint8) {
-        return _attempt(_clocks[studyId][round], STUDIES.roundTerms(studyId));
+        return _attempt(_clocks[studyId][round], STUDIES.roundTerms(studyId, round));
     }
 
     /// @inheritdoc IRoundManager
@@ -114,7 +117,7 @@ abstract contract RoundLedger is IRoundManager {
         view
         returns (uint32[] memory hospitalIds)
     {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId);
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
         PhaseArithmetic.Clock memory clock = _clocks[studyId][round];
         if (clock.includedAt == 0 || attempt >= terms.attempts || attempt > _attempt(clock, terms)) {
             return new uint32[](0);
@@ -145,9 +148,15 @@ abstract contract RoundLedger is IRoundManager {
     }
 
     /// @inheritdoc IRoundManager
+    function progress(uint256 studyId) external view returns (uint32, uint64, Outcome) {
+        Progress memory reached = _progress[studyId];
+        return (reached.closed, reached.closedAt, reached.outcome);
+    }
+
+    /// @inheritdoc IRoundManager
     function tally(uint256 studyId) external view returns (uint32 verifiedRounds, uint32 finalisedRounds) {
-        Progress memory progress = _progress[studyId];
-        return (progress.verifiedRounds, progress.finalisedRounds);
+        Progress memory reached = _progress[studyId];
+        return (reached.verifiedRounds, reached.finalisedRounds);
     }
 
     /// @inheritdoc IRoundManager
@@ -164,14 +173,14 @@ abstract contract RoundLedger is IRoundManager {
         return _context(AGGREGATION_TAG, studyId, round, 0, bytes32(uint256(includedBitmap)));
     }
 
-    /// @dev Round 1 begins with the ceremony's end, without a transaction here.
+    /// @dev A batch's first round begins with the ceremony's end, without a transaction here.
     function _clock(uint256 studyId, uint32 round, IStudyRegistry.RoundTerms memory terms)
         internal
         view
         returns (PhaseArithmetic.Clock memory clock)
     {
         clock = _clocks[studyId][round];
-        if (round == 1 && clock.startedAt == 0) clock.startedAt = terms.startedAt;
+        if (clock.startedAt == 0 && round == terms.firstRound) clock.startedAt = terms.startedAt;
     }
 
     function _rootBefore(uint256 studyId, uint32 round, IStudyRegistry.RoundTerms memory terms)

@@ -82,6 +82,7 @@ abstract contract KeyCeremony is IKeyCeremony {
     function ceremonyState(uint256 studyId) external view returns (CeremonyState memory) {
         Record memory record = _record(studyId);
         bool completed = record.over && record.participants != 0;
+        (uint32 firstRound, uint32 rounds) = _roundsOf(studyId, record.number);
         return CeremonyState(
             record.number,
             record.step,
@@ -89,7 +90,9 @@ abstract contract KeyCeremony is IKeyCeremony {
             record.posted,
             record.participants,
             completed,
-            completed ? _transcripts[studyId] : bytes32(0)
+            completed ? _transcripts[studyId] : bytes32(0),
+            firstRound,
+            rounds
         );
     }
 
@@ -102,20 +105,18 @@ abstract contract KeyCeremony is IKeyCeremony {
         return _digests[studyId][ceremony][step][hospitalId];
     }
 
-    /// @dev Indices in the ceremony that is going on or was completed; all enrolled before it.
+    /// @dev Indices in the ceremony that is going on or was completed last; all enrolled before the first.
     function _participants(uint256 studyId) internal view returns (uint64) {
         return _record(studyId).participants;
     }
 
-    /// @dev Whether a hospital was left behind by a retry, or the ceremony failed for good.
-    function _isBarred(uint256 studyId, uint8 index) internal view returns (bool) {
-        Record memory record = _records[studyId];
-        return record.number != 0 && !record.participants.has(index);
+    /// @dev The ceremony that a transaction last touched: one that is due may have begun since.
+    function _recorded(uint256 studyId) internal view returns (uint32 number, uint64 participants) {
+        return (_records[studyId].number, _records[studyId].participants);
     }
 
     function _ceremonyFailed(uint256 studyId) internal view returns (bool) {
-        Record memory record = _records[studyId];
-        return record.over && record.participants == 0;
+        return _records[studyId].over && _records[studyId].participants == 0;
     }
 
     function _countAcknowledgement(uint256 studyId, Record memory record, bytes32 digest) private {
@@ -131,7 +132,7 @@ abstract contract KeyCeremony is IKeyCeremony {
         } else if (record.matching == record.participants.count()) {
             record.over = true;
             emit CeremonyCompleted(studyId, record.number, digest);
-            _ceremonyCompleted(studyId);
+            _ceremonyCompleted(studyId, record.number, record.participants);
         }
     }
 
@@ -165,13 +166,13 @@ abstract contract KeyCeremony is IKeyCeremony {
         if (record.number == 0 || record.over) revert StudyRegistryNoCeremony(studyId);
     }
 
-    /// @dev The first ceremony begins without a transaction, hence without a stored record.
+    /// @dev A ceremony that is no retry begins without a transaction, hence without a stored record.
     function _record(uint256 studyId) private view returns (Record memory record) {
         record = _records[studyId];
-        if (record.number == 0) {
-            (uint64 startedAt, uint64 participants) = _firstCeremony(studyId);
+        if (record.number == 0 || (record.over && record.participants != 0)) {
+            (uint64 startedAt, uint64 participants) = _dueCeremony(studyId);
             if (participants != 0) {
-                record = Record(1, CeremonyStep.Key, 0, false, startedAt, 0, participants);
+                record = Record(record.number + 1, CeremonyStep.Key, 0, false, startedAt, 0, participants);
             }
         }
     }
@@ -180,8 +181,16 @@ abstract contract KeyCeremony is IKeyCeremony {
         return record.stepOpenedAt + _ceremonyStepLength(studyId);
     }
 
-    /// @dev When the first ceremony began and with whom; no participants while it has not.
-    function _firstCeremony(uint256 studyId) internal view virtual returns (uint64 startedAt, uint64 participants);
+    /// @dev When the ceremony began that no transaction has touched yet, and with whom; no participants where
+    /// none is due. Asked only when no other ceremony goes on.
+    function _dueCeremony(uint256 studyId) internal view virtual returns (uint64 startedAt, uint64 participants);
+
+    /// @dev The rounds that a ceremony (the one going on, or completed last) makes keys for; zeros for number 0.
+    function _roundsOf(uint256 studyId, uint32 ceremony)
+        internal
+        view
+        virtual
+        returns (uint32 firstRound, uint32 rounds);
 
     function _ceremonyStepLength(uint256 studyId) internal view virtual returns (uint32);
 
@@ -200,5 +209,5 @@ abstract contract KeyCeremony is IKeyCeremony {
     function _slashDealing(uint256 studyId, uint8 index, uint32 ceremony) internal virtual;
 
     /// @dev Called once, when all acknowledged one transcript.
-    function _ceremonyCompleted(uint256 studyId) internal virtual;
+    function _ceremonyCompleted(uint256 studyId, uint32 ceremony, uint64 participants) internal virtual;
 }

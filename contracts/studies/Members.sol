@@ -67,7 +67,7 @@ abstract contract Members is IStudyRegistry, KeyCeremony {
         override
         returns (uint32 hospitalId, uint8 index)
     {
-        uint8 place = _operators[studyId][operator];
+        uint8 place = _placeOf(studyId, operator);
         if (place == 0) revert StudyRegistryNotEnrolled(studyId, operator);
         index = place - 1;
         hospitalId = _hospitalAt(studyId, index);
@@ -77,13 +77,21 @@ abstract contract Members is IStudyRegistry, KeyCeremony {
         return _members[studyId][index].hospitalId;
     }
 
+    /// @dev Whether a hospital was left behind by a retry, has left, or the ceremony failed for good.
+    function _isBarred(uint256 studyId, uint8 index) internal view virtual returns (bool);
+
+    /// @dev The index of the hospital that an operator acts for, plus one; 0 for none.
+    function _placeOf(uint256 studyId, address operator) internal view returns (uint8) {
+        return _operators[studyId][operator];
+    }
+
     function _assignOperator(uint256 studyId, address operator, uint8 index) private {
         if (_operators[studyId][operator] != 0) revert StudyRegistryOperatorTaken(studyId, operator);
         _operators[studyId][operator] = index + 1;
     }
 
     function _enrolmentAt(uint256 studyId, uint8 index) private view returns (Enrolment memory) {
-        Member memory member = _members[studyId][index];
+        Member storage member = _members[studyId][index];
         return Enrolment(
             member.hospitalId,
             index,

@@ -33,6 +33,9 @@ library PlanRules {
         if (plan.rounds == 0 || plan.unopenedRounds == 0) {
             revert IStudyRegistry.StudyRegistryRoundsOutOfRange(plan.rounds, plan.unopenedRounds);
         }
+        if (plan.batchRounds == 0 || plan.batchRounds > plan.rounds) {
+            revert IStudyRegistry.StudyRegistryBatchOutOfRange(plan.batchRounds, plan.rounds);
+        }
         _requireLong(plan.enrolLength, leastLength);
         _requireLong(plan.ceremonyStepLength, leastLength);
         _requireLong(plan.submitLength, leastLength);
@@ -50,8 +53,8 @@ library PlanRules {
     /// @notice Reverts unless the two circuits can prove this plan.
     function requireProvable(
         IStudyRegistry.Plan calldata plan,
-        ICircuitCatalogue.Circuit memory training,
-        ICircuitCatalogue.Circuit memory aggregation
+        ICircuitCatalogue.Circuit calldata training,
+        ICircuitCatalogue.Circuit calldata aggregation
     ) internal pure {
         if (training.kind != ICircuitCatalogue.CircuitKind.Training) {
             revert IStudyRegistry.StudyRegistryWrongCircuitKind(plan.trainingCircuit, training.kind);

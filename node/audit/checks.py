@@ -17,6 +17,8 @@ from node.proofs.babyjubjub import IDENTITY, Point, add
 from node.proofs.commitments import weights_root
 from node.types import CeremonyStep, Phase
 
+_ACKNOWLEDGED = "All hospitals acknowledged one transcript"
+
 
 def check_study(source: Source, contents: ContentReader, view: StudyView) -> tuple[Check, ...]:
     """Every check of a study: plan, key ceremony, rounds in order, money.
@@ -53,6 +55,7 @@ def _plan(source: Source, view: StudyView) -> Iterator[Check]:
             "minimum": (document.participation.minimum, terms.minimum),
             "maximum": (document.participation.maximum, terms.maximum),
             "rounds": (document.participation.rounds, terms.rounds),
+            "rounds of a key ceremony": (document.participation.batch_rounds, terms.batch_rounds),
             "confirmations": (document.phases.confirmations, terms.confirmations),
             "enrolment": (document.phases.enrol, terms.enrol_length),
             "ceremony step": (document.phases.ceremony_step, terms.ceremony_step_length),
@@ -90,23 +93,23 @@ def _plan(source: Source, view: StudyView) -> Iterator[Check]:
 
 
 def _ceremony(contents: ContentReader, view: StudyView) -> Iterator[Check]:
-    done: CeremonyView | None = next((item for item in view.ceremonies if item.completed), None)
-    subject, statement = "Key ceremony", "All hospitals acknowledged one transcript"
-    if done is None:
+    complete = [item for item in view.ceremonies if item.completed]
+    if not complete and (view.ceremonies or not view.state.ended):
         verdict = Verdict.FAILED if view.state.ended else Verdict.PENDING
-        if view.ceremonies or not view.state.ended:
-            yield Check(subject, statement, verdict, "no ceremony is complete")
-        return
+        yield Check("Key ceremony", _ACKNOWLEDGED, verdict, "no ceremony is complete")
+    for done in complete:
+        subject = "Key ceremony" if len(complete) == 1 else f"Key ceremony {done.number}"
+        yield from _complete_ceremony(contents, view, done, subject)
+
+
+def _complete_ceremony(contents: ContentReader, view: StudyView, done: CeremonyView, subject: str) -> Iterator[Check]:
     acknowledged = {
         post.hospital_id for post in done.of(CeremonyStep.ACKNOWLEDGEMENT) if post.digest == done.transcript
     }
-    missing = [item.name for item in view.hospitals if not item.barred and item.hospital_id not in acknowledged]
-    yield _check(
-        subject,
-        statement,
-        not missing,
-        f"missing: {', '.join(missing)}" if missing else f"{len(acknowledged)} of {len(acknowledged)} hospitals",
-    )
+    missing = [view.name_of(number) for number in done.participants if number not in acknowledged]
+    told = f"{len(acknowledged)} of {len(done.participants)} hospitals, keys for rounds from {done.rounds[0]} on"
+    detail = f"missing: {', '.join(missing)}" if missing else told
+    yield _check(subject, _ACKNOWLEDGED, not missing, detail)
     yield _files(
         contents,
         subject,

@@ -119,6 +119,12 @@ def read_ceremonies(ledger: Ledger, study_id: int, hospitals: tuple[int, ...]) -
         posts[event.arguments["ceremony"]].append(_post(ledger, event))
     completed = _by_ceremony(ledger.events("StudyRegistry", "CeremonyCompleted", studyId=study_id))
     failed = _by_ceremony(ledger.events("StudyRegistry", "CeremonyFailed", studyId=study_id))
+    keyed: dict[int, list[int]] = defaultdict(list)
+    taking_part: dict[int, int] = {}
+    for round_number in range(1, int(ledger.call("RoundManager", "currentRound", study_id)) + 1):
+        ceremony, participants = ledger.call("StudyRegistry", "ceremonyOf", study_id, round_number)
+        keyed[ceremony].append(round_number)
+        taking_part[ceremony] = participants
     current = ledger.record(CeremonyState, "StudyRegistry", "ceremonyState", study_id).number
     views = []
     for number in range(1, max([current, *posts, *completed, *failed]) + 1):
@@ -132,6 +138,8 @@ def read_ceremonies(ledger: Ledger, study_id: int, hospitals: tuple[int, ...]) -
                 failed=ledger.act(failure) if failure else None,
                 failed_step=CeremonyStep(failure.arguments["step"]) if failure else None,
                 barred=members(failure.arguments["barred"], hospitals) if failure else (),
+                participants=members(taking_part.get(number, 0), hospitals),
+                rounds=tuple(keyed[number]),
             )
         )
     return tuple(views)

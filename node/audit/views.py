@@ -89,7 +89,8 @@ class CeremonyPost:
 class CeremonyView:
     """One run of the key ceremony: complete when all its hospitals acknowledged one transcript.
 
-    `barred` are the hospitals that the study went on without after this run failed.
+    `barred` are the hospitals that the study went on without after this run failed. Of a complete one,
+    `participants` are its hospitals and `rounds` those that have begun with its keys.
     """
 
     number: int
@@ -99,6 +100,8 @@ class CeremonyView:
     failed: Act | None
     failed_step: CeremonyStep | None
     barred: tuple[int, ...]
+    participants: tuple[int, ...]
+    rounds: tuple[int, ...]
 
     def of(self, step: CeremonyStep) -> tuple[CeremonyPost, ...]:
         """The messages of one step, in the order in which they came."""

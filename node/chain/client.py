@@ -107,9 +107,9 @@ class ChainReader(Connection):
         """Whether new studies may name the circuit."""
         return bool(self.call("StudyRegistry", "isListed", circuit_id))
 
-    def enrolment(self, study: int, hospital_id: int) -> Enrolment:
+    def enrolment(self, study: int, hospital_id: int, at: BlockTag = "latest") -> Enrolment:
         """A hospital's place in a study; refused where it has none."""
-        return to_record(Enrolment, self.call("StudyRegistry", "enrolment", study, hospital_id))
+        return to_record(Enrolment, self.call("StudyRegistry", "enrolment", study, hospital_id, at=at))
 
     def enrolment_of(self, study: int, operator: Address) -> Enrolment:
         """The place that an operator acts for; refused where there is none."""
@@ -127,6 +127,11 @@ class ChainReader(Connection):
         """Where the key ceremony stands."""
         return to_record(CeremonyState, self.call("StudyRegistry", "ceremonyState", study, at=at))
 
+    def ceremony_of(self, study: int, round_number: int, at: BlockTag = "latest") -> tuple[int, int]:
+        """The ceremony that made a round's keys and the bitmap of its participants; zeros before there are keys."""
+        number, participants = self.call("StudyRegistry", "ceremonyOf", study, round_number, at=at)
+        return int(number), int(participants)
+
     def ceremony_digest(self, study: int, ceremony: int, step: CeremonyStep, hospital_id: int) -> bytes | None:
         """What a hospital posted in a ceremony step, or None."""
         digest: bytes = self.call("StudyRegistry", "ceremonyDigest", study, ceremony, step, hospital_id)
@@ -140,7 +145,7 @@ class ChainReader(Connection):
     # Rounds
 
     def current_round(self, study: int) -> int:
-        """The round that is going on, from 1; 0 before the first, the last one after the end."""
+        """The round that is going on, from 1; 0 before the first, the last one during a ceremony and after the end."""
         return int(self.call("RoundManager", "currentRound", study))
 
     def phase(self, study: int, round_number: int, at: BlockTag = "latest") -> PhaseState:

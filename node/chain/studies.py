@@ -28,6 +28,14 @@ class StudyWriter(Writer):
             enrolment_intent(study), "StudyRegistry", "enrol", study, data_root, rows, payout_commitment
         )
 
+    def request_ceremony(self, intent: str, study: int) -> Receipt:
+        """Have new keys made after the round that is going on; a participant's operator or owner."""
+        return self._sender.send(intent, "StudyRegistry", "requestCeremony", study)
+
+    def leave(self, study: int) -> Receipt:
+        """Take the sender's hospital out of a study after the round that is going on; its operator or owner."""
+        return self._sender.send(f"study/{study}/leave", "StudyRegistry", "leaveStudy", study)
+
     def adopt_operator(self, intent: str, study: int, hospital_id: int) -> Receipt:
         """Hand an enrolment to the hospital's current operator; the owner."""
         return self._sender.send(intent, "StudyRegistry", "adoptOperator", study, hospital_id)

@@ -19,6 +19,7 @@ from node.cli.network import network
 from node.cli.output import show_error
 from node.cli.participation import add_participation_commands
 from node.cli.process import node
+from node.cli.rotation import add_rotation_commands
 from node.cli.session import Options, Session
 from node.cli.stake import stake
 from node.cli.study import study
@@ -56,6 +57,7 @@ for group in (wallet, council, hospital, stake, study, node, network, model, key
 add_trust_command(node)
 add_participation_commands(cli)
 add_local_commands(cli)
+add_rotation_commands(keys, study)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

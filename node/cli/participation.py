@@ -72,12 +72,14 @@ def add_participation_commands(cli: click.Group) -> None:
         """Claim rewards, and the bond after the end.
 
         Rewards go to the hospital's owner, whoever sends the transaction (owner's key by default). Once the
-        study has ended, the hospital's bond is released, to be withdrawn or used in another study.
+        study has ended, or goes on without the hospital, its bond is released: to be withdrawn, or used again.
         """
         reader = session.reader
         number = session.hospital_id(hospital_id)
         rounds = [r for r in range(1, reader.current_round(study_id) + 1) if reader.claimable(study_id, number, [r])]
-        releasable = reader.study_state(study_id).ended and reader.locked_bond(study_id, number) > 0
+        releasable = reader.locked_bond(study_id, number) > 0 and (
+            reader.study_state(study_id).ended or reader.enrolment(study_id, number).barred
+        )
         if not rounds and not releasable:
             raise UsageError(f"Hospital {number} has nothing to claim in study {study_id} now.")
         receipts: list[Receipt] = []

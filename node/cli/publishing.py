@@ -25,6 +25,7 @@ def plan_terms(plan: TrainingPlan, deployment: Deployment) -> PlanTerms:
         attempts=plan.encryption.attempts,
         unopened_rounds=plan.money.unopened_rounds,
         rounds=plan.participation.rounds,
+        batch_rounds=plan.participation.batch_rounds,
         confirmations=plan.phases.confirmations,
         enrol_length=plan.phases.enrol,
         ceremony_step_length=plan.phases.ceremony_step,

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from node.errors import ChainUnavailable, ContractReverted, CryptoError, DataError, StorageError, StudyError
 from node.steps.attestation import attest_ciphertexts, release_own
-from node.steps.ceremony import advance_ceremony, forget_ceremony_seed
+from node.steps.ceremony import advance_ceremony, erase_superseded, forget_ceremony_seed
 from node.steps.context import Hospital, StudyContext, plan_document
 from node.steps.enrolment import check_plan
 from node.steps.opening import close_round, finalise, include_updates, keep_shares, post_share
 from node.steps.submission import submit_update
-from node.types import CeremonyState, Phase, RoundState, StudyState
+from node.types import Phase, RoundState, StudyState
 
 
 def open_study(hospital: Hospital, study_id: int) -> StudyContext | None:
@@ -31,19 +31,23 @@ def advance(context: StudyContext) -> bool:
     state = reader.study_state(context.id)
     if state in (StudyState.NONE, StudyState.PUBLISHED, StudyState.ENROLLING):
         return False
-    if _is_barred(context):
-        return True
-    if state is StudyState.CEREMONY:
+    left_behind = _is_left_behind(context)
+    if state is StudyState.CEREMONY and not left_behind:
+        # First of all: a round that cannot be closed yet must not keep this hospital out of the ceremony.
         advance_ceremony(context)
-        return False
     ceremony = reader.ceremony_state(context.id)
     if ceremony.completed:
         with _set_aside(context):
+            erase_superseded(context, ceremony.number)
             forget_ceremony_seed(context, ceremony.number)
     current = reader.current_round(context.id)
-    closed = _close_rounds(context, range(1, current + 1 if state.ended else current), ceremony.number)
+    going_on = state is StudyState.RUNNING
+    closed = _close_rounds(context, range(1, current if going_on else current + 1))
     if not state.ended:
-        _advance_round(context, current)
+        if left_behind:
+            return closed and _part(context)
+        if going_on:
+            _advance_round(context, current)
         return False
     confirmed = context.confirmed_block()
     if not reader.agreed(lambda endpoint: endpoint.study_state(context.id, at=confirmed)).ended:
@@ -53,12 +57,12 @@ def advance(context: StudyContext) -> bool:
     return closed
 
 
-def _close_rounds(context: StudyContext, rounds: range, ceremony: int) -> bool:
+def _close_rounds(context: StudyContext, rounds: range) -> bool:
     """Whether all these rounds are closed; what is in the way of one of them holds up nothing else."""
     closed = 0
     for number in rounds:
         with _set_aside(context):
-            closed += close_round(context, number, ceremony)
+            closed += close_round(context, number)
     return closed == len(rounds)
 
 
@@ -71,22 +75,21 @@ def _set_aside(context: StudyContext) -> Iterator[None]:
         context.log.warning("%s Trying again.", error)
 
 
-def _is_barred(context: StudyContext) -> bool:
-    """Whether a failed ceremony left this hospital behind, for good; its secrets of the study are erased then."""
-    reader = context.hospital.reader
-
-    def left_behind(ceremony: CeremonyState) -> bool:
-        return ceremony.number != 0 and not ceremony.participants >> context.enrolment.index & 1
-
-    if not left_behind(reader.ceremony_state(context.id)):
+def _is_left_behind(context: StudyContext) -> bool:
+    """Whether the study goes on without this hospital, for good: it left, or was missing in a failed ceremony."""
+    hospital = context.hospital
+    if not hospital.reader.enrolment(context.id, hospital.id).barred:
         return False
     # Erasing cannot be undone: one endpoint's word, or a block that may go, is not enough.
     confirmed = context.confirmed_block()
-    if not reader.agreed(lambda endpoint: left_behind(endpoint.ceremony_state(context.id, at=confirmed))):
-        return False
+    return hospital.reader.agreed(lambda endpoint: endpoint.enrolment(context.id, hospital.id, at=confirmed).barred)
+
+
+def _part(context: StudyContext) -> bool:
+    """Erase this hospital's secrets of a study that goes on without it; True, since nothing is left to do."""
     context.log.warning(
-        "this hospital was missing in a failed ceremony and is barred from the retry; it takes no further part, "
-        "and its bond can be released"
+        "this hospital has left, or was missing in a failed ceremony and is barred from the retry; it takes no further "
+        "part, and its bond can be released"
     )
     context.hospital.secrets.erase_all(context.key)
     return True

@@ -8,6 +8,7 @@ import time
 from node.crypto.context import RoundContext
 from node.crypto.encryption import Ciphertext, ciphertext_size, read_ciphertext
 from node.errors import MalformedCiphertext, StorageError
+from node.steps.batches import is_participant
 from node.steps.context import StudyContext
 from node.steps.submission import round_context
 from node.types import PhaseState, RoundState, Submission, bitmap_of, indices
@@ -28,7 +29,7 @@ def release_own(context: StudyContext, round_number: int) -> None:
 
 def attest_ciphertexts(context: StudyContext, round_number: int, state: RoundState, phase: PhaseState) -> None:
     """Fetch and check every submitted ciphertext, keep and serve it, and attest those that are sound."""
-    if state.attested_bitmap >> context.enrolment.index & 1:
+    if state.attested_bitmap >> context.enrolment.index & 1 or not is_participant(context, round_number):
         return
     hospital = context.hospital
     with context.stage("attest", round_number):

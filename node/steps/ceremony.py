@@ -38,7 +38,7 @@ def advance_ceremony(context: StudyContext) -> None:
             digest, size = _MESSAGES[state.step](context, state)
         hospital.ledger.post_ceremony(context.id, state.number, state.step, digest, size)
         context.log.info("ceremony %d: posted %s", state.number, state.step.name.lower().replace("_", " "))
-    _erase_superseded(context, state.number)
+    erase_superseded(context, state.number)
 
 
 def keys_name(context: StudyContext, ceremony: int, round_number: int) -> str:
@@ -57,23 +57,38 @@ def forget_ceremony_seed(context: StudyContext, ceremony: int) -> None:
         context.hospital.secrets.erase(name)
 
 
-def parties_of(context: StudyContext, state: CeremonyState) -> tuple[int, ...]:
-    """The hospitals of a ceremony, by enrolment index."""
+def acknowledgement(context: StudyContext, ceremony: int) -> str:
+    """The journal's entry that this node acknowledged a ceremony and has its keys."""
+    return f"{_folder(context, ceremony)}/acknowledged"
+
+
+def erase_superseded(context: StudyContext, current: int) -> None:
+    """Erase what ceremonies before number `current` left, once that is final: seeds of failed ones, keys of rounds
+    that a batch did not come to. Until then the chain could go back to them."""
+    secrets = context.hospital.secrets
+    if not any(secrets.names(_folder(context, number)) for number in range(1, current)):
+        return
+    for number in range(1, _final(context).number):
+        secrets.erase_all(_folder(context, number))
+
+
+def parties_of(context: StudyContext, participants: int) -> tuple[int, ...]:
+    """The hospitals of a bitmap, by enrolment index."""
     enrolled = context.hospital.reader.enrolled_ids(context.id)
-    return tuple(enrolled[index] for index in indices(state.participants))
+    return tuple(enrolled[index] for index in indices(participants))
 
 
 def ceremony_context(context: StudyContext, state: CeremonyState) -> CeremonyContext:
     """What binds every message to this chain, contract, study and ceremony."""
-    parties = parties_of(context, state)
+    parties = parties_of(context, state.participants)
     deployment = context.hospital.reader.deployment
     return CeremonyContext(
         chain_id=deployment.chain_id,
         contract=deployment.contracts["RoundManager"],
         study_id=context.id,
         ceremony=state.number,
-        first_round=1,
-        rounds=context.plan.participation.rounds,
+        first_round=state.first_round,
+        rounds=state.rounds,
         parties=parties,
         parameters=context.parameters(len(parties)),
     )
@@ -147,6 +162,8 @@ def _acknowledge(context: StudyContext, state: CeremonyState) -> tuple[bytes, in
     for number in binding.round_numbers:
         secret = round_secrets(binding, hospital.id, _seed(context, state), received, number)
         hospital.secrets.put(keys_name(context, state.number, number), secret)
+    # Before it leaves: a memory without this entry is older than the keys.
+    hospital.state.done(acknowledgement(context, state.number), {"transcript": digest.hex()})
     return digest, _DIGEST_BYTES
 
 
@@ -240,15 +257,6 @@ def _files(
         if not hospital.store.holds(post.digest, post.size):
             hospital.store.put(files[number])
     return files
-
-
-def _erase_superseded(context: StudyContext, current: int) -> None:
-    """Erase what belongs to ceremonies that have failed for good: until then the chain could go back to them."""
-    secrets = context.hospital.secrets
-    if not any(secrets.names(_folder(context, number)) for number in range(1, current)):
-        return
-    for number in range(1, _final(context).number):
-        secrets.erase_all(_folder(context, number))
 
 
 def _final(context: StudyContext) -> CeremonyState:

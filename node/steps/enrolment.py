@@ -52,6 +52,7 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
         "minimum": (plan.participation.minimum, terms.minimum),
         "maximum": (plan.participation.maximum, terms.maximum),
         "rounds": (plan.participation.rounds, terms.rounds),
+        "rounds of a key ceremony": (plan.participation.batch_rounds, terms.batch_rounds),
         "unopened rounds": (plan.money.unopened_rounds, terms.unopened_rounds),
         "confirmations": (plan.phases.confirmations, terms.confirmations),
         "length of enrolment": (plan.phases.enrol, terms.enrol_length),

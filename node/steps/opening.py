@@ -15,6 +15,7 @@ from node.proofs.commitments import weights_root
 from node.proofs.pedersen import commit
 from node.proofs.statements import aggregation_statement
 from node.steps.attestation import fetch_ciphertext
+from node.steps.batches import is_participant, sits_out
 from node.steps.ceremony import keys_name
 from node.steps.context import StudyContext
 from node.steps.models import (
@@ -59,6 +60,8 @@ def post_share(context: StudyContext, round_number: int, confirmed: int) -> None
     if hospital.id not in quorum or attempt != reader.current_attempt(context.id, round_number):
         return
     if reader.shares_posted(context.id, round_number, attempt) >> context.enrolment.index & 1:
+        return
+    if sits_out(context, round_number):
         return
     if len(included) < max(MINIMUM_INCLUDED, context.plan.participation.minimum):
         raise OpeningRefused(
@@ -181,13 +184,16 @@ def learn_model(context: StudyContext, round_number: int, state: RoundState) -> 
     posted_weights(context, round_number, state.root_after)
 
 
-def close_round(context: StudyContext, round_number: int, ceremony: int) -> bool:
+def close_round(context: StudyContext, round_number: int) -> bool:
     """Once a round's end is final: erase its secrets, learn its model, see that the model's file is posted.
 
-    True when all of that is done. Erasing comes first: it must not wait for a model that nobody serves.
+    True when all of that is done. Erasing comes first: it must not wait for a model that nobody serves. A round that
+    this hospital took no part in is the others' to close.
     """
     hospital = context.hospital
     key = f"{context.round_key(round_number)}/closed"
+    if not is_participant(context, round_number):
+        return True
     if hospital.state.result(key) is None:
         confirmed = context.confirmed_block()
         # Erasing cannot be undone: one endpoint's word is not enough.
@@ -196,6 +202,7 @@ def close_round(context: StudyContext, round_number: int, ceremony: int) -> bool
         )
         if end is Phase.NONE:
             return False
+        ceremony, _ = hospital.reader.ceremony_of(context.id, round_number)
         hospital.secrets.erase(keys_name(context, ceremony, round_number))
         hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
         hospital.state.done(key, {"as": end.name.lower()})

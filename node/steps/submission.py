@@ -10,6 +10,7 @@ from node.crypto.encryption import encrypt
 from node.learning import fixed_point
 from node.proofs.pedersen import random_blinding
 from node.proofs.statements import training_statement
+from node.steps.batches import sits_out
 from node.steps.ceremony import keys_name, parties_of
 from node.steps.context import StudyContext
 from node.steps.models import weights_before
@@ -21,13 +22,13 @@ from node.types import Proof, RoundState
 def round_context(context: StudyContext, round_number: int) -> RoundContext:
     """What binds ciphertexts and shares to this chain, contract, study and round."""
     reader = context.hospital.reader
-    ceremony = reader.ceremony_state(context.id)
-    parties = parties_of(context, ceremony)
+    ceremony, participants = reader.ceremony_of(context.id, round_number)
+    parties = parties_of(context, participants)
     return RoundContext(
         chain_id=reader.deployment.chain_id,
         contract=reader.deployment.contracts["RoundManager"],
         study_id=context.id,
-        ceremony=ceremony.number,
+        ceremony=ceremony,
         round=round_number,
         parties=parties,
         parameters=context.parameters(len(parties)),
@@ -38,7 +39,7 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
     """Submit this hospital's update, once; whatever was made before a crash is sent as it was made."""
     hospital = context.hospital
     key = context.round_key(round_number)
-    if state.submitted_bitmap >> context.enrolment.index & 1:
+    if state.submitted_bitmap >> context.enrolment.index & 1 or sits_out(context, round_number):
         return
     started = hospital.state.step(f"{key}/encryption")
     root = str(state.root_before)

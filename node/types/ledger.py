@@ -147,6 +147,7 @@ class PlanTerms:
     attempts: int
     unopened_rounds: int
     rounds: int
+    batch_rounds: int
     confirmations: int
     enrol_length: int
     ceremony_step_length: int
@@ -161,7 +162,7 @@ class PlanTerms:
 
 @dataclass(frozen=True)
 class Study:
-    """A study's record; `filled_at` and `started_at` are 0 before they happen."""
+    """A study's record; `filled_at` and `started_at` are 0 before they happen, `batches` counts ceremonies."""
 
     id: int
     sponsor: Address
@@ -170,6 +171,7 @@ class Study:
     started_at: int
     enrolled: int
     closed: bool
+    batches: int
     plan: PlanTerms
 
 
@@ -188,7 +190,7 @@ class Enrolment:
 
 @dataclass(frozen=True)
 class CeremonyState:
-    """Where a key ceremony stands; `number` is 0 before the first."""
+    """Where a key ceremony stands; `number` is 0 before the first. It makes keys for `rounds` from `first_round` on."""
 
     number: int
     step: CeremonyStep
@@ -197,6 +199,8 @@ class CeremonyState:
     participants: int
     completed: bool
     transcript_digest: bytes
+    first_round: int
+    rounds: int
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ USUAL = {
     "fund": 110_000,
     "enrol": 270_000,
     "postCeremony": 110_000,
-    "completeCeremony": 100_000,
+    "completeCeremony": 110_000,
     "submitUpdate": 250_000,
     "attest": 130_000,
     "includeUpdates": 210_000,
@@ -38,6 +38,9 @@ USUAL = {
     "finalise": 200_000,
     "postModel": 45_000,
     "failRound": 190_000,
+    "requestCeremony": 65_000,
+    "leaveStudy": 90_000,
+    "join": 290_000,
     "claim": 180_000,
     "refund": 120_000,
     "releaseBond": 60_000,
@@ -47,6 +50,7 @@ USUAL = {
 LARGEST = {
     "enrol": 300_000,
     "postCeremony": 110_000,
+    "completeCeremony": 130_000,
     "submitUpdate": 270_000,
     "attest": 150_000,
     "includeUpdates": 1_200_000,
@@ -91,13 +95,14 @@ def test_usual_study__every_call__stays_under_its_ceiling(stage: Stage, accounts
     stage.members = stage.hospitals[:4]
     for hospital in stage.members:
         meter("enrol", suite.studies.enrol, stage.study, hospital.id, 100, bytes(32), sender=hospital.operator)
-    for step in Step:
-        for hospital in stage.members:
-            last = step is Step.ACKNOWLEDGEMENT and hospital is stage.members[-1]
-            name = "completeCeremony" if last else "postCeremony"
-            post = suite.studies.postCeremony
-            meter(name, post, stage.study, 1, int(step), DIGEST, 32, sender=hospital.operator)
+    hold_ceremony(meter, stage, 1)
+    meter("requestCeremony", suite.studies.requestCeremony, stage.study, sender=stage.members[0].operator)
+    meter("leaveStudy", suite.studies.leaveStudy, stage.study, sender=stage.members[0].owner)
+    newcomer = stage.hospitals[4]
+    meter("join", suite.studies.enrol, stage.study, newcomer.id, 100, bytes(32), sender=newcomer.operator)
     play_round(meter, stage, 1, named=2)
+    stage.members = stage.hospitals[1:5]
+    hold_ceremony(meter, stage, 2)
     stage.end_phase(2)
     meter("failRound", suite.rounds.failRound, stage.study, 2, sender=stage.stranger)
     stage.end_phase(3)
@@ -108,6 +113,16 @@ def test_usual_study__every_call__stays_under_its_ceiling(stage: Stage, accounts
     meter("releaseBond", suite.studies.releaseBond, stage.study, 1, sender=stage.stranger)
     meter("closeStudy", suite.studies.closeStudy, stage.study, sender=stage.stranger)
     meter.check()
+
+
+def hold_ceremony(meter: Meter, stage: Stage, number: int) -> None:
+    """A ceremony, measured; the transaction that completes it by itself."""
+    post = stage.suite.studies.postCeremony
+    for step in Step:
+        for hospital in stage.members:
+            last = step is Step.ACKNOWLEDGEMENT and hospital is stage.members[-1]
+            name = "completeCeremony" if last else "postCeremony"
+            meter(name, post, stage.study, number, int(step), DIGEST, 32, sender=hospital.operator)
 
 
 def play_round(meter: Meter, stage: Stage, round_: int, named: int) -> None:
@@ -182,9 +197,7 @@ def test_largest_study__every_call__stays_under_its_ceiling(crowd: Stage) -> Non
         rapidly(suite.studies.releaseBond, crowd.study, hospital.id, sender=crowd.stranger)
         rapidly(suite.vault.deposit, hospital.id, BOND, sender=suite.council)
     begin(meter, crowd)
-    for step in Step:
-        for hospital in crowd.members:
-            meter("postCeremony", post, crowd.study, 1, int(step), DIGEST, 32, sender=hospital.operator)
+    hold_ceremony(meter, crowd, 1)
     play_round(meter, crowd, 1, named=32)
     meter("claim", suite.rewards.claim, crowd.study, crowd.members[-1].id, [1], sender=crowd.stranger)
 

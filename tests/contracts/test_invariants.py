@@ -37,7 +37,7 @@ def play_ceremony(stage: Stage, rng: random.Random) -> None:
 
 def play_round(stage: Stage, rng: random.Random, round_: int) -> None:
     """Hospitals act or not; a stranger moves on whatever got stuck."""
-    rounds, taking_part = stage.suite.rounds, stage.suite.studies.ceremonyState(stage.study).participants
+    rounds, taking_part = stage.suite.rounds, stage.suite.studies.ceremonyOf(stage.study, round_)[1]
     members = [hospital for index, hospital in enumerate(stage.members) if taking_part >> index & 1]
     diligence = rng.choice([0.6, 0.9, 1.0])
     for hospital in members:
@@ -71,12 +71,29 @@ def play_round(stage: Stage, rng: random.Random, round_: int) -> None:
         rapidly(rounds.failRound, stage.study, round_, sender=stage.stranger)
 
 
+def change_membership(stage: Stage, rng: random.Random) -> None:
+    """Now and then a participant asks for new keys or leaves, or a hospital joins."""
+    studies, taking_part = stage.suite.studies, stage.suite.studies.ceremonyState(stage.study).participants
+    members = [hospital for index, hospital in enumerate(stage.members) if taking_part >> index & 1]
+    reached = stage.suite.rounds.currentRound(stage.study)
+    chance, someone = rng.random(), rng.choice(members)
+    if chance < 0.2:
+        rapidly(studies.leaveStudy, stage.study, sender=rng.choice([someone.owner, someone.operator]))
+        outside = [hospital for hospital in stage.hospitals if hospital not in stage.members]
+        if outside and reached < stage.plan["rounds"] and rng.random() < 0.7:
+            stage.enrol_all(outside[:1])
+            stage.members.append(outside[0])
+    elif chance < 0.4 and studies.ceremonyOf(stage.study, reached + 1)[0]:
+        rapidly(studies.requestCeremony, stage.study, sender=someone.operator)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_random_study__ends_and_pays_out_to_the_last_unit(stage: Stage, seed: int) -> None:
     rng, suite = random.Random(seed), stage.suite
     count = rng.choice([4, 5, 6])
     deposited = suite.token.balanceOf(suite.vault)
-    stage.publish(maximum=count, rounds=4, attempts=3, bond=BOND + seed, rewardPerRound=10**9 + rng.randrange(99))
+    terms = {"bond": BOND + seed, "rewardPerRound": 10**9 + rng.randrange(99), "batchRounds": rng.choice([1, 2, 4])}
+    stage.publish(maximum=count, rounds=4, attempts=3, **terms)
     stage.members = stage.hospitals[:count]
     stage.enrol_all(stage.members)
     play_ceremony(stage, rng)
@@ -85,8 +102,11 @@ def test_random_study__ends_and_pays_out_to_the_last_unit(stage: Stage, seed: in
     while stage.state() is State.RUNNING:
         played += 1
         assert suite.rounds.currentRound(stage.study) == played
+        change_membership(stage, rng)
         play_round(stage, rng, played)
         assert stage.phase(played) in (Phase.FINALISED, Phase.FAILED)
+        check_money(stage, deposited)
+        play_ceremony(stage, rng)
         check_money(stage, deposited)
     assert stage.state() in (State.COMPLETED, State.CANCELLED)
 

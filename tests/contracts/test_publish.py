@@ -24,6 +24,8 @@ REFUSED: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ({"attempts": 0}, "AttemptsOutOfRange", {"attempts": 0, "limit": 16}),
     ({"attempts": 17}, "AttemptsOutOfRange", {"attempts": 17, "limit": 16}),
     ({"rounds": 0}, "RoundsOutOfRange", {"rounds": 0}),
+    ({"batchRounds": 0}, "BatchOutOfRange", {"batchRounds": 0, "rounds": 3}),
+    ({"batchRounds": 4}, "BatchOutOfRange", {"batchRounds": 4, "rounds": 3}),
     ({"unopenedRounds": 0}, "RoundsOutOfRange", {"unopenedRounds": 0}),
     ({"enrolLength": 2}, "PhaseTooShort", {"length": 2, "needed": 3}),
     ({"ceremonyStepLength": 2}, "PhaseTooShort", {"length": 2}),

@@ -14,6 +14,7 @@ from node.types import (
     BlockRef,
     CeremonyState,
     CeremonyStep,
+    ChainEvent,
     Circuit,
     Deployment,
     Enrolment,
@@ -32,7 +33,7 @@ from tests.support.threshold import CONTRACT
 STUDY, CEREMONY = 1, 1
 CHAIN_ID = 31337
 ADDRESS = "0x" + "a1" * 20
-COMPLETED = CeremonyState(CEREMONY, CeremonyStep.ACKNOWLEDGEMENT, 0, 0, 0, True, bytes(32))
+COMPLETED = CeremonyState(CEREMONY, CeremonyStep.ACKNOWLEDGEMENT, 0, 0, 0, True, bytes(32), 1, 3)
 DEPLOYMENT = Deployment(CHAIN_ID, 0, True, {"RoundManager": CONTRACT}, {})
 
 
@@ -68,6 +69,8 @@ class FakeChain:
     shares: dict[int, dict[int, FilePost]] = field(default_factory=dict)
     models: list[ModelPost] = field(default_factory=list)
     root_of_plan: int | None = None
+    #: What `events` finds, whatever the filter.
+    logged: list[ChainEvent] = field(default_factory=list)
     #: Code by address.
     codes: dict[str, bytes] = field(default_factory=dict)
     deployment: Deployment = DEPLOYMENT
@@ -99,12 +102,21 @@ class FakeChain:
     def enrolled_ids(self, study: int) -> tuple[int, ...]:
         return self.enrolled
 
-    def enrolment(self, study: int, hospital_id: int) -> Enrolment:
+    def enrolment(self, study: int, hospital_id: int, at: Any = "latest") -> Enrolment:
         index = self.enrolled.index(hospital_id)
-        return Enrolment(hospital_id, index, self.rows[index], ADDRESS, False, 0, bytes(32))
+        barred = not self.ceremony_state(study, at).participants >> index & 1
+        return Enrolment(hospital_id, index, self.rows[index], ADDRESS, barred, 0, bytes(32))
 
     def ceremony_state(self, study: int, at: Any = "latest") -> CeremonyState:
         return self.ceremony
+
+    def ceremony_of(self, study: int, round_number: int, at: Any = "latest") -> tuple[int, int]:
+        return self.ceremony.number, self.ceremony.participants
+
+    def events(
+        self, contract: str, event: str, first_block: int | None = None, last_block: int | None = None, **indexed: int
+    ) -> tuple[ChainEvent, ...]:
+        return tuple(found for found in self.logged if found.name == event)
 
     def ceremony_posts(self, study: int, ceremony: int, step: CeremonyStep) -> dict[int, FilePost]:
         return dict(self.posts.get(step, {}))

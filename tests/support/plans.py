@@ -38,7 +38,7 @@ def small_plan() -> TrainingPlan:
         quantisation=Quantisation(26, 24, 16, 8, 5),
         aggregation=Aggregation("aggregation_5"),
         encryption=Encryption(2, 64, 3, "one-component-ckks"),
-        participation=Participation(3, 5, 3),
+        participation=Participation(3, 5, 3, 3),
         phases=Phases(2, 60, 60, 60, 60, 60),
         money=Money("1000", "300", 2_000, 2),
         privacy=Privacy(0),

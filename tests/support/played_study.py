@@ -102,6 +102,7 @@ class Stage:
             "attempts": plan.encryption.attempts,
             "unopenedRounds": plan.money.unopened_rounds,
             "rounds": plan.participation.rounds,
+            "batchRounds": plan.participation.batch_rounds,
             "confirmations": plan.phases.confirmations,
             "enrolLength": plan.phases.enrol,
             "ceremonyStepLength": plan.phases.ceremony_step,

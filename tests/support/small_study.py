@@ -27,6 +27,7 @@ def study_plan(
     hospitals: int,
     *,
     rounds: int = 1,
+    batch_rounds: int | None = None,
     attempts: int = 3,
     submit: int = 300,
     attest: int = 60,
@@ -36,14 +37,17 @@ def study_plan(
     confirmations: int = 1,
     clip_warning_share_ppm: int = 50_000,
 ) -> TrainingPlan:
-    """A plan for exactly so many hospitals on the small circuits, with t = 2; lengths in seconds."""
+    """A plan for exactly so many hospitals on the small circuits, with t = 2; lengths in seconds.
+
+    One key ceremony serves all rounds, or `batch_rounds` of them.
+    """
     base = small_plan()
     return replace(
         base,
         title=title,
         clip_warning_share_ppm=clip_warning_share_ppm,
         encryption=replace(base.encryption, attempts=attempts),
-        participation=Participation(minimum=3, maximum=hospitals, rounds=rounds),
+        participation=Participation(3, hospitals, rounds, rounds if batch_rounds is None else batch_rounds),
         phases=Phases(confirmations, enrol, ceremony_step, submit, attest, open),
         money=Money(str(BOND * UNIT), str(REWARD), 5_000, 2),
     )

@@ -27,7 +27,7 @@ from node.proofs.prover import Statement
 from node.proofs.verifying_key import load_verifying_key
 from node.secrets import SecretStore
 from node.state import NodeState
-from node.steps.ceremony import keys_name
+from node.steps.ceremony import acknowledgement, keys_name
 from node.steps.context import Hospital, StudyContext
 from node.steps.records import Records
 from node.steps.submission import round_context
@@ -70,6 +70,7 @@ def terms_of(plan: TrainingPlan) -> PlanTerms:
         attempts=plan.encryption.attempts,
         unopened_rounds=plan.money.unopened_rounds,
         rounds=plan.participation.rounds,
+        batch_rounds=plan.participation.batch_rounds,
         confirmations=plan.phases.confirmations,
         enrol_length=plan.phases.enrol,
         ceremony_step_length=plan.phases.ceremony_step,
@@ -153,7 +154,7 @@ def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None)
     plan = plan or small_plan()
     numbers = NUMBERS[:count]
     tables = [_records(number, plan) for number in numbers]
-    study = Study(STUDY, ADDRESS, 0, 0, 0, count, False, terms_of(plan))
+    study = Study(STUDY, ADDRESS, 0, 0, 0, count, False, 1, terms_of(plan))
     root = study.plan.initial_root
     chain = FakeChain(plan, study, numbers, tuple(len(t.rows) for t in tables), _circuits(plan))
     chain.ceremony = replace(chain.ceremony, participants=(1 << count) - 1)
@@ -195,6 +196,7 @@ def deal(parties: Sequence[Party], round_number: int) -> RoundContext:
     keys = dealt_keys(binding, binding.parties, binding.parties)
     for party in parties:
         party.hospital.secrets.put(keys_name(party.context, CEREMONY, round_number), keys[party.number])
+        party.hospital.state.done(acknowledgement(party.context, CEREMONY))
     return binding
 
 

@@ -294,6 +294,7 @@ def make_plan(training: int, aggregation: int, **changes: Any) -> dict[str, Any]
         "attempts": 2,
         "unopenedRounds": 2,
         "rounds": 3,
+        "batchRounds": changes.get("rounds", 3),
         "confirmations": 1,
         "enrolLength": 1000,
         "ceremonyStepLength": 200,

@@ -92,7 +92,7 @@ def test_reader__every_view_it_calls__is_in_the_interfaces() -> None:
 
 
 def test_struct__there_and_back__is_the_same() -> None:
-    terms = PlanTerms(*range(23))
+    terms = PlanTerms(*range(24))
     assert to_record(PlanTerms, to_struct(terms)) == terms
     assert to_struct(Proof((1, 2), ((3, 4), (5, 6)), (7, 8))) == {"a": (1, 2), "b": ((3, 4), (5, 6)), "c": (7, 8)}
 

@@ -72,6 +72,8 @@ def test_root__packs_the_proved_numbers_injectively() -> None:
         (lambda d: d["participation"].update(minimum=2), "participation.minimum"),
         (lambda d: d["participation"].update(minimum=5, maximum=4), "participation.maximum is below"),
         (lambda d: d["participation"].update(maximum=65), "participation.maximum"),
+        (lambda d: d["participation"].update(batch_rounds=0), "participation.batch_rounds is not an integer in"),
+        (lambda d: d["participation"].update(batch_rounds=4), "participation.batch_rounds is more than"),
         (
             lambda d: (d["encryption"].update(threshold=5), d["participation"].update(minimum=6, maximum=8)),
             "participation.maximum is below 2",

@@ -291,7 +291,7 @@ def test_close__finalised_by_another__rebuilds_the_model_and_erases_the_secrets(
     chain: FakeChain, opening: list[Party]
 ) -> None:
     model, hospital = finalised(chain, opening), opening[0]
-    assert close_round(hospital.context, 1, CEREMONY)
+    assert close_round(hospital.context, 1)
     assert known_weights(hospital.context, 1) == model
     assert hospital.hospital.secrets.names("study-1") == ("study-1/records",)
 
@@ -325,7 +325,7 @@ def test_close__endpoints_disagree__erases_nothing(
 
     monkeypatch.setattr(chain, "agreed", disagree)
     with pytest.raises(ChainUnavailable):
-        close_round(opening[0].context, 1, CEREMONY)
+        close_round(opening[0].context, 1)
     assert keys_name(opening[0].context, CEREMONY, 1) in opening[0].hospital.secrets.names()
 
 
@@ -333,7 +333,7 @@ def test_close__end_not_final__keeps_the_secrets(chain: FakeChain, opening: list
     chain.final_rounds[1] = chain.rounds[1]
     finalised(chain, opening)
     hospital = opening[0]
-    assert not close_round(hospital.context, 1, CEREMONY)
+    assert not close_round(hospital.context, 1)
     assert keys_name(hospital.context, CEREMONY, 1) in hospital.hospital.secrets.names()
 
 
@@ -343,18 +343,18 @@ def test_close__model_never_posted__is_posted_by_who_has_the_turn_and_served_by_
     finalised(chain, opening)
     chain.change_round(closed_at=int(time.time()))
     later = opening[0]
-    assert not close_round(later.context, 1, CEREMONY), "its turn is still to come"
+    assert not close_round(later.context, 1), "its turn is still to come"
     assert later.hospital.secrets.names("study-1/ceremony-1") == (), "secrets do not wait for that"
     chain.change_round(closed_at=int(time.time()) - 3600)
-    assert close_round(later.context, 1, CEREMONY) and len(chain.models) == 1
-    assert close_round(opening[1].context, 1, CEREMONY) and len(chain.models) == 1
+    assert close_round(later.context, 1) and len(chain.models) == 1
+    assert close_round(opening[1].context, 1) and len(chain.models) == 1
     assert opening[1].store.local.released(chain.models[0].digest, chain.models[0].size)
 
 
 def test_close__somebody_posted_another_model__posts_the_right_one(chain: FakeChain, opening: list[Party]) -> None:
     finalised(chain, opening)
     opening[0].ledger.post_model(1, 1, b"\x05" * 32, 100)
-    assert close_round(opening[1].context, 1, CEREMONY)
+    assert close_round(opening[1].context, 1)
     assert len(opening[1].ledger.named("post_model")) == 1
 
 
@@ -362,7 +362,7 @@ def test_learn_model__shares_that_open_nothing__takes_a_posted_file_with_the_rig
     chain: FakeChain, opening: list[Party]
 ) -> None:
     model = finalised(chain, opening)
-    assert close_round(opening[0].context, 1, CEREMONY)
+    assert close_round(opening[0].context, 1)
     chain.shares.clear()
     learn_model(opening[1].context, 1, chain.rounds[1])
     assert known_weights(opening[1].context, 1) == model

@@ -25,6 +25,7 @@ NAMES = {
     "training_circuit": "training circuit",
     "aggregation_circuit": "aggregation circuit",
     "learning_rate": "learning rate",
+    "batch_rounds": "rounds of a key ceremony",
     "unopened_rounds": "unopened rounds",
     "enrol_length": "length of enrolment",
     "ceremony_step_length": "length of a ceremony step",
