@@ -217,7 +217,9 @@ def _end(number: int, frame: FrameType | None) -> None:
 def main(arguments: list[str]) -> int:
     """Shows the page until it is ended; the exit code."""
     chosen = parse(arguments)
+    # Both: a process started in the background by a script inherits SIGINT ignored.
     signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, _end)
     with ExitStack() as stack:
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="consilium-app-")))
         try:
