@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from node.crypto import (
     add,
     check_ceremony,
     commit_to_test_key,
+    draw_tests,
     encrypt,
     make_test_shares,
     open_sum,
@@ -27,6 +29,7 @@ from node.crypto import (
 )
 from node.crypto.dealing import ReceivedShares, share_words
 from node.crypto.framing import HEADER_BYTES
+from node.crypto.prf import public_hash
 from node.crypto.round_secrets import read_round_secrets
 from node.crypto.sealing import SealingKey
 from node.errors import CeremonyFailed, MalformedCeremonyMessage, OpeningFailed
@@ -141,6 +144,54 @@ def test_every_dealer_and_recipient_pair__is_in_a_test_that_a_wrong_share_fails(
     for dealer in played.ctx.parties:
         for recipient in played.ctx.parties:
             assert any((1, dealer) in test.included and recipient in test.quorum for test in played.tests)
+
+
+def drawn_from_commitments(tag: str, *fields: bytes) -> bytes:
+    """The weakened hash of test keys: of their commitments, which are all known to whoever commits last."""
+    return public_hash(tag, *(map(commit_to_test_key, fields) if tag == "test keys" else fields))
+
+
+def ground_test_key(
+    played: PlayedCeremony, dealer: int, victim: int, monkeypatch: pytest.MonkeyPatch
+) -> tuple[dict[int, bytes], dict[int, bytes]]:
+    """Test keys and commitments with which no test drawn from commitments shows the dealer's wrong share."""
+    monkeypatch.setattr("node.crypto.ceremony.public_hash", drawn_from_commitments)
+    digests, honest = played.transcript.dealing_digests, played.transcript.test_keys[dealer]
+    for left, right in itertools.product(range(64), repeat=2):
+        # Errors of any size below the tests' noise pass, so there are as many keys as one likes.
+        words = np.frombuffer(honest[HEADER_BYTES:], dtype="<u8").reshape(3, 64).copy()
+        words[:, 0] += np.uint64(left)
+        words[:, 1] += np.uint64(right)
+        keys = {**played.transcript.test_keys, dealer: honest[:HEADER_BYTES] + words.tobytes()}
+        commitments = {party: commit_to_test_key(key) for party, key in keys.items()}
+        tests = draw_tests(played.ctx, digests, commitments, keys)
+        if not any((1, dealer) in test.included and victim in test.quorum for test in tests):
+            monkeypatch.undo()
+            return keys, commitments
+    raise AssertionError("a few thousand tries should do")
+
+
+def test_the_last_to_commit__picks_its_tests_where_commitments_draw_them_and_not_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With eight tests a hospital for the sake of time: forty would take 2^40 tries."""
+    eight = "node.crypto.parameters.TESTS_PER_PARTY"
+    monkeypatch.setattr(eight, 8)
+    played = played_ceremony(parties=3, threshold=2, rounds=1, count=41)
+    dealer, _, victim = played.ctx.parties
+    received = with_errors(played, {(dealer, victim): 1})
+    keys, commitments = ground_test_key(played, dealer, victim, monkeypatch)
+
+    def check() -> None:
+        tests = draw_tests(played.ctx, played.transcript.dealing_digests, commitments, keys)
+        ground = replace(transcript_of(played, received, tests), test_keys=keys, commitments=commitments)
+        check_ceremony(played.ctx, ground)
+
+    monkeypatch.setattr(eight, 8)
+    with pytest.raises(CeremonyFailed):
+        check()
+    monkeypatch.setattr("node.crypto.ceremony.public_hash", drawn_from_commitments)
+    check()
 
 
 # Another's sealed dealing copied
