@@ -19,7 +19,7 @@ from node.proofs.trust import KnownKey, known_key
 from node.steps.context import Hospital, encryption_parameters, plan_document
 from node.steps.records import Records, read_records
 from node.storage.cid import SIZE_MAX
-from node.types import Receipt, Study, TransactionStatus
+from node.types import CircuitKind, Receipt, Study, TransactionStatus
 
 #: Asked with a warning before the hospital commits to data that clip; True goes on.
 Confirm = Callable[[str], bool]
@@ -40,11 +40,13 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
         "root of the starting model": (weights_root(plan.model.initial), terms.initial_root),
         "plan root": (plan.root(), reader.plan_root(study.id)),
         "training circuit": (plan.training.circuit, training.name),
+        "what the training circuit proves": (CircuitKind.TRAINING, training.kind),
         "rows of the circuit": (plan.training.rows_maximum, training.capacity),
         "batch size": (plan.training.batch_size, training.batch_size),
         "number of features": (len(plan.model.features), training.features),
         "value bits": (plan.quantisation.value_bits, training.value_bits),
         "aggregation circuit": (plan.aggregation.circuit, aggregation.name),
+        "what the aggregation circuit proves": (CircuitKind.AGGREGATION, aggregation.kind),
         "epochs": (plan.training.epochs, terms.epochs),
         "learning rate": (plan.training.learning_rate, terms.learning_rate),
         "threshold": (plan.encryption.threshold, terms.threshold),
@@ -64,6 +66,9 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
         "reward per round": (int(plan.money.reward_per_round), terms.reward_per_round),
         "verified share": (plan.money.verified_share_bps, terms.verified_share_bps),
         "privacy budget": (plan.privacy.budget, terms.privacy_budget),
+        "privacy cost of a round": (plan.privacy.cost, terms.privacy_cost),
+        "bound of the noise": (plan.privacy.noise_bound, terms.noise_bound),
+        "bound of an update": (plan.training.update_bound, terms.update_bound),
     }
     different = [name for name, (document_says, chain_says) in agreed.items() if document_says != chain_says]
     if different:
