@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs forge's invariants over the suite, says how fast, and fails where an action was never reached.
 
-`--calls` are spread over runs of `DEPTH` each. They are played in portions: progress shows after each, and a
-campaign that was stopped goes on with `--from` the portion that it names (the seeds of all portions differ).
+`--calls` are spread over runs of `DEPTH` each. They are played in portions, one on every core at a time: progress
+shows after each, and a campaign that was stopped goes on with `--from` the portion after the last that it named
+(the seeds of all portions differ).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +27,7 @@ CONFIG = ROOT / "tests" / "invariants" / "foundry.toml"
 REPORT = ROOT / "out" / "invariants" / "reached.txt"
 FOLDER = ROOT / "node_modules" / "@foundry-rs"
 DEPTH = 500
-PORTION = 50_000
+LARGEST_PORTION = 25_000
 #: What a campaign has to have reached: else it would prove little.
 # fmt: off
 NEEDED = (
@@ -46,22 +48,25 @@ def forge() -> Path:
     return found[0]
 
 
-def play(calls: int, seed: int) -> tuple[int, float]:
-    """One portion: calls played and seconds; SystemExit, with forge's account of it, where an invariant broke."""
-    settings = {
-        "FOUNDRY_CONFIG": str(CONFIG),
-        "FOUNDRY_INVARIANT_RUNS": str(-(-calls // DEPTH)),
-        "FOUNDRY_INVARIANT_DEPTH": str(DEPTH),
-        "FOUNDRY_FUZZ_SEED": hex(seed),
-    }
-    started = time.monotonic()
-    command = [str(forge()), "test", "--root", str(ROOT)]
-    ran = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True)
-    seconds = time.monotonic() - started
+def run_forge(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Forge over the whole project, with the settings of the invariants and those given."""
+    command = [str(forge()), *arguments, "--root", str(ROOT)]
+    environment = {**os.environ, "FOUNDRY_CONFIG": str(CONFIG), **settings}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def play(calls: int, seed: int) -> int:
+    """One portion: calls played; SystemExit, with forge's account of it, where an invariant broke."""
+    ran = run_forge(
+        "test",
+        FOUNDRY_INVARIANT_RUNS=str(-(-calls // DEPTH)),
+        FOUNDRY_INVARIANT_DEPTH=str(DEPTH),
+        FOUNDRY_FUZZ_SEED=hex(seed),
+    )
     counted = re.search(r"\(runs: \d+, calls: (\d+), reverts: \d+\)", ran.stdout)
     if ran.returncode != 0 or counted is None:
         raise SystemExit(f"{ran.stdout}{ran.stderr}\nAn invariant broke with seed {seed:#x}, or forge could not run.")
-    return int(counted.group(1)), seconds
+    return int(counted.group(1))
 
 
 def reached() -> Counter[str]:
@@ -82,16 +87,21 @@ def main() -> int:
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     if options.first == 0:
         REPORT.unlink(missing_ok=True)
-    portions = -(-options.calls // PORTION)
-    played, spent = 0, 0.0
-    for portion in range(options.first, portions):
-        calls, seconds = play(min(PORTION, options.calls - portion * PORTION), seed=portion + 1)
-        played, spent = played + calls, spent + seconds
-        left = (portions - portion - 1) * spent / (portion + 1 - options.first)
-        print(
-            f"portion {portion + 1}/{portions}: {calls:,} calls, {calls / seconds:,.0f} a second, {left:.0f} s to go",
-            flush=True,
-        )
+    # Once, before several use what it makes.
+    built = run_forge("build")
+    if built.returncode != 0:
+        raise SystemExit(f"{built.stdout}{built.stderr}")
+    workers = os.cpu_count() or 1
+    size = min(LARGEST_PORTION, -(-options.calls // workers))
+    portions, played, started = -(-options.calls // size), 0, time.monotonic()
+    left = range(options.first, portions)
+    with ThreadPoolExecutor(workers) as pool:
+        # Last, what remains: the portions before are all of one size.
+        sizes = [min(size, options.calls - portion * size) for portion in left]
+        for portion, calls in zip(left, pool.map(play, sizes, [portion + 1 for portion in left]), strict=True):
+            played += calls
+            rate = played / (time.monotonic() - started)
+            print(f"portion {portion + 1}/{portions}: {played:,} calls so far, {rate:,.0f} a second", flush=True)
     total = reached()
     print("  ".join(f"{name} {total[name]:,}" for name in NEEDED))
     missing = [name for name in NEEDED if not total[name]]

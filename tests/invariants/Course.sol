@@ -30,11 +30,11 @@ abstract contract Course is Meddling {
         return 0;
     }
 
-    /// @dev The next things, up to four, that hospitals do in a study.
+    /// @dev The next things, up to six, that hospitals do in a study.
     function _play(uint256 seed) internal {
         uint256 studyId = _going(seed);
         if (studyId == 0) return _publish(seed);
-        uint256 steps = 1 + seed % 4;
+        uint256 steps = 1 + seed % 6;
         for (; steps != 0 && !_isOver(studyId); --steps) {
             seed = _draw(seed, "step");
             _playOnce(studyId, seed);
@@ -44,8 +44,11 @@ abstract contract Course is Meddling {
     function _playOnce(uint256 studyId, uint256 seed) private {
         IStudyRegistry.StudyState state = STUDIES.studyState(studyId);
         if (state == IStudyRegistry.StudyState.Published) _fund(studyId, type(uint256).max, STRANGER);
+        // Some start with places left.
+        else if (state == IStudyRegistry.StudyState.Enrolling && seed % 16 == 0) VM.warp(STUDIES.enrolmentEnd(studyId));
         else if (state == IStudyRegistry.StudyState.Enrolling) _enrol(studyId, seed);
         else if (state == IStudyRegistry.StudyState.Ceremony) _playCeremony(studyId, seed);
+        else if (_draw(seed, "restless") % 32 == 0) _unsettle(studyId, seed);
         else _playRound(studyId, seed);
     }
 

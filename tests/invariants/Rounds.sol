@@ -62,7 +62,11 @@ abstract contract Rounds is Studies {
 
     function _attest(uint256 studyId, uint32 round, uint8 index, uint256 seed) private {
         Kept storage kept = _kept[studyId][round];
-        uint64 bitmap = _draw(seed, "diligence") % 4 == 0 ? kept.submitted & uint64(_draw(seed, "held")) : kept.submitted;
+        uint64 held = _draw(seed, "diligence") % 8 == 0 ? uint64(_draw(seed, "held")) : type(uint64).max;
+        // In some rounds a hospital serves its ciphertext to nobody.
+        uint256 chosen = uint256(keccak256(abi.encode(_planDigests[studyId], round)));
+        if (chosen % 4 == 0) held &= ~(uint64(1) << uint8((chosen >> 8) % HOSPITALS));
+        uint64 bitmap = kept.submitted & held;
         address operator = _operator(studyId, _ids[studyId][index]);
         VM.prank(operator);
         ROUNDS.attest(studyId, round, bitmap);
@@ -98,11 +102,16 @@ abstract contract Rounds is Studies {
         }
     }
 
-    /// @dev A member of the quorum posts its share, or somebody has the model.
+    /// @dev A member of the quorum posts its share; or somebody has the model; or the attempt comes to nothing.
     function _open(uint256 studyId, uint32 round, uint256 seed) private {
         uint8 attempt = ROUNDS.currentAttempt(studyId, round);
         uint64 open = _named(studyId, round, attempt) & ~_shares[studyId][round][attempt];
-        if (open == 0 || _draw(seed, "finalise") % 6 == 0) return _finalise(studyId, round, seed);
+        uint256 luck = _draw(seed, "luck") % 12;
+        if (luck == 0 || (open == 0 && luck < 6)) {
+            (, uint64 deadline) = ROUNDS.phase(studyId, round);
+            return VM.warp(deadline);
+        }
+        if (open == 0 || luck == 11) return _finalise(studyId, round, seed);
         uint8 index = _member(open, seed);
         address operator = _operator(studyId, _ids[studyId][index]);
         bytes32 digest = bytes32(seed | 1);

@@ -73,13 +73,14 @@ abstract contract Studies is Bonds {
         _locked[studyId][id] = plan.bond;
     }
 
-    /// @dev Some participants post; or whoever is late is left behind.
+    /// @dev Participants post; where some stay silent, the others wait for the deadline and leave them behind.
     function _playCeremony(uint256 studyId, uint256 seed) internal {
         IKeyCeremony.CeremonyState memory state = STUDIES.ceremonyState(studyId);
         if (block.timestamp >= state.deadline) return _failCeremony(studyId, state);
-        uint64 silent = seed % 8 == 0 ? uint64(_draw(seed, "silent")) : 0;
+        uint64 due = state.participants & ~state.posted & ~_silent(studyId, state);
+        if (due == 0) return VM.warp(state.deadline);
         for (uint256 i = 0; i < _ids[studyId].length; ++i) {
-            if (!_has(state.participants & ~state.posted & ~silent, i)) continue;
+            if (!_has(due, i)) continue;
             bool acknowledges = state.step == IKeyCeremony.CeremonyStep.Acknowledgement;
             bool dissents = acknowledges && _draw(seed, "dissent") % 32 == i;
             bytes32 digest = dissents ? bytes32(seed | 1) : TRANSCRIPT;
@@ -88,6 +89,13 @@ abstract contract Studies is Bonds {
             _did("postCeremony");
         }
         if (STUDIES.ceremonyState(studyId).completed) _did("completeCeremony");
+    }
+
+    /// @dev Who posts nothing in a step, chosen for all of it: nobody in most; a missing dealing costs a slice.
+    function _silent(uint256 studyId, IKeyCeremony.CeremonyState memory state) private view returns (uint64) {
+        uint256 chosen = uint256(keccak256(abi.encode(_planDigests[studyId], state.number, state.step)));
+        bool some = chosen % (state.step == IKeyCeremony.CeremonyStep.Dealing ? 6 : 30) == 0;
+        return some ? uint64(1) << uint8((chosen >> 8) % HOSPITALS) : 0;
     }
 
     function _failCeremony(uint256 studyId, IKeyCeremony.CeremonyState memory state) internal {
@@ -101,12 +109,12 @@ abstract contract Studies is Bonds {
         );
     }
 
-    /// @dev A participant wants new keys, leaves, or rotates its key.
+    /// @dev A participant leaves (and another may take its place), wants new keys, or rotates its key.
     function _unsettle(uint256 studyId, uint256 seed) internal {
         if (_ids[studyId].length == 0) return;
         uint32 id = _ids[studyId][seed % _ids[studyId].length];
         uint256 what = _draw(seed, "unsettle") % 8;
-        if (what < 4) {
+        if (what < 3) {
             address operator = _newOperator();
             VM.prank(_owner(id));
             REGISTRY.rotateOperator(id, operator);
@@ -115,9 +123,10 @@ abstract contract Studies is Bonds {
             _did("adoptOperator");
             return;
         }
-        VM.prank(what < 7 ? _operator(studyId, id) : _owner(id));
-        if (what == 4) {
+        VM.prank(what % 2 == 0 ? _operator(studyId, id) : _owner(id));
+        if (what < 6) {
             try STUDIES.leaveStudy(studyId) { _did("leaveStudy"); } catch {}
+            _enrol(studyId, seed);
         } else {
             try STUDIES.requestCeremony(studyId) { _did("requestCeremony"); } catch {}
         }
