@@ -12,7 +12,8 @@ from scripts import solc
 
 solc.prepare()  # compiler and anvil, so that `ape test` works as typed
 
-from tests.support.suite import BOND, UNIT, Hospital, Stage, make_circuit, make_suite  # noqa: E402
+from tests.support.stage import Hospital, Stage  # noqa: E402
+from tests.support.suite import BOND, UNIT, make_circuit, make_suite  # noqa: E402
 
 HOSPITALS = 6
 
@@ -23,8 +24,8 @@ def deployed(accounts: Any, project: Any) -> Stage:
     council, sponsor, stranger = accounts[0], accounts[1], accounts[2]
     suite = make_suite(council)
     double = council.deploy(project.VerifierDouble)
-    suite.studies.listCircuit(make_circuit(double.address), sender=council)
-    suite.studies.listCircuit(make_circuit(double.address, training=False), sender=council)
+    suite.catalogue.listCircuit(make_circuit(double.address), sender=council)
+    suite.catalogue.listCircuit(make_circuit(double.address, training=False), sender=council)
     suite.token.transfer(sponsor, 10**9 * UNIT // 4, sender=council)
     hospitals = []
     for number in range(1, HOSPITALS + 1):

@@ -20,7 +20,7 @@ from scripts.deployment import (
 )
 from tests.support.bn254 import add, multiply, negate
 from tests.support.solidity import compile_text
-from tests.support.suite import Stage
+from tests.support.stage import Stage
 
 SOURCE = (VERIFIERS / "Aggregation5Verifier.sol").read_text()
 
@@ -106,12 +106,14 @@ def test_deploy__everything__knows_each_other_and_lists_the_circuits(accounts: A
     assert (studies.HOSPITALS(), studies.VAULT()) == (at["HospitalRegistry"], at["StakeVault"])
     assert (studies.ROUNDS(), studies.REWARDS()) == (at["RoundManager"], at["RewardPool"])
     assert (rounds.STUDIES(), rounds.VAULT()) == (at["StudyRegistry"], at["StakeVault"])
-    assert (vault.STUDY_REGISTRY(), vault.ROUND_MANAGER()) == (at["StudyRegistry"], at["RoundManager"])
+    assert (vault.STUDIES(), vault.ROUND_MANAGER(), vault.COURT()) == tuple(
+        at[name] for name in ("StudyRegistry", "RoundManager", "EquivocationCourt")
+    )
     assert (vault.TOKEN(), rewards.TOKEN()) == (at["ConsiliumToken"], at["ConsiliumToken"])
     assert (rewards.STUDIES(), rewards.ROUNDS()) == (at["StudyRegistry"], at["RoundManager"])
     assert record["development_keys"] is development
     for listing in listings:
         entry = record["circuits"][listing.name]
-        listed = studies.circuit(entry["id"])
+        listed = catalogue.circuit(entry["id"])
         assert (listed.name, listed.verifier) == (listing.name, entry["verifier"])
         assert "0x" + listed.verifyingKeyDigest.hex().removeprefix("0x") == entry["verifying_key_digest"]

@@ -10,17 +10,8 @@ import ape
 import pytest
 from eth_utils import keccak, to_checksum_address
 
-from tests.support.suite import (
-    BOND,
-    DIGEST,
-    NO_PROOF,
-    Hospital,
-    Stage,
-    Step,
-    commitment,
-    pass_until,
-    rapidly,
-)
+from tests.support.stage import Hospital, Stage, commitment
+from tests.support.suite import BOND, DIGEST, NO_PROOF, Step, pass_until, rapidly
 
 # Without the verification of proofs (the double answers): test_proofs.py measures with it.
 USUAL = {

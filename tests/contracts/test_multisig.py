@@ -10,7 +10,8 @@ import ape
 import pytest
 
 from tests.support.safe import Council, make_council
-from tests.support.suite import Stage, Suite, make_circuit, make_suite, pass_until
+from tests.support.stage import Stage
+from tests.support.suite import Suite, make_circuit, make_suite, pass_until
 
 ADMITTED = 2
 ADMIN_DELAY = 86_400

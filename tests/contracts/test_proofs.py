@@ -19,14 +19,15 @@ from node.proofs.prover import NativeProver
 from node.proofs.statements import aggregation_statement, training_statement
 from scripts.deployment import catalogue, deploy, load_parameters
 from tests.support.bn254 import BASE_ORDER
-from tests.support.suite import FIELD_ORDER, Hospital, Phase, Stage, contracts_of
+from tests.support.stage import Hospital, Phase, Stage
+from tests.support.suite import BOND, FIELD_ORDER, contracts_of
 
 TRAINING, AGGREGATION = "training_8x4", "aggregation_5"
 SHAPE = {"capacity": 8, "batch_size": 4}
 EPOCHS, RATE, VALUE_BITS = 2, 128, 26
 DIGEST = b"\xab" * 32
 # With real verification, for the first submission of a round.
-SUBMIT_GAS, FINALISE_GAS = 480_000, 430_000
+SUBMIT_GAS, FINALISE_GAS = 420_000, 400_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,9 +76,11 @@ def proving(deployed: Stage, accounts: Any) -> Stage:
     record = deploy(council, load_parameters("local"), listings, True, say=lambda _: None)
     suite = contracts_of(record, council)
     suite.token.transfer(deployed.sponsor, 10**12, sender=council)
+    suite.token.approve(suite.vault, 3 * BOND, sender=council)
     for hospital in deployed.hospitals[:3]:
         suite.registry.register(hospital.operator, f"H{hospital.id}", "", sender=hospital.owner)
         suite.registry.admit(hospital.id, sender=council)
+        suite.vault.deposit(hospital.id, BOND, sender=council)
     circuits = record["circuits"]
     stage = dataclasses.replace(
         deployed,
@@ -87,7 +90,7 @@ def proving(deployed: Stage, accounts: Any) -> Stage:
         members=deployed.hospitals[:3],
         plan={},
     )
-    stage.publish(maximum=3, bond=0, initialRoot=weights_root(WEIGHTS), epochs=EPOCHS, learningRate=RATE)
+    stage.publish(maximum=3, initialRoot=weights_root(WEIGHTS), epochs=EPOCHS, learningRate=RATE)
     for hospital in stage.members:
         records = RECORDS[hospital.id]
         stage.enrol(hospital, rows=len(records.rows), root=records.root)
@@ -133,6 +136,12 @@ def submit(stage: Stage, hospital: Hospital, work: Work, round_: int = 1, **chan
     return stage.submit(hospital, round_, **given)
 
 
+def finalise(stage: Stage, root: int, proved: Proved, sender: Any = None, **changes: Any) -> Any:
+    proof = changes.get("proof", arguments(proved))
+    point = changes.get("point", stage.sum())
+    return stage.suite.rounds.finalise(stage.study, 1, *point, root, proof, sender=sender or stage.stranger)
+
+
 def prove_sum(stage: Stage, works: dict[int, Work], round_: int = 1) -> tuple[tuple[int, ...], Proved]:
     """The new weights and the proof that they follow from the opened sum."""
     sums = tuple(sum(parts) for parts in zip(*(work.update for work in works.values()), strict=True))
@@ -163,9 +172,9 @@ def opening(proving: Stage, works: dict[int, Work]) -> Stage:
 def test_round__with_real_proofs__moves_the_model_to_the_proved_root(opening: Stage, works: dict[int, Work]) -> None:
     after, proved = prove_sum(opening, works)
     state = opening.suite.rounds.roundState(opening.study, 1)
-    assert (state.sumCx, state.sumCy, state.sumRows) == proved.public_signals[1:4]
+    assert (*opening.sum(), state.sumRows) == proved.public_signals[1:4]
     root = weights_root(after)
-    receipt = opening.suite.rounds.finalise(opening.study, 1, root, arguments(proved), sender=opening.stranger)
+    receipt = finalise(opening, root, proved)
     assert receipt.gas_used < FINALISE_GAS
     assert opening.suite.rounds.RoundFinalised(opening.study, 1, root) in receipt.events
     assert opening.suite.rounds.roundState(opening.study, 2).rootBefore == root
@@ -272,10 +281,10 @@ def test_finalise__another_root_or_another_rounds_proof__reverts(opening: Stage,
     root = weights_root(after)
     rounds = opening.suite.rounds
     with refused(opening):
-        rounds.finalise(opening.study, 1, root + 1, arguments(proved), sender=opening.stranger)
+        finalise(opening, root + 1, proved)
     with ape.reverts(rounds.RoundManagerNotInField, value=root + FIELD_ORDER):
-        rounds.finalise(opening.study, 1, root + FIELD_ORDER, arguments(proved), sender=opening.stranger)
+        finalise(opening, root + FIELD_ORDER, proved)
     _, elsewhere = prove_sum(opening, works, round_=2)
     with refused(opening):
-        rounds.finalise(opening.study, 1, root, arguments(elsewhere), sender=opening.stranger)
+        finalise(opening, root, elsewhere)
     assert opening.phase() is Phase.OPEN

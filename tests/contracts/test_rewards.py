@@ -8,7 +8,8 @@ from typing import Any
 
 import ape
 
-from tests.support.suite import BOND, REWARD, Stage, State, make_circuit, make_suite, rows_of
+from tests.support.stage import Stage, State, rows_of
+from tests.support.suite import BOND, REWARD, make_circuit, make_suite
 
 VERIFIED = REWARD * 3_333 // 10_000
 
@@ -126,7 +127,7 @@ def test_token_with_a_fee__credits_only_what_arrived(stage: Stage, accounts: Any
     suite = make_suite(sponsor, token=token.address)
     double = sponsor.deploy(project.VerifierDouble)
     for training in (True, False):
-        suite.studies.listCircuit(make_circuit(double.address, training), sender=sponsor)
+        suite.catalogue.listCircuit(make_circuit(double.address, training), sender=sponsor)
     suite = dataclasses.replace(suite, token=token)
     suite.registry.register(operator, "H", "", sender=owner)
     token.approve(suite.vault, BOND, sender=sponsor)

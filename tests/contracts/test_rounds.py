@@ -7,18 +7,11 @@ from typing import Any
 
 import ape
 import pytest
+from eth_abi import encode
+from eth_utils import keccak
 
-from tests.support.suite import (
-    BOND,
-    FIELD_ORDER,
-    Phase,
-    Stage,
-    State,
-    add_points,
-    commitment,
-    rows_of,
-    update_digest,
-)
+from tests.support.stage import Phase, Stage, State, commitment, rows_of, update_digest
+from tests.support.suite import BOND, DIGEST, FIELD_ORDER, add_points
 
 SLICE = BOND // 4
 TOO_FEW_SUBMISSIONS, TOO_FEW_INCLUDED, UNOPENED = range(3)
@@ -35,7 +28,7 @@ def test_round__from_submit_to_finalise__sets_the_new_root_and_starts_the_next(r
     for hospital in running.members:
         receipt = running.attest(hospital, 0b1111)
     assert running.phase() is Phase.INCLUDE
-    assert rounds.roundState(running.study, 1).attestEndedBlock == receipt.block_number
+    assert rounds.roundState(running.study, 1).attestEndedAt == receipt.block.timestamp
     receipt = running.include()
     assert running.phase() is Phase.OPEN
 
@@ -44,9 +37,9 @@ def test_round__from_submit_to_finalise__sets_the_new_root_and_starts_the_next(r
     for hospital in running.members:
         expected = add_points(expected, commitment(hospital))
     rows = sum(rows_of(hospital) for hospital in running.members)
-    assert (state.sumCx, state.sumCy, state.sumRows) == (*expected, rows)
+    assert (state.sumDigest, state.sumRows) == (keccak(encode(["uint256", "uint256"], expected)), rows)
     assert receipt.events == [rounds.UpdatesIncluded(running.study, 1, 0b1111, *expected, rows)]
-    assert state.includedBlock == receipt.block_number
+    assert state.includedAt == receipt.block.timestamp
 
     for number in running.quorum():
         running.share(number)
@@ -75,16 +68,16 @@ def test_submit__proved_update__is_recorded_and_logged(running: Stage) -> None:
     receipt = running.submit(hospital)
     rows = rows_of(hospital)
     assert receipt.events == [rounds.UpdateSubmitted(running.study, 1, hospital.id, digest, 1000, rows, x, y)]
-    record = rounds.submission(running.study, 1, hospital.id)
-    assert (record.digest, record.size, record.cx, record.cy) == (digest, 1000, x, y)
+    recorded = keccak(encode(["bytes32", "uint64", "uint256", "uint256"], [digest, 1000, x, y]))
+    assert rounds.submission(running.study, 1, hospital.id) == recorded
+    assert rounds.submission(running.study, 1, running.members[0].id) == bytes(32)
 
 
 def test_submit__by_all__ends_the_phase_at_that_block(running: Stage) -> None:
     running.submit_all(running.members[:3])
-    assert running.suite.rounds.roundState(running.study, 1).submitEndedBlock == 0
+    assert running.suite.rounds.roundState(running.study, 1).submitEndedAt == 0
     receipt = running.submit(running.members[3])
-    state = running.suite.rounds.roundState(running.study, 1)
-    assert (state.submitEndedBlock, state.submitEndedAt) == (receipt.block_number, receipt.block.timestamp)
+    assert running.suite.rounds.roundState(running.study, 1).submitEndedAt == receipt.block.timestamp
 
 
 def test_submit__after_deadline__reverts(running: Stage) -> None:
@@ -229,10 +222,10 @@ def test_share__not_named_twice_wrong_attempt_or_empty__reverts(opening: Stage) 
         opening.share(named[0], attempt=1)
     insider = next(h for h in opening.members if h.id == named[0])
     with ape.reverts(rounds.RoundManagerEmptyDigest):
-        rounds.postShare(opening.study, 1, 0, bytes(32), 1, sender=insider.operator)
+        opening.share(named[0], digest=bytes(32))
     receipt = opening.share(named[0])
-    assert receipt.events == [rounds.SharePosted(opening.study, 1, 0, named[0], b"\x11" * 32, 500)]
-    assert rounds.shareDigest(opening.study, 1, 0, named[0]) == b"\x11" * 32
+    signature = opening.sign(insider.operator, 0, DIGEST)
+    assert receipt.events == [rounds.SharePosted(opening.study, 1, 0, named[0], DIGEST, 500, signature)]
     assert rounds.sharesPosted(opening.study, 1, 0) == 1 << opening.index(insider)
     with ape.reverts(rounds.RoundManagerAlreadyPosted, attempt=0, hospitalId=named[0]):
         opening.share(named[0])
@@ -290,8 +283,10 @@ def test_unopened__after_all_attempts__fails_and_slashes_who_was_named(opening: 
     assert opening.phase() is Phase.FAILED
     receipt = opening.fail_round()
     assert rounds.RoundFailed(opening.study, 1, UNOPENED) in receipt.events
-    # Two quorums of two, and nobody of the first is named again: all four kept silent.
-    assert [vault.locked(opening.study, h.id) for h in opening.members] == [BOND - SLICE] * 4
+    # Two quorums of two, and nobody of the first is named again: all four kept silent, so that nobody is left
+    # whom it could go to, and nobody gains by it.
+    assert [vault.locked(opening.study, h.id) for h in opening.members] == [BOND] * 4
+    assert vault.potCount() == 0
     assert rounds.roundState(opening.study, 2).rootBefore == 42
 
 
@@ -343,9 +338,6 @@ def test_post_model__of_a_finalised_round__is_logged_as_often_as_wanted(opening:
 
 
 def test_context__of_a_proof__binds_chain_contract_study_round_hospital_and_digest(running: Stage) -> None:
-    from eth_abi import encode
-    from eth_utils import keccak
-
     rounds = running.suite.rounds
 
     def context(tag: bytes, *values: Any) -> int:

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import ape
+from ape.utils import ZERO_ADDRESS
 
-from tests.support.suite import BOND, Stage, pass_until
+from tests.support.stage import Stage
+from tests.support.suite import BOND, pass_until
 
 
 def test_deposit__anyone_for_a_known_hospital__adds_what_arrived(stage: Stage) -> None:
@@ -69,9 +71,9 @@ def test_lock_release_slash__anyone_else__reverts_even_for_the_council(stage: St
         with ape.reverts(vault.StakeVaultNotStudyRegistry, caller=caller.address):
             vault.release(1, 1, sender=caller)
         with ape.reverts(vault.StakeVaultNotJudge, caller=caller.address):
-            vault.slash(1, 1, BOND, 0, 1, sender=caller)
+            vault.slash(1, 1, 1, 0b1, 0b10, ZERO_ADDRESS, sender=caller)
 
 
-def test_collect_slashed__nothing_there__reverts(stage: Stage) -> None:
-    with ape.reverts(stage.suite.vault.StakeVaultNothingSlashed):
-        stage.suite.vault.collectSlashed(sender=stage.stranger)
+def test_claim_bounty__none_earned__reverts(stage: Stage) -> None:
+    with ape.reverts(stage.suite.vault.StakeVaultNoBounty, reporter=stage.stranger.address):
+        stage.suite.vault.claimBounty(sender=stage.stranger)

@@ -9,7 +9,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from tests.support.suite import REWARD, Hospital, Stage, pass_until, rapidly, rows_of
+from tests.support.stage import Hospital, Stage, rows_of
+from tests.support.suite import REWARD, pass_until, rapidly
 
 #: Hospital number to token units.
 Amounts = Mapping[int, int]
@@ -19,7 +20,7 @@ VERIFIED_PART = REWARD * 3_333 // 10_000
 
 @dataclass(frozen=True)
 class Books:
-    """Tokens in every wallet, bonds that no study has locked, and what the pool had been paid."""
+    """Tokens in every wallet, bonds free or locked in the study at hand, and what the pool had been paid."""
 
     stage: Stage
     wallets: Mapping[str, int]
@@ -28,12 +29,12 @@ class Books:
 
 
 def open_books(stage: Stage) -> Books:
-    """Write down who owns what, before the story (or its enrolment) begins."""
-    suite = stage.suite
+    """Write down who owns what, before the story begins."""
+    suite, vault, study = stage.suite, stage.suite.vault, stage.study
     return Books(
         stage,
         {wallet: suite.token.balanceOf(wallet) for wallet in _wallets(stage)},
-        {hospital.id: suite.vault.available(hospital.id) for hospital in stage.hospitals},
+        {one.id: vault.available(one.id) + vault.locked(study, one.id) for one in stage.hospitals},
         suite.token.balanceOf(suite.rewards),
     )
 
@@ -48,14 +49,19 @@ def settle(stage: Stage, but: Sequence[Hospital] = ()) -> None:
     rounds = list(range(1, suite.rounds.currentRound(stage.study) + 1))
     enrolled, left_alone = set(studies.enrolledIds(stage.study)), {hospital.id for hospital in but}
     acting = [hospital for hospital in stage.hospitals if hospital.id not in left_alone]
-    for number in [hospital.id for hospital in acting if hospital.id in enrolled]:
+    for hospital in acting:
+        if (number := hospital.id) not in enrolled:
+            continue
         if rewards.claimable(stage.study, number, rounds):
             anyone(rewards.claim, stage.study, number, rounds)
         if vault.locked(stage.study, number):
             anyone(studies.releaseBond, stage.study, number)
         for pot in range(1, vault.potCount() + 1):
-            if vault.partOf(pot, number) and not vault.pot(pot).claimed >> stage.index_of(number) & 1:
+            if vault.partOf(pot, number) and not vault.pot(pot).claimed >> stage.index(hospital) & 1:
                 anyone(vault.claimSlashed, pot, number)
+    for wallet in _wallets(stage):
+        if vault.bounty(wallet):
+            rapidly(vault.claimBounty, sender=wallet)
     if rewards.refundable(stage.study):
         anyone(rewards.refund, stage.study)
     for hospital in acting:
@@ -68,11 +74,32 @@ def settle(stage: Stage, but: Sequence[Hospital] = ()) -> None:
         rapidly(vault.withdraw, hospital.id, sender=hospital.owner)
 
 
+def nothing_is_left(stage: Stage) -> None:
+    """Settle; then vault and pool are empty, to the last unit."""
+    settle(stage)
+    assert stage.suite.token.balanceOf(stage.suite.vault) == 0, "something is stuck in the vault"
+    assert stage.suite.token.balanceOf(stage.suite.rewards) == 0, "something is stuck in the pool"
+
+
+def owed_by_vault(stage: Stage) -> int:
+    """All that somebody could take out of the vault one day: bonds, pots' parts, bounties."""
+    vault, owed = stage.suite.vault, 0
+    for hospital in stage.hospitals:
+        owed += vault.available(hospital.id) + vault.locked(stage.study, hospital.id) + vault.pending(hospital.id)[0]
+    for number in range(1, vault.potCount() + 1):
+        pot = vault.pot(number)
+        for place, hospital_id in enumerate(stage.suite.studies.enrolledIds(pot.studyId)):
+            if pot.beneficiaries & ~pot.claimed & 1 << place:
+                owed += vault.partOf(number, hospital_id)
+    return owed + sum(vault.bounty(wallet) for wallet in _wallets(stage))
+
+
 def everybody_is_whole(
     books: Books,
     rewards: Amounts = NOTHING,
     slashed: Amounts = NOTHING,
     shared: Amounts = NOTHING,
+    bounties: Mapping[str, int] = MappingProxyType({}),
     arriving: Callable[[int], int] = lambda amount: amount,
 ) -> None:
     """Settle, then compare every wallet: what it had, its rewards, less what it was slashed, its parts of that.
@@ -81,17 +108,17 @@ def everybody_is_whole(
     `arriving`: what of a payment reaches its wallet, for tokens that keep some.
     """
     stage, token = books.stage, books.stage.suite.token
-    settle(stage)
+    nothing_is_left(stage)
     expected = dict(books.wallets)
     expected[str(stage.sponsor)] += arriving(books.escrow - sum(rewards.values()))
+    for wallet, amount in bounties.items():
+        expected[wallet] += arriving(amount)
     for hospital in stage.hospitals:
         number, owner = hospital.id, str(hospital.owner)
         bond = books.bonds[number] - slashed.get(number, 0) + shared.get(number, 0)
         expected[owner] += arriving(rewards.get(number, 0)) + arriving(bond)
     found = {wallet: token.balanceOf(wallet) for wallet in expected}
     assert {wallet: found[wallet] - expected[wallet] for wallet in expected if found[wallet] != expected[wallet]} == {}
-    assert token.balanceOf(stage.suite.vault) == 0, "something is stuck in the vault"
-    assert token.balanceOf(stage.suite.rewards) == 0, "something is stuck in the pool"
 
 
 def by_rows(amount: int, hospitals: Iterable[Hospital]) -> dict[int, int]:
