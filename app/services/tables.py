@@ -172,6 +172,22 @@ def slashes(view: StudyView) -> pd.DataFrame:
     )
 
 
+def pots(view: StudyView) -> pd.DataFrame:
+    """Whose the cut bonds are: one line for each hospital's part."""
+    return pd.DataFrame(
+        {
+            "Pot": pot.pot_id,
+            "For": OFFENCE[pot.offence],
+            "Belongs to": view.name_of(part.hospital_id),
+            "Amount": fmt.tokens(part.amount, view.network),
+            "Taken": "yes" if part.taken else "not yet",
+            "Transaction": pot.act.tx_hash,
+        }
+        for pot in view.money.pots
+        for part in pot.parts
+    )
+
+
 def weights(plan: TrainingPlan, model: ModelView, before: ModelView | None) -> pd.DataFrame:
     """A model's weights with the names of their features; empty where the weights cannot be read."""
     if model.weights is None:

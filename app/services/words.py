@@ -38,6 +38,7 @@ OFFENCE = {
     Offence.MISSING_DEALING: "no dealing in the key ceremony",
     Offence.CIPHERTEXT_LEFT_OUT: "a submitted update that the others could not get",
     Offence.MISSING_SHARE: "no opening share although named for it",
+    Offence.EQUIVOCATION: "two different opening shares signed for one attempt",
 }
 
 FAMILY = {
@@ -161,5 +162,6 @@ def money(view: StudyView) -> list[str]:
         f"{share:g} % of a round's reward is earned once enough opening shares are posted, the rest when the round is "
         "finalised.",
         f"Each hospital locks a bond of {fmt.tokens(terms.bond, network)}. It gets it back at the end, less what is "
-        "cut for a missing dealing, an update that others cannot get, or a missing opening share.",
+        "cut for a missing dealing, an update that others cannot get, a missing opening share, or two different ones. "
+        "What is cut belongs to the other hospitals of that round or ceremony.",
     ]
