@@ -98,8 +98,9 @@ contract EquivocationCourt is IEquivocationCourt {
         );
         (address signer,,) = ECDSA.tryRecover(signed, signature);
         (uint32 hospitalId, uint64 until) = STUDIES.actedFor(charge.studyId, signer);
-        // A key that was replaced before the set was fixed had nothing to sign any more.
-        if (hospitalId != charge.hospitalId || (until != 0 && until <= charge.includedAt)) {
+        // A key that was replaced before the set was fixed had nothing to sign any more. In that very second it may
+        // have posted a share and been replaced: so it answers for that one.
+        if (hospitalId != charge.hospitalId || (until != 0 && until < charge.includedAt)) {
             revert EquivocationCourtWrongSigner(charge.studyId, charge.round, charge.hospitalId, signer);
         }
         return signer == msg.sender;

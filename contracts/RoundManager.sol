@@ -156,8 +156,7 @@ contract RoundManager is ProofChecks, EIP712 {
         _requireParticipant(studyId, terms, hospitalId, index);
         if (clock.submitted.has(index)) revert RoundManagerAlreadySubmitted(studyId, round, hospitalId);
         if (entry.digest == bytes32(0)) revert RoundManagerEmptyDigest();
-        _requireInField(entry.cx);
-        _requireInField(entry.cy);
+        _requireOnCurve(entry.cx, entry.cy);
         uint256 root = _rootBefore(studyId, round, terms);
         uint32 rows = _requireTraining(studyId, round, hospitalId, index, root, entry, proof);
 

@@ -79,6 +79,7 @@ interface IRoundManager {
     error RoundManagerWrongAttempt(uint256 studyId, uint32 round, uint8 attempt, uint8 current);
     error RoundManagerNotInQuorum(uint256 studyId, uint32 round, uint8 attempt, uint32 hospitalId);
     error RoundManagerNotInField(uint256 value);
+    error RoundManagerNotOnCurve(uint256 cx, uint256 cy);
     error RoundManagerEmptyDigest();
     error RoundManagerPrivacyBudgetSpent(uint256 studyId, uint32 round);
     error RoundManagerWrongSubmission(uint256 studyId, uint32 round, uint32 hospitalId);

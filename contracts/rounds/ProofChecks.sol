@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IStudyRegistry} from "../interfaces/IStudyRegistry.sol";
 import {IAggregationVerifier, ITrainingVerifier} from "../interfaces/IVerifiers.sol";
+import {BabyJubJub} from "../libraries/BabyJubJub.sol";
 import {FIELD_ORDER} from "../libraries/FieldOrder.sol";
 import {PhaseArithmetic} from "../libraries/PhaseArithmetic.sol";
 import {RoundLedger} from "./RoundLedger.sol";
@@ -53,6 +54,14 @@ abstract contract ProofChecks is RoundLedger {
         if (!verifier.verifyProof(proof.a, proof.b, proof.c, signals)) {
             revert RoundManagerProofInvalid(studyId, round);
         }
+    }
+
+    /// @dev A proof guarantees it. A verifier that is no good must not let anybody strand a round all the same: points
+    /// off the curve may have no sum.
+    function _requireOnCurve(uint256 cx, uint256 cy) internal pure {
+        _requireInField(cx);
+        _requireInField(cy);
+        if (!BabyJubJub.isOnCurve(cx, cy)) revert RoundManagerNotOnCurve(cx, cy);
     }
 
     /// @dev The verifiers take a signal modulo the field order: x + p would pass for x.

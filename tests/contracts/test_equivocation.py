@@ -12,7 +12,7 @@ from ape.api import ReceiptAPI
 from tests.support.settlement import each, equally, everybody_is_whole, of_a_model, open_books
 from tests.support.shares import sign_share
 from tests.support.stage import Hospital, Stage
-from tests.support.suite import BOND, DIGEST, pass_until
+from tests.support.suite import BOND, DIGEST, Call, in_one_block, pass_until
 
 SLICE = BOND // 4
 BOUNTY = SLICE // 20
@@ -153,8 +153,8 @@ def test_report__until_the_last_second_of_the_window__and_no_later(opening: Stag
 
 def test_report__by_the_slashed_hospitals_own_wallets__earns_nothing(opening: Stage, accounts: Any) -> None:
     suite, guilty = opening.suite, opening.members[0]
-    snapshot = ape.chain.snapshot()
     for wallet in (guilty.owner, guilty.operator):
+        snapshot = ape.chain.snapshot()
         report(opening, guilty, sender=wallet)
         assert suite.vault.bounty(wallet) == 0
         assert suite.vault.pot(1).amount == SLICE
@@ -163,10 +163,10 @@ def test_report__by_the_slashed_hospitals_own_wallets__earns_nothing(opening: St
     fresh = accounts[22]
     suite.registry.rotateOperator(guilty.id, fresh, sender=guilty.owner)
     for wallet in (guilty.operator, fresh):
-        inner = ape.chain.snapshot()
+        snapshot = ape.chain.snapshot()
         report(opening, guilty, sender=wallet)
         assert suite.vault.bounty(wallet) == 0
-        ape.chain.restore(inner)
+        ape.chain.restore(snapshot)
 
 
 def test_report__by_another_participant__earns_bounty_and_part(opening: Stage) -> None:
@@ -202,11 +202,33 @@ def test_report__by_a_key_replaced_before_the_set_was_fixed__reverts(running: St
     running.submit_all()
     suite.registry.rotateOperator(rotated.id, fresh, sender=rotated.owner)
     suite.studies.adoptOperator(running.study, rotated.id, sender=rotated.owner)
-    assert suite.studies.actedFor(running.study, rotated.operator).hospitalId == rotated.id
+    number, until = suite.studies.actedFor(running.study, rotated.operator)
+    assert number == rotated.id
+    pass_until(until + 1)
     running.attest_all(by=running.with_operator(rotated, fresh).members)
     running.include()
     with ape.reverts(suite.court.EquivocationCourtWrongSigner, signer=rotated.operator.address):
         report(running, rotated)
+
+
+def test_report__posted_and_replaced_in_the_very_second_in_which_the_set_was_fixed__counts(
+    running: Stage, accounts: Any
+) -> None:
+    suite, study, guilty = running.suite, running.study, running.members[1]
+    running.submit_all()
+    running.attest_all()
+    suite.registry.rotateOperator(guilty.id, accounts[22], sender=guilty.owner)
+    included = [tuple(one.__dict__.values()) for one in running.included(0b1111)]
+    signature = running.sign(guilty.operator, 0, DIGEST, included=0b1111)
+    assert in_one_block(
+        Call(suite.rounds.includeUpdates, (study, 1, included), running.stranger, 3),
+        Call(suite.rounds.postShare, (study, 1, 0, DIGEST, 500, signature), guilty.operator, 2),
+        Call(suite.studies.adoptOperator, (study, guilty.id), guilty.owner, 1),
+    ) == [True, True, True]
+    until = suite.studies.actedFor(study, guilty.operator).until
+    assert until == suite.rounds.roundState(study, 1).includedAt
+    report(running, guilty)
+    assert suite.vault.locked(study, guilty.id) == BOND - SLICE
 
 
 def test_old_key__never_acts_for_another_hospital_of_the_study(stage: Stage, accounts: Any) -> None:

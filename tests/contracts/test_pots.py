@@ -24,6 +24,21 @@ def pot(running: Stage) -> Stage:
     return running
 
 
+def test_bond_slashed_away__costs_what_is_left_and_no_more(stage: Stage) -> None:
+    # Seven units: slices of one, and the bond is gone only with the seventh.
+    stage.run(4, bond=7)
+    vault = stage.suite.vault
+    stage.submit_all()
+    stage.attest_all(0b0111, stage.members[:3])
+    stage.attest_all(0b1111, stage.members[3:])
+    stage.include()
+    assert vault.locked(stage.study, 4) == 6
+    assert [vault.partOf(1, hospital.id) for hospital in stage.members] == [0, 0, 1, 0]
+    stage.finalise()
+    stage.fail_rounds(2, 3)
+    nothing_is_left(stage)
+
+
 def test_pot__in_equal_parts__is_paid_to_the_last_unit(pot: Stage) -> None:
     vault, parts = pot.suite.vault, equally(SLICE, pot.members[:3])
     assert len(set(parts.values())) == 2, "a slice does not split evenly among three"
@@ -86,18 +101,3 @@ def test_offences_of_one_transaction__make_one_pot(running: Stage) -> None:
     receipt = running.include()
     made = [event for event in receipt.events if event.event_name == "PotMade"]
     assert [(event.amount, event.beneficiaries) for event in made] == [(2 * SLICE, 0b0011)]
-
-
-def test_bond_slashed_away__costs_what_is_left_and_no_more(stage: Stage) -> None:
-    # Seven units: slices of one, and the bond is gone only with the seventh.
-    stage.run(4, bond=7)
-    vault = stage.suite.vault
-    stage.submit_all()
-    stage.attest_all(0b0111, stage.members[:3])
-    stage.attest_all(0b1111, stage.members[3:])
-    stage.include()
-    assert vault.locked(stage.study, 4) == 6
-    assert [vault.partOf(1, hospital.id) for hospital in stage.members] == [0, 0, 1, 0]
-    stage.finalise()
-    stage.fail_rounds(2, 3)
-    nothing_is_left(stage)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import ape
@@ -10,8 +11,8 @@ import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
-from tests.support.stage import Phase, Stage, State, commitment, rows_of, update_digest
-from tests.support.suite import BOND, DIGEST, FIELD_ORDER, add_points
+from tests.support.stage import Phase, Stage, State, Update, commitment, rows_of, update_digest
+from tests.support.suite import BOND, DIGEST, FIELD_ORDER, NO_PROOF, add_points
 
 SLICE = BOND // 4
 TOO_FEW_SUBMISSIONS, TOO_FEW_INCLUDED, UNOPENED = range(3)
@@ -118,6 +119,9 @@ def test_submit__commitment_plus_the_field_order_or_no_digest__reverts(running: 
         running.submit(hospital, cy=y + FIELD_ORDER)
     with ape.reverts(rounds.RoundManagerEmptyDigest):
         running.submit(hospital, digest=bytes(32))
+    # Points off the curve may have no sum: a verifier that lets one through must not strand the round.
+    with ape.reverts(rounds.RoundManagerNotOnCurve, cx=x, cy=y + 1):
+        running.submit(hospital, cy=y + 1)
 
 
 def test_submit__proof_that_fails__reverts(running: Stage) -> None:
@@ -199,6 +203,28 @@ def test_include__below_the_minimum__fails_the_round_unopened(running: Stage) ->
     assert [vault.locked(running.study, h.id) for h in running.members] == [BOND] * 2 + [BOND - SLICE] * 2
 
 
+def test_include__other_submissions_than_recorded__reverts(running: Stage) -> None:
+    rounds = running.suite.rounds
+    running.submit_all()
+    running.attest_all(0b0111)
+    assert rounds.includable(running.study, 1) == 0b0111
+
+    def include(updates: list[Update]) -> Any:
+        given = [(one.digest, one.size, one.cx, one.cy) for one in updates]
+        return rounds.includeUpdates(running.study, 1, given, sender=running.stranger)
+
+    right = running.included(0b0111)
+    for size, updates in ((0, []), (2, right[:2]), (4, running.included(0b1111))):
+        with ape.reverts(rounds.RoundManagerWrongSubmissionCount, given=size, needed=3):
+            include(updates)
+    with ape.reverts(rounds.RoundManagerWrongSubmission, round=1, hospitalId=running.members[0].id):
+        include([right[1], right[0], right[2]])
+    for changes in ({"size": 1001}, {"digest": DIGEST}, {"cx": right[2].cx + FIELD_ORDER}, {"cy": 1}):
+        with ape.reverts(rounds.RoundManagerWrongSubmission, hospitalId=running.members[2].id):
+            include([*right[:2], dataclasses.replace(right[2], **changes)])
+    include(right)
+
+
 def test_include__before_attesting_ended__reverts(running: Stage) -> None:
     running.submit_all()
     with ape.reverts(running.suite.rounds.RoundManagerWrongPhase, phase=2, needed=3):
@@ -231,6 +257,23 @@ def test_share__not_named_twice_wrong_attempt_or_empty__reverts(opening: Stage) 
         opening.share(named[0])
 
 
+def test_share__signed_by_another_key_or_for_something_else__reverts(opening: Stage) -> None:
+    rounds, insider = opening.suite.rounds, next(h for h in opening.members if h.id == opening.quorum()[0])
+    signatures = (
+        b"",
+        bytes(65),
+        opening.sign(opening.stranger, 0, DIGEST),
+        opening.sign(insider.owner, 0, DIGEST),
+        opening.sign(insider.operator, 0, b"\x12" * 32),
+        opening.sign(insider.operator, 1, DIGEST),
+        opening.sign(insider.operator, 0, DIGEST, round_=2, included=0b1111),
+        opening.sign(insider.operator, 0, DIGEST, included=0b0111),
+    )
+    for signature in signatures:
+        with ape.reverts(rounds.RoundManagerWrongSignature, round=1, hospitalId=insider.id):
+            rounds.postShare(opening.study, 1, 0, DIGEST, 500, signature, sender=insider.operator)
+
+
 def test_shares__of_a_full_quorum__verify_the_work_and_do_not_end_the_phase(opening: Stage) -> None:
     rounds = opening.suite.rounds
     first, second = opening.quorum()
@@ -250,6 +293,10 @@ def test_finalise__out_of_range_refused_or_too_early__reverts(running: Stage) ->
     running.reach_open()
     with ape.reverts(rounds.RoundManagerNotInField, value=FIELD_ORDER + 1):
         running.finalise(root=FIELD_ORDER + 1)
+    x, y = running.sum()
+    for point in ((x + FIELD_ORDER, y), (x, y + 1), (0, 1)):
+        with ape.reverts(rounds.RoundManagerWrongSum, studyId=running.study, round=1):
+            rounds.finalise(running.study, 1, *point, 777, NO_PROOF, sender=running.stranger)
     running.double.setAccepts(False, sender=running.stranger)
     with ape.reverts(rounds.RoundManagerProofInvalid, round=1):
         running.finalise()

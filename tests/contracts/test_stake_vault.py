@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ape
 from ape.utils import ZERO_ADDRESS
 
@@ -72,6 +74,25 @@ def test_lock_release_slash__anyone_else__reverts_even_for_the_council(stage: St
             vault.release(1, 1, sender=caller)
         with ape.reverts(vault.StakeVaultNotJudge, caller=caller.address):
             vault.slash(1, 1, 1, 0b1, 0b10, ZERO_ADDRESS, sender=caller)
+
+
+def test_unbonding__no_longer_than_the_evidence_window__is_refused(stage: Stage, project: Any) -> None:
+    vault, council, week = stage.suite.vault, stage.suite.council, stage.suite.court.EVIDENCE_WINDOW()
+    known = (vault.TOKEN(), vault.HOSPITALS(), vault.STUDIES(), vault.ROUND_MANAGER(), vault.COURT())
+    # Else an equivocator could be gone with its bond before it is shown.
+    with ape.reverts(vault.StakeVaultUnbondingTooShort, unbondingDelay=week, evidenceWindow=week):
+        council.deploy(project.StakeVault, *known, week)
+    assert council.deploy(project.StakeVault, *known, week + 1).UNBONDING_DELAY() == week + 1
+
+
+def test_lock__of_a_hospital_that_has_a_bond_in_the_study__reverts(stage: Stage, accounts: Any) -> None:
+    suite = stage.suite
+    stage.publish()
+    stage.enrol(stage.hospitals[0])
+    ape.chain.provider.make_request("anvil_setBalance", [suite.studies.address, hex(10**18)])
+    registry = accounts.impersonate_account(suite.studies.address)
+    with ape.reverts(suite.vault.StakeVaultAlreadyLocked, studyId=stage.study, hospitalId=1, amount=BOND):
+        suite.vault.lock(stage.study, 1, BOND, sender=registry)
 
 
 def test_claim_bounty__none_earned__reverts(stage: Stage) -> None:

@@ -57,7 +57,7 @@ class Council:
     def order(self, method: Any, *arguments: Any) -> Order:
         """A call to a contract's method, next in the Safe's order."""
         data = bytes.fromhex(method.encode_input(*arguments).hex().removeprefix("0x"))
-        return Order(method.contract.address, data, int(self.safe.nonce()))
+        return Order(method.contract.address, data, int(self.safe.call_view_method("nonce")))
 
     def sign(self, order: Order, signers: Sequence[AccountAPI]) -> bytes:
         """What the signers' wallets sign, in the order of addresses that the Safe asks for."""

@@ -75,7 +75,10 @@ def settle(stage: Stage, but: Sequence[Hospital] = ()) -> None:
 
 
 def nothing_is_left(stage: Stage) -> None:
-    """Settle; then vault and pool are empty, to the last unit."""
+    """Settle; then vault and pool are empty, to the last unit.
+
+    For chains with no other study: tests on `stage` stand before those on `running` in a file.
+    """
     settle(stage)
     assert stage.suite.token.balanceOf(stage.suite.vault) == 0, "something is stuck in the vault"
     assert stage.suite.token.balanceOf(stage.suite.rewards) == 0, "something is stuck in the pool"

@@ -57,6 +57,32 @@ def rapidly(method: Any, *arguments: Any, sender: Any) -> int:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A transaction to be mined with others; the higher `tip` goes first."""
+
+    method: Any
+    arguments: tuple[Any, ...]
+    sender: Any
+    tip: int = 1
+
+
+def in_one_block(*calls: Call) -> list[bool]:
+    """Let transactions wait for each other and mine them together: which of them succeeded."""
+    request = ape.chain.provider.make_request
+    request("evm_setAutomine", [False])
+    try:
+        waiting = [_begin(one.method, one.arguments, one.sender, 5_000_000, one.tip) for one in calls]
+        request("evm_mine", [])
+    finally:
+        request("evm_setAutomine", [True])
+    receipts = [_end(transaction) for transaction in waiting]
+    assert len({receipt["blockNumber"] for receipt in receipts}) == 1
+    order = [int(receipt["transactionIndex"], 16) for receipt in receipts]
+    assert order == [sorted(calls, key=lambda one: -one.tip).index(one) for one in calls]
+    return [int(receipt["status"], 16) == 1 for receipt in receipts]
+
+
+@dataclass(frozen=True)
 class Sent:
     """How a transaction ended."""
 
@@ -66,6 +92,11 @@ class Sent:
 
 def send(method: Any, *arguments: Any, sender: Any, gas: int = 20_000_000) -> Sent:
     """As `rapidly`, with a limit of gas, whether it reverts or not."""
+    receipt = _end(_begin(method, arguments, sender, gas))
+    return Sent(int(receipt["status"], 16) == 1, int(receipt["gasUsed"], 16))
+
+
+def _begin(method: Any, arguments: tuple[Any, ...], sender: Any, gas: int, tip: int | None = None) -> str:
     request = ape.chain.provider.make_request
     request("anvil_impersonateAccount", [str(sender)])
     call = {
@@ -74,20 +105,27 @@ def send(method: Any, *arguments: Any, sender: Any, gas: int = 20_000_000) -> Se
         "data": "0x" + method.encode_input(*arguments).hex().removeprefix("0x"),
         "gas": hex(gas),
     }
-    transaction = request("eth_sendTransaction", [call])
-    # The chain mines at once, and answers a moment before it has.
+    if tip is not None:
+        call |= {"maxPriorityFeePerGas": hex(tip * 10**9), "maxFeePerGas": hex((tip + 100) * 10**9)}
+    transaction: str = request("eth_sendTransaction", [call])
+    return transaction
+
+
+def _end(transaction: str) -> dict[str, Any]:
+    """The receipt: the chain mines at once, and answers a moment before it has."""
     deadline = time.monotonic() + 20
-    while (receipt := request("eth_getTransactionReceipt", [transaction])) is None:
-        assert time.monotonic() < deadline, f"{method} of {sender} was never mined"
+    while (receipt := ape.chain.provider.make_request("eth_getTransactionReceipt", [transaction])) is None:
+        assert time.monotonic() < deadline, f"{transaction} was never mined"
         time.sleep(0.002)
-    return Sent(int(receipt["status"], 16) == 1, int(receipt["gasUsed"], 16))
+    found: dict[str, Any] = receipt
+    return found
 
 
-def make_suite(council: AccountAPI, **changes: Any) -> Suite:
+def make_suite(deployer: AccountAPI, **changes: Any) -> Suite:
     """Deploy the suite as `scripts/deploy.py` does, without circuits."""
     parameters = Parameters(**{**load_parameters("local").__dict__, **changes})
-    record = deploy_suite(council, parameters, [], True, say=lambda _: None)
-    return contracts_of(record, council)
+    record = deploy_suite(deployer, parameters, [], True, say=lambda _: None)
+    return contracts_of(record, deployer)
 
 
 def contracts_of(record: dict[str, Any], council: AccountAPI) -> Suite:
