@@ -8,12 +8,13 @@ from collections.abc import Iterable
 import pandas as pd
 
 from app.services import format as fmt
-from app.services.words import OFFENCE, PHASE, STEP
+from app.services.words import PHASE, STEP
 from node.audit.basics import Check, Verdict
 from node.audit.money_views import PaymentView
 from node.audit.views import CeremonyView, ModelView, RoundView, StudyView
 from node.plan import TrainingPlan
 from node.types import CeremonyStep, Phase
+from node.words import OFFENCE
 
 VERDICT = {
     Verdict.PASSED: ":green-badge[:material/check_circle: ok]",

@@ -6,7 +6,7 @@ from __future__ import annotations
 from app.services import format as fmt
 from node.audit.views import PlanView, RoundView, StudyView
 from node.plan import WEIGHT_FRACTION_BITS, TrainingPlan
-from node.types import CeremonyStep, FailureReason, Offence, Phase, StudyState
+from node.types import CeremonyStep, FailureReason, Phase, StudyState
 
 STATE = {
     StudyState.NONE: "unknown",
@@ -34,13 +34,6 @@ STEP = {
     CeremonyStep.TEST_SHARES: "test shares",
     CeremonyStep.ACKNOWLEDGEMENT: "acknowledgements",
 }
-OFFENCE = {
-    Offence.MISSING_DEALING: "no dealing in the key ceremony",
-    Offence.CIPHERTEXT_LEFT_OUT: "a submitted update that the others could not get",
-    Offence.MISSING_SHARE: "no opening share although named for it",
-    Offence.EQUIVOCATION: "two different opening shares signed for one attempt",
-}
-
 FAMILY = {
     "logistic-head": "Logistic regression: one weight for each feature, and a bias",
 }

@@ -49,8 +49,8 @@ def check_money(view: StudyView) -> Iterator[Check]:
     yield _check(
         "The vault's tokens cover the bonds still held and the cut ones not yet taken",
         money.vault_balance >= money.held + money.untaken,
-        f"{show(money.vault_balance)} held for all studies, {show(money.held)} + {show(money.untaken)} of them for this "
-        "one",
+        f"{show(money.vault_balance)} held for all studies, of them for this one {show(money.held)} + "
+        f"{show(money.untaken)}",
     )
 
 

@@ -16,6 +16,7 @@ from node.types import (
     Enrolment,
     FilePost,
     Hospital,
+    Offence,
     Pot,
     Study,
     StudyState,
@@ -67,15 +68,24 @@ class ChainReader(RoundReader):
     def pots(self, study: int) -> tuple[Pot, ...]:
         """The slashed bonds of a study, oldest first."""
         made = self.events("StakeVault", "PotMade", studyId=study)
-        return tuple(self.pot(event.arguments["potId"]) for event in made)
-
-    def pot(self, pot_id: int) -> Pot:
-        """A pot by its number; zeros for a number never given."""
-        return to_record(Pot, self.call("StakeVault", "pot", pot_id), id=pot_id)
+        return tuple(
+            to_record(
+                Pot,
+                self.call("StakeVault", "pot", event.arguments["potId"]),
+                id=event.arguments["potId"],
+                offence=Offence(event.arguments["offence"]),
+                stage=event.arguments["stage"],
+            )
+            for event in made
+        )
 
     def part_of_pot(self, pot_id: int, hospital_id: int) -> int:
         """A hospital's part of a pot, claimed or not; 0 if it has none."""
         return int(self.call("StakeVault", "partOf", pot_id, hospital_id))
+
+    def punished(self, study: int, offence: Offence, stage: int) -> int:
+        """Bitmap of the indices whose bonds were cut for an offence in a round, or a ceremony for a dealing."""
+        return int(self.call("StakeVault", "punished", study, offence, stage))
 
     def bounty(self, reporter: Address) -> int:
         """What a reporter of equivocations earned and was not yet paid."""
@@ -118,6 +128,11 @@ class ChainReader(RoundReader):
     def is_listed(self, circuit_id: int) -> bool:
         """Whether new studies may name the circuit."""
         return bool(self.call("CircuitCatalogue", "isListed", circuit_id))
+
+    def acted_for(self, study: int, operator: Address) -> int:
+        """The hospital that an address acts or once acted for in a study; 0 for none."""
+        hospital_id, _until = self.call("StudyRegistry", "actedFor", study, operator)
+        return int(hospital_id)
 
     def enrolment(self, study: int, hospital_id: int, at: BlockTag = "latest") -> Enrolment:
         """A hospital's place in a study; refused where it has none."""

@@ -15,7 +15,6 @@ from node.errors import ChainUnavailable
 from node.types import (
     ChainEvent,
     Deployment,
-    FailureReason,
     FilePost,
     ModelPost,
     Outcome,
@@ -114,26 +113,21 @@ class RoundReader(Connection):
         events = self._of_round("SharePosted", study, round_number)
         return posts(event for event in events if event.arguments["attempt"] == attempt)
 
-    def signed_shares(self, study: int, round_number: int, hospital_id: int) -> tuple[SignedShare, ...]:
-        """The shares that a hospital posted in a round, as its operator signed them, oldest first."""
+    def signed_shares(self, study: int, round_number: int) -> tuple[SignedShare, ...]:
+        """The shares that were posted in a round, as operators signed them, oldest first."""
         included = self.round_state(study, round_number).included_bitmap
         return tuple(
             SignedShare(
                 study_id=study,
                 round=round_number,
-                hospital_id=hospital_id,
+                hospital_id=event.arguments["hospitalId"],
                 included_bitmap=included,
                 attempt=event.arguments["attempt"],
                 digest=event.arguments["digest"],
                 signature=event.arguments["signature"],
             )
-            for event in self._of_round("SharePosted", study, round_number, hospitalId=hospital_id)
+            for event in self._of_round("SharePosted", study, round_number)
         )
-
-    def failure(self, study: int, round_number: int) -> FailureReason | None:
-        """Why a round failed, once that is on record."""
-        found = self._of_round("RoundFailed", study, round_number)
-        return FailureReason(found[-1].arguments["reason"]) if found else None
 
     def model_posts(self, study: int, round_number: int) -> tuple[ModelPost, ...]:
         """Claims of where a finalised model's file is, oldest first."""
@@ -159,11 +153,11 @@ class RoundReader(Connection):
         """The `context` of an aggregation proof, as the contract computes it."""
         return int(self.call("RoundManager", "aggregationContext", study, round_number, included))
 
-    def _of_round(self, event: str, study: int, round_number: int, **indexed: int) -> tuple[ChainEvent, ...]:
+    def _of_round(self, event: str, study: int, round_number: int) -> tuple[ChainEvent, ...]:
         """A round's events of one kind, looked for from the round's beginning on."""
         started_at = self.round_state(study, round_number).started_at
         first = self.block_since(started_at)
-        return self.events("RoundManager", event, first, studyId=study, round=round_number, **indexed)
+        return self.events("RoundManager", event, first, studyId=study, round=round_number)
 
 
 def submission_hash(submission: Submission) -> bytes:

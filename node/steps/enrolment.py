@@ -9,6 +9,7 @@ from pathlib import Path
 
 from node.bytecode import is_verifier_of
 from node.chain.client import ChainReader
+from node.chain.studies import NO_PAYOUT_COMMITMENT, enrolment_intent
 from node.crypto.context import CeremonyContext
 from node.crypto.dealing import dealing_size
 from node.errors import ContractReverted, DataError, KeyNotTrusted, ParameterError, StudyError
@@ -123,7 +124,7 @@ def check_key(reader: ChainReader, circuit_id: int, transcripts: Sequence[Path],
 
 
 def fetch_plan(hospital: Hospital, study: Study, file: Path | None = None) -> TrainingPlan:
-    """The study's plan from a file or from the stores, kept and served by this hospital from now on."""
+    """The study's plan from a file or from the stores, once it agrees with the chain."""
     if file is not None:
         try:
             document = file.read_bytes()
@@ -131,13 +132,19 @@ def fetch_plan(hospital: Hospital, study: Study, file: Path | None = None) -> Tr
             raise DataError(f"The plan {file} cannot be read ({error.strerror}).") from None
     else:
         document = plan_document(hospital.store, study.plan)
-    plan = check_plan(hospital.reader, study, document)
-    hospital.store.put(document)
-    return plan
+    return check_plan(hospital.reader, study, document)
 
 
-def enrol(hospital: Hospital, study_id: int, data: Path, *, confirm: Confirm, plan_file: Path | None = None) -> Receipt:
-    """Enrol the hospital in a study with its table, and keep the records it committed to.
+def enrol(
+    hospital: Hospital,
+    study_id: int,
+    data: Path,
+    *,
+    confirm: Confirm,
+    plan_file: Path | None = None,
+    payout_commitment: bytes = NO_PAYOUT_COMMITMENT,
+) -> Receipt:
+    """Enrol the hospital in a study with its table; keep the records it committed to, and serve the plan.
 
     Raises `DataError` for a table that does not fit, or where `confirm` declines a warning; `StudyError`
     where the plan is not what the chain says; `KeyNotTrusted` where the study proves under a key that this
@@ -151,18 +158,25 @@ def enrol(hospital: Hospital, study_id: int, data: Path, *, confirm: Confirm, pl
     records = _committed_records(hospital, study_id, data, plan, confirm)
     hospital.log.info("study %d: enrolling with %d rows", study_id, len(records.rows))
     try:
-        return hospital.ledger.enrol(study_id, records.commitment(plan), len(records.rows))
+        receipt = hospital.ledger.enrol(study_id, records.commitment(plan), len(records.rows), payout_commitment)
     except ContractReverted:
         # The study is not this hospital's: it keeps no records for it.
         hospital.secrets.erase(_records_name(study_id))
         raise
+    hospital.store.put(plan.canonical())
+    return receipt
+
+
+def is_sent(hospital: Hospital, study_id: int) -> bool:
+    """Whether an enrolment in the study left this node, and was not refused: what it committed to stands."""
+    sent = hospital.state.transaction(hospital.operator, enrolment_intent(study_id))
+    return sent is not None and sent.status in (TransactionStatus.PENDING, TransactionStatus.MINED)
 
 
 def _committed_records(hospital: Hospital, study_id: int, data: Path, plan: TrainingPlan, confirm: Confirm) -> Records:
     """The table's records, kept before their commitment leaves; what already left stands."""
     name = _records_name(study_id)
-    sent = hospital.state.transaction(hospital.operator, f"study/{study_id}/enrol")
-    if sent is not None and sent.status in (TransactionStatus.PENDING, TransactionStatus.MINED):
+    if is_sent(hospital, study_id):
         return Records.from_bytes(hospital.secrets.get(name))
     if hospital.id in hospital.reader.enrolled_ids(study_id):
         raise StudyError(

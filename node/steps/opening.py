@@ -18,6 +18,7 @@ from node.steps.attestation import fetch_ciphertext
 from node.steps.batches import is_participant, sits_out
 from node.steps.ceremony import keys_name
 from node.steps.context import StudyContext
+from node.steps.evidence import watch_shares
 from node.steps.models import (
     known_weights,
     model_document,
@@ -87,6 +88,7 @@ def post_share(context: StudyContext, round_number: int, confirmed: int) -> None
         secret = hospital.secrets.get(keys_name(context, binding.ceremony, round_number))
         share = opening_share(binding, hospital.id, secret, included, attempt, quorum)
         address = hospital.store.put(share)
+    _sign_once(context, round_number, attempt, address.digest)
     hospital.ledger.post_share(context.id, round_number, attempt, bitmap, address.digest, address.size)
     context.log.info("round %d: posted an opening share (attempt %d)", round_number, attempt)
 
@@ -220,6 +222,7 @@ def close_round(context: StudyContext, round_number: int) -> bool:
         ceremony, _ = hospital.reader.ceremony_of(context.id, round_number)
         hospital.secrets.erase(keys_name(context, ceremony, round_number))
         hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
+        watch_shares(context, round_number)
         hospital.state.done(key, {"as": end.name.lower()})
         context.log.info("round %d: closed (%s), its secrets are erased", round_number, end.name.lower())
     closed = hospital.state.result(key)
@@ -229,6 +232,20 @@ def close_round(context: StudyContext, round_number: int) -> bool:
         with context.stage("rebuild", round_number):
             learn_model(context, round_number, hospital.reader.round_state(context.id, round_number))
     return _is_posted(context, round_number)
+
+
+def _sign_once(context: StudyContext, round_number: int, attempt: int, digest: bytes) -> None:
+    """Record the one share that this hospital signs for an attempt: with a second one it could be slashed.
+
+    A reorganisation can name another quorum for an attempt, and with it another share.
+    """
+    state, key = context.hospital.state, f"{context.round_key(round_number)}/signed-share/{attempt}"
+    state.done(key, {"digest": digest.hex()})
+    if state.result(key) != {"digest": digest.hex()}:
+        raise OpeningRefused(
+            f"Study {context.id}, round {round_number}, attempt {attempt}: this node has signed another share for "
+            "this attempt and signs no second one."
+        )
 
 
 def _is_posted(context: StudyContext, round_number: int) -> bool:

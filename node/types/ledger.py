@@ -269,9 +269,14 @@ class Proof:
 
 @dataclass(frozen=True)
 class Pot:
-    """Slashed bonds that belong in equal parts to the hospitals of a bitmap; `claimed` of them have taken theirs."""
+    """Slashed bonds that belong in equal parts to the hospitals of a bitmap; `claimed` of them have taken theirs.
+
+    `stage` is the round of the offence, or the ceremony for a missing dealing.
+    """
 
     id: int
+    offence: Offence
+    stage: int
     study_id: int
     amount: int
     beneficiaries: int

@@ -71,7 +71,7 @@ def test_enum__mirrors_the_interface(kind: type) -> None:
         (CeremonyState, "CeremonyState", set()),
         (RoundState, "RoundState", set()),
         (Submission, "Submission", set()),
-        (Pot, "Pot", {"id"}),
+        (Pot, "Pot", {"id", "offence", "stage"}),
         (Proof, "Proof", set()),
     ],
 )
