@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import ape
@@ -269,9 +270,10 @@ def test_released_bond__within_the_window__cannot_be_locked_out_of_reach(opening
     opening.fail_rounds(2, 3)
     suite.studies.releaseBond(opening.study, guilty.id, sender=opening.stranger)
     assert (vault.available(guilty.id), vault.lockable(guilty.id)) == (3 * BOND, 2 * BOND)
-    opening.publish(bond=3 * BOND)
+    other = dataclasses.replace(opening)
+    other.publish(bond=3 * BOND)
     with ape.reverts(vault.StakeVaultInsufficient, available=2 * BOND, wanted=3 * BOND):
-        opening.enrol(guilty)
+        other.enrol(guilty)
     pass_until(ape.chain.blocks.head.timestamp + suite.court.EVIDENCE_WINDOW())
     assert vault.lockable(guilty.id) == 3 * BOND
 
