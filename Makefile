@@ -12,7 +12,7 @@ ROUNDS ?= 3
 STORAGE ?= local
 TORCH ?= cpu
 
-.PHONY: help setup demo app test test-units test-contracts test-circuits test-system lint bench generate ceremony clean
+.PHONY: help setup demo app test test-units test-contracts test-circuits test-system lint bench fuzz generate ceremony clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -51,6 +51,10 @@ lint: setup ## ruff, mypy, import directions, solhint, generated files
 bench: setup ## figures of every stage and of the encryption, as JSON in out/bench/
 	@$(VENV)/python scripts/bench.py
 	@$(VENV)/python scripts/bench_threshold.py
+
+FUZZ_SECONDS ?= 1800
+fuzz: setup ## hostile bytes for every reader of the encryption, longer than the tests do (FUZZ_SECONDS=1800)
+	@$(VENV)/python scripts/fuzz.py --seconds $(FUZZ_SECONDS)
 
 generate: setup ## rewrite generated files (ABIs, verifiers, vectors)
 	@$(VENV)/python scripts/generate.py
