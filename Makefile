@@ -13,7 +13,7 @@ STORAGE ?= local
 TORCH ?= cpu
 CALLS ?= 1000000
 
-.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench gas generate ceremony clean
+.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench gas fuzz generate ceremony clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -62,6 +62,10 @@ bench: setup ## figures of every stage and of the encryption, as JSON in out/ben
 
 gas: setup ## what every call of the contracts costs, to contracts/gas.json and README.md
 	@$(VENV)/python scripts/gas.py
+
+FUZZ_SECONDS ?= 1800
+fuzz: setup ## hostile bytes for every reader of the encryption, longer than the tests do (FUZZ_SECONDS=1800)
+	@$(VENV)/python scripts/fuzz.py --seconds $(FUZZ_SECONDS)
 
 generate: setup ## rewrite generated files (ABIs, verifiers, vectors)
 	@$(VENV)/python scripts/generate.py

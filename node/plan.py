@@ -42,6 +42,8 @@ FEATURES_MAX = 4096
 HOSPITALS_MAX = 64
 # What the encryption's parameters allow for: `node.crypto.parameters.MAXIMUM_ROUNDS`.
 BATCH_ROUNDS_MAX = 1024
+# The contract derives a quorum through all earlier attempts: this bounds its gas.
+ATTEMPTS_MAX = 16
 LOSSES = {"hard-sigmoid-logistic": 1}
 # One raw block, so that the digest on chain is the plain SHA-256 of the document.
 DOCUMENT_LIMIT = 262_144
@@ -140,7 +142,7 @@ class Encryption(Section):
 
     threshold: Annotated[int, Integer(2, HOSPITALS_MAX)]
     statistical_security: Annotated[int, Integer(40, 128)]
-    attempts: Annotated[int, Integer(1, UINT8)]
+    attempts: Annotated[int, Integer(1, ATTEMPTS_MAX)]
     scheme: Annotated[str, Text(40, ("one-component-ckks",))]
 
 

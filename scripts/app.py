@@ -8,11 +8,9 @@ Both processes end with this one.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,10 +24,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scripts.children import ROOT, end_with_parent, find_anvil, free_port, public_environment
+
 LATEST = ROOT / "out" / "demo" / "latest.json"
 _PATIENCE = 60.0
-_PARENT_DEATH_SIGNAL = 1
 _NO_DEMO = (
     "There is no finished demo to show. Run `make demo` first; it takes a few minutes.\n"
     "To show another network: `consilium app --rpc URL --deployment FILE --store FOLDER`."
@@ -83,26 +83,6 @@ def read_demo(path: Path) -> Demo:
     return demo
 
 
-def find_anvil() -> Path:
-    """The local chain's program."""
-    found = sorted((ROOT / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil*"))
-    if not found:
-        raise AppError("The local chain (anvil) is not installed: run `make setup`.")
-    return found[0]
-
-
-def free_port(wanted: int = 0) -> int:
-    """A port that nothing listens on right now, or the wanted one; raises AppError where that is taken."""
-    with socket.socket() as probe:
-        # As servers do: a port whose last connections are still closing counts as free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except (OSError, OverflowError):
-            raise AppError(f"Port {wanted} cannot be used: choose another with --port.") from None
-        return int(probe.getsockname()[1])
-
-
 def start(command: list[str], log: Path, stack: ExitStack, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """Starts a child that ends when `stack` is left; its output goes to a log."""
     stream = stack.enter_context(log.open("wb"))
@@ -114,15 +94,10 @@ def start(command: list[str], log: Path, stack: ExitStack, environment: dict[str
         stderr=subprocess.STDOUT,
         env=environment,
         start_new_session=True,
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        preexec_fn=end_with_parent,
     )
     stack.callback(stop, child)
     return child
-
-
-def _end_with_parent() -> None:
-    """In the child: end, too, where the parent is killed and cannot end it."""
-    ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def stop(child: subprocess.Popen[bytes]) -> None:
@@ -160,11 +135,15 @@ def _answers(url: str, body: bytes | None = None) -> bool:
 def restart_chain(demo: Demo, logs: Path, stack: ExitStack) -> str:
     """Starts the demo's chain where it stopped; its URL."""
     port, log = free_port(), logs / "chain.log"
+    try:
+        program = find_anvil()
+    except FileNotFoundError as error:
+        raise AppError(str(error)) from None
     command = [
-        str(find_anvil()), "--load-state", str(demo.state), "--chain-id", str(demo.chain_id), "--host", "127.0.0.1",
+        str(program), "--load-state", str(demo.state), "--chain-id", str(demo.chain_id), "--host", "127.0.0.1",
         "--port", str(port), "--no-mining",
     ]  # fmt: skip
-    child = start(command, log, stack, dict(os.environ))
+    child = start(command, log, stack, public_environment())
     url = f"http://127.0.0.1:{port}"
     ask = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}).encode()
     wait_for("The demo's chain", lambda: _answers(url, ask), child, log)
@@ -173,9 +152,12 @@ def restart_chain(demo: Demo, logs: Path, stack: ExitStack) -> str:
 
 def open_page(shown: Shown, port: int | None, logs: Path, stack: ExitStack) -> tuple[str, subprocess.Popen[bytes]]:
     """Starts the page's server; its URL and process."""
-    port = free_port(port or 0)
+    try:
+        port = free_port(port or 0)
+    except (OSError, OverflowError):
+        raise AppError(f"Port {port} cannot be used: choose another with --port.") from None
     log = logs / "page.log"
-    environment = dict(os.environ) | {
+    environment = public_environment() | {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
         "CONSILIUM_RPC": " ".join(shown.rpc_urls),
         "CONSILIUM_DEPLOYMENT": str(shown.deployment.resolve()),

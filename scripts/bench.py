@@ -46,8 +46,8 @@ from node.proofs.pedersen import commit, limb_count, random_blinding
 from node.proofs.prover import NATIVE_BINARY, SNARKJS, compute_witness, node_program
 from node.proofs.statements import training_statement
 from node.steps.payload import to_values
+from scripts.children import ROOT
 from scripts.demo_plan import Cast, cast
-from scripts.localnet import ROOT
 
 OUT = ROOT / "out" / "bench"
 REPEATS = 3

@@ -31,10 +31,11 @@ from node.errors import ConsiliumError, StorageError
 from node.plan import UINT16, TrainingPlan
 from node.storage.store import open_store
 from node.types import Standing
+from scripts.children import ROOT
 from scripts.demo_plan import BOND_TOKENS, HOSPITALS_LEAST, NAMES, Cast, cast
 from scripts.demo_progress import Progress
 from scripts.demo_report import Measured, build_report, problems, summary
-from scripts.localnet import ROOT, Anvil, LocalnetError, deploy, spawn
+from scripts.localnet import Anvil, LocalnetError, deploy, spawn
 
 SPONSOR_TOKENS = 1_000_000
 _PATIENCE_SECONDS = 1800.0

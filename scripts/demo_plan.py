@@ -71,7 +71,13 @@ def cast(hospitals: int, rounds: int, seed: int) -> Cast:
             value_bits=26, weight_bits=24, weight_fraction_bits=16, feature_bits=8, feature_fraction_bits=5
         ),
         aggregation=Aggregation(circuit="aggregation_31"),
-        encryption=Encryption(threshold=threshold, statistical_security=64, attempts=5, scheme="one-component-ckks"),
+        encryption=Encryption(
+            threshold=threshold,
+            statistical_security=64,
+            # Enough for all but t to fall away one by one; five to go around a liar, too.
+            attempts=max(5, hospitals - threshold + 1),
+            scheme="one-component-ckks",
+        ),
         participation=Participation(
             minimum=max(3, threshold + 1), maximum=hospitals, rounds=rounds, batch_rounds=min(rounds, BATCH_ROUNDS_MAX)
         ),

@@ -21,7 +21,7 @@ from node.chain.client import ChainReader
 from node.learning import baseline, metrics
 from node.learning.scaling import Scaling
 from node.proofs.artefacts import circuits
-from node.steps.models import read_model_document
+from node.proofs.model_document import read_model_document
 from node.storage.local import LocalStore
 from node.types import CeremonyStep, ChainEvent, Phase, indices
 from scripts.demo_plan import NAMES, Cast

@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,12 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-ROOT = Path(__file__).resolve().parent.parent
-ANVIL = ROOT / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
+from scripts.children import ROOT, end_with_parent, find_anvil, free_port, public_environment
+
 CHAIN_ID = 1337
 ETHER = 10**18
 _START_SECONDS = 30.0
-_DIE_WITH_PARENT = 1
 
 
 class LocalnetError(Exception):
@@ -39,13 +36,17 @@ class Anvil:
         self.state_file = folder / "chain.json"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        if not ANVIL.is_file():
-            raise LocalnetError(f"anvil is not installed at {ANVIL}: run `make setup`.")
+        try:
+            program = find_anvil()
+        except FileNotFoundError as error:
+            raise LocalnetError(str(error)) from None
         folder.mkdir(parents=True, exist_ok=True)
-        command = [str(ANVIL), "--port", str(self.port), "--chain-id", str(CHAIN_ID), "--silent"]
+        command = [str(program), "--port", str(self.port), "--chain-id", str(CHAIN_ID), "--silent"]
         command += ["--dump-state", str(self.state_file)]
         with (folder / "anvil.log").open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, preexec_fn=end_with_parent)
+            self._process = subprocess.Popen(
+                command, cwd=folder, stdout=log, stderr=log, env=public_environment(), preexec_fn=end_with_parent
+            )
         self._wait()
 
     def __enter__(self) -> Self:
@@ -134,15 +135,3 @@ def spawn(command: list[str], log: Path, environment: Mapping[str, str]) -> subp
             env={**os.environ, **environment},
             preexec_fn=end_with_parent,
         )
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def end_with_parent() -> None:
-    """Have the kernel end this child when its parent dies, however that happens (Linux)."""
-    ctypes.CDLL("libc.so.6", use_errno=True).prctl(_DIE_WITH_PARENT, signal.SIGTERM)

@@ -3,32 +3,13 @@
 
 from __future__ import annotations
 
-import json
-
 from node.audit.basics import FileView, Verdict
 from node.audit.contents import ContentReader, verdict_on
 from node.audit.views import ModelView, PlanView, RoundView
 from node.errors import DataError, StorageError
 from node.proofs.commitments import weights_root
+from node.proofs.model_document import matching_weights, model_document_limit
 from node.types import Phase
-
-FORMAT_KEY, FORMAT_VALUE = "consilium", "model/1"
-# Twelve bytes hold any weight with its comma; the rest of the document is short.
-_LONGEST_WEIGHT, _LONGEST_FRAME = 12, 200
-
-
-def parse_model(document: bytes) -> tuple[int, ...]:
-    """The weights in a model file (docs/encoding.md, "Model file"); raises DataError for anything else."""
-    try:
-        value = json.loads(document)
-    except (ValueError, RecursionError):
-        raise DataError("The model file is not JSON.") from None
-    if not isinstance(value, dict) or value.get(FORMAT_KEY) != FORMAT_VALUE:
-        raise DataError(f'The model file does not say "{FORMAT_KEY}":"{FORMAT_VALUE}".')
-    weights = value.get("weights")
-    if not isinstance(weights, list) or not all(type(weight) is int for weight in weights):
-        raise DataError("The model file has no list of integer weights.")
-    return tuple(weights)
 
 
 def read_models(contents: ContentReader, plan: PlanView, rounds: tuple[RoundView, ...]) -> tuple[ModelView, ...]:
@@ -67,15 +48,6 @@ def _final(contents: ContentReader, plan: PlanView, item: RoundView) -> ModelVie
 
 def _read(contents: ContentReader, plan: PlanView, file: FileView, root: int) -> tuple[int, ...]:
     count = plan.training.features + 1
-    if file.size > count * _LONGEST_WEIGHT + _LONGEST_FRAME:
+    if file.size > model_document_limit(count):
         raise DataError(f"The posted file is larger than a model of {count} weights can be.")
-    weights = parse_model(contents.get(file.digest, file.size))
-    if len(weights) != count:
-        raise DataError(f"The posted file has {len(weights)} weights, the model has {count}.")
-    try:
-        found = weights_root(weights)
-    except ValueError:
-        raise DataError("A weight in the posted file is out of range.") from None
-    if found != root:
-        raise DataError("The posted file's weights do not hash to the root on chain.")
-    return weights
+    return matching_weights(contents.get(file.digest, file.size), count, root)

@@ -3,62 +3,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from node.chain.client import ChainReader
-from node.errors import ConsiliumError, DataError, StudyError
+from node.errors import ConsiliumError, StudyError
 from node.learning.model_file import ModelFile, to_bytes
 from node.plan import TrainingPlan
 from node.proofs.commitments import weights_root
+from node.proofs.model_document import matching_weights, model_document, model_document_limit
 from node.steps.context import StudyContext, plan_document
 from node.storage.store import Store
 from node.types import Phase
-
-FORMAT = "model/1"
-_BYTES_PER_WEIGHT = 12
-_ENVELOPE_BYTES = 200
-
-
-def model_document(study: int, round_number: int, weights: Sequence[int]) -> bytes:
-    """The model as posted on the ledger: canonical JSON, of which only the weights' root is trusted."""
-    value = {"consilium": FORMAT, "round": round_number, "study": study, "weights": list(weights)}
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-
-def model_document_limit(coordinates: int) -> int:
-    """The largest size in bytes that a posted model of so many coordinates can have."""
-    return _ENVELOPE_BYTES + _BYTES_PER_WEIGHT * coordinates
-
-
-def read_model_document(content: bytes) -> tuple[int, ...]:
-    """The weights of a posted model; raises DataError for anything else."""
-    try:
-        value = json.loads(content)
-        weights = tuple(value["weights"])
-        if value["consilium"] != FORMAT or not all(type(weight) is int for weight in weights):
-            raise ValueError
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise DataError("This is not a model document: its content is not what was posted.") from None
-    return weights
-
-
-def matching_weights(content: bytes, coordinates: int, root: int) -> tuple[int, ...]:
-    """The weights of a posted model; raises DataError unless there are `coordinates` of them with this root.
-
-    The count is part of the check: a root alone also fits the same weights with smallest ones appended.
-    """
-    weights = read_model_document(content)
-    if len(weights) != coordinates:
-        raise DataError(f"The posted model has {len(weights)} weights, the plan's has {coordinates}.")
-    try:
-        found = weights_root(weights)
-    except ValueError:
-        raise DataError("A weight of the posted model is out of range.") from None
-    if found != root:
-        raise DataError("The posted model has another root than the round.")
-    return weights
 
 
 def weights_before(context: StudyContext, round_number: int) -> tuple[int, ...]:

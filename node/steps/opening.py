@@ -12,6 +12,7 @@ from node.errors import ChainUnavailable, CryptoError, OpeningFailed, OpeningRef
 from node.learning import fixed_point
 from node.proofs.babyjubjub import Point
 from node.proofs.commitments import weights_root
+from node.proofs.model_document import model_document
 from node.proofs.pedersen import commit
 from node.proofs.statements import aggregation_statement
 from node.steps.attestation import fetch_ciphertext
@@ -21,7 +22,6 @@ from node.steps.context import StudyContext
 from node.steps.evidence import watch_shares
 from node.steps.models import (
     known_weights,
-    model_document,
     post_model,
     posted_weights,
     remember_weights,

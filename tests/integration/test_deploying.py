@@ -19,7 +19,8 @@ from node.chain.client import ChainReader
 from node.chain.deployment import CONTRACTS, load_deployment
 from node.chain.wallet import create_keyfile, keyfile_address
 from node.cli import main
-from scripts.localnet import CHAIN_ID, ROOT, Anvil, end_with_parent
+from scripts.children import ROOT, end_with_parent
+from scripts.localnet import CHAIN_ID, Anvil
 from tests.support.listed_keys import make_listed_keys
 from tests.support.network import PASSPHRASE
 

@@ -10,8 +10,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.services import settings
+from scripts.children import ROOT
 from tests.support.browser import browser
-from tests.support.chain import ROOT
 from tests.support.played_study import Played, played_study, stage
 
 __all__ = ["browser", "open_page", "played_study", "stage"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.app import AppError, read_demo
-from tests.support.chain import ROOT
+from scripts.children import ROOT
 from tests.support.played_study import Played
 from tests.support.running_app import app_command, running_app, wait_until_ended
 

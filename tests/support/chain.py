@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,11 +24,10 @@ from node.chain.wallet import Wallet
 from node.errors import ChainUnavailable
 from node.state import NodeState
 from node.types import Deployment
+from scripts.children import ROOT, end_with_parent, find_anvil, free_port
 
-ROOT = Path(__file__).resolve().parents[2]
 CHAIN_ID = 31337
 _MNEMONIC = "test test test test test test test test test test test junk"
-_DIE_WITH_PARENT = 1
 
 
 class Anvil:
@@ -47,10 +44,10 @@ class Anvil:
 
     def start(self) -> None:
         """Start (again) on the same port and wait until it answers."""
-        command = [str(_binary()), "--port", str(self.port), "--chain-id", str(CHAIN_ID), *self._options]
+        command = [str(find_anvil()), "--port", str(self.port), "--chain-id", str(CHAIN_ID), *self._options]
         with (self._folder / "anvil.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=self._folder, stdout=log, stderr=log, preexec_fn=_die_with_parent
+                command, cwd=self._folder, stdout=log, stderr=log, preexec_fn=end_with_parent
             )
         deadline = time.monotonic() + 20
         while True:
@@ -110,13 +107,6 @@ def running_anvil(folder: Path, *options: str, state: Path | None = None) -> Ite
         yield anvil
     finally:
         anvil.kill()
-
-
-def free_port() -> int:
-    """A port that nothing listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def development_key(index: int) -> bytes:
@@ -179,15 +169,3 @@ class Notebook:
         """Send to this deployment with the funded account number `index`."""
         quick = SendingPolicy(poll_interval=0.05, timeout=20)
         return TransactionSender(self.connect(url), development_wallet(index), state, policy or quick)
-
-
-def _binary() -> Path:
-    folder = ROOT / "node_modules" / "@foundry-rs"
-    found = sorted(folder.glob("anvil-*/bin/anvil*"))
-    if not found:
-        raise FileNotFoundError(f"No anvil under {folder}: run `make setup`.")
-    return found[0]
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)

@@ -23,7 +23,7 @@ from node.cli import main
 from node.proofs.prover import NativeProver
 from node.state import NodeState
 from node.types import CeremonyStep
-from scripts.localnet import end_with_parent
+from scripts.children import end_with_parent
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 

@@ -31,7 +31,8 @@ from node.proofs.commitments import weights_root
 from node.proofs.pedersen import commit
 from node.storage.local import LocalStore
 from node.types import CeremonyStep, indices
-from tests.support.chain import CHAIN_ID, ROOT, Anvil, running_anvil
+from scripts.children import ROOT
+from tests.support.chain import CHAIN_ID, Anvil, running_anvil
 from tests.support.plans import small_plan
 
 UNIT = 10**18

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.chain import ROOT
+from scripts.children import ROOT
 
 _SHOWN = re.compile(r"shown at\s+(http://127\.0\.0\.1:\d+)")
 

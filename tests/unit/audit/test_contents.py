@@ -10,8 +10,8 @@ import pytest
 
 from node.audit.basics import Verdict
 from node.audit.contents import FirstOf, ReleasedBlocks, open_contents, verdict_on
-from node.audit.models import parse_model
 from node.errors import ContentMismatch, ContentNotFound, DataError, StorageUnavailable
+from node.proofs.model_document import read_model_document
 from node.storage.gateway import Gateway
 from node.storage.local import LocalStore
 
@@ -87,6 +87,6 @@ def test_verdict__on_an_error__tells_wrong_from_away() -> None:
         b"[" * 100_000,
     ],
 )
-def test_parse_model__of_anything_else__is_refused(document: bytes) -> None:
+def test_read_model_document__of_anything_else__is_refused(document: bytes) -> None:
     with pytest.raises(DataError):
-        parse_model(document)
+        read_model_document(document)

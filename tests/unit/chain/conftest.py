@@ -10,7 +10,8 @@ import pytest
 
 from node.chain.abi import Abi
 from node.state import NodeState
-from tests.support.chain import ROOT, Anvil, Notebook, compile_contract, running_anvil
+from scripts.children import ROOT
+from tests.support.chain import Anvil, Notebook, compile_contract, running_anvil
 
 
 @pytest.fixture(scope="session")

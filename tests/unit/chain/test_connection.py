@@ -12,7 +12,8 @@ import pytest
 from node.chain.connection import Connection
 from node.chain.rpc import Rpc, shown
 from node.errors import ChainMismatch, ChainUnavailable, ConfigError
-from tests.support.chain import Anvil, Notebook, free_port, running_anvil
+from scripts.children import free_port
+from tests.support.chain import Anvil, Notebook, running_anvil
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from node.types import (
     bitmap_of,
     indices,
 )
-from tests.support.chain import ROOT
+from scripts.children import ROOT
 
 SOURCES = "\n".join(path.read_text() for path in sorted((ROOT / "contracts" / "interfaces").glob("*.sol")))
 

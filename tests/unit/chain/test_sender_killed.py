@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from node.chain.abi import Abi
-from tests.support.chain import ROOT, Anvil, Notebook
+from scripts.children import ROOT
+from tests.support.chain import Anvil, Notebook
 
 INTENTS = 6
 PROGRAM = """

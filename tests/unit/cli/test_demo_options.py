@@ -9,7 +9,7 @@ import pytest
 
 from node.config import StorageConfig
 from scripts import demo
-from scripts.localnet import free_port
+from scripts.children import free_port
 
 
 @pytest.mark.parametrize("option", ["--hospitals=2", "--hospitals=14", "--hospitals=x", "--rounds=0", "--rounds=-1"])

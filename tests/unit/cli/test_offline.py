@@ -15,7 +15,7 @@ from node.cli import cli
 from node.cli.local import ROOT
 from node.cli.output import Output
 from node.config import NodeConfig, load_config
-from scripts.localnet import free_port
+from scripts.children import free_port
 from tests.support.network import PASSPHRASE, Run
 
 

@@ -68,6 +68,7 @@ def test_root__packs_the_proved_numbers_injectively() -> None:
         (lambda d: d["training"].update(rows_maximum=10), "training.rows_maximum is not a multiple"),
         (lambda d: d["quantisation"].update(weight_bits=32), "quantisation.weight_bits is not 24"),
         (lambda d: d["encryption"].update(threshold=1), "encryption.threshold"),
+        (lambda d: d["encryption"].update(attempts=17), r"encryption.attempts is not an integer in \[1, 16\]"),
         (lambda d: d["encryption"].update(threshold=3), "participation.minimum is below"),
         (lambda d: d["participation"].update(minimum=2), "participation.minimum"),
         (lambda d: d["participation"].update(minimum=5, maximum=4), "participation.maximum is below"),

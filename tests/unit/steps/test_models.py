@@ -12,12 +12,10 @@ import pytest
 
 from node.errors import DataError, StudyError
 from node.proofs.commitments import weights_root
+from node.proofs.model_document import matching_weights, model_document, model_document_limit
 from node.steps.models import (
     export,
     known_weights,
-    matching_weights,
-    model_document,
-    model_document_limit,
     posted_weights,
     weights_before,
 )

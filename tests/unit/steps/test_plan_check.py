@@ -62,11 +62,10 @@ def test_check_plan__document_as_published__is_taken(chain: FakeChain) -> None:
     ("part", "changes", "reason"),
     [
         ("encryption", {"statistical_security": 128}, "statistical security"),
-        ("encryption", {"attempts": 65}, "number of attempts"),
         ("participation", {"rounds": 1025}, "at most 1024"),
         ("participation", {"rounds": 1000}, "bytes at once"),
     ],
-    ids=["security", "attempts", "rounds", "size"],
+    ids=["security", "rounds", "size"],
 )
 def test_check_encryption__ceremony_that_could_not_be_held__is_refused_before_a_bond_is_locked(
     chain: FakeChain, part: str, changes: dict[str, int], reason: str

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every program here needs that starts others: a free port, the local chain's program, an end with the parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PASSPHRASE_VARIABLE = "CONSILIUM_PASSPHRASE"
+_PR_SET_PDEATHSIG = 1
+
+
+def find_anvil() -> Path:
+    """The local chain's program; raises FileNotFoundError, saying what to do, where it is not installed."""
+    found = sorted((ROOT / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil*"))
+    if not found:
+        raise FileNotFoundError("The local chain (anvil) is not installed: run `make setup`.")
+    return found[0]
+
+
+def free_port(wanted: int = 0) -> int:
+    """A port that nothing listens on right now, or the wanted one; OSError or OverflowError where it is taken."""
+    with socket.socket() as probe:
+        # As servers do: a port whose last connections are still closing counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", wanted))
+        return int(probe.getsockname()[1])
+
+
+def end_with_parent() -> None:
+    """In a child, before it runs: have the kernel end it when its parent dies, however that happens (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def public_environment() -> dict[str, str]:
+    """This process's environment less the passphrase: what a child gets that opens no keyfile."""
+    return {name: value for name, value in os.environ.items() if name != PASSPHRASE_VARIABLE}
