@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from node.cli.council import council
+from node.cli.data import data
 from node.cli.group import common_options
 from node.cli.hospital import hospital
 from node.cli.keys import keys
@@ -52,7 +53,7 @@ def cli() -> None:
     """
 
 
-for group in (wallet, council, hospital, stake, study, node, network, model, keys):
+for group in (wallet, council, hospital, stake, study, node, network, data, model, keys):
     cli.add_command(group)
 add_trust_command(node)
 add_participation_commands(cli)

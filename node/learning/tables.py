@@ -9,10 +9,11 @@ Messages name line and column and never a value: they end in logs, and the file 
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -60,6 +61,23 @@ def records(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{path.name} cannot be read ({error.strerror}). Check the path and its rights.") from None
     except UnicodeDecodeError:
         raise DataError(f"{path.name} is not text in UTF-8. Export it again as CSV in UTF-8.") from None
+
+
+def table_bytes(table: Table, label: Label) -> bytes:
+    """The canonical CSV file of a table: its features in order, then the label; one table has one sequence of bytes."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*table.features, label.name])
+    for row, positive in zip(table.rows, table.labels, strict=True):
+        writer.writerow([*map(number_text, row), label.positive if positive else label.negative])
+    return stream.getvalue().encode()
+
+
+def number_text(value: Decimal) -> str:
+    """A value exactly, without needless zeros; with an exponent only where it would be too long to be read."""
+    shortest = value.normalize(Context(prec=LONGEST_NUMBER))
+    plain = format(shortest, "f")
+    return plain if len(plain) <= LONGEST_NUMBER else str(shortest)
 
 
 def _read(

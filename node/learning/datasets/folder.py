@@ -18,9 +18,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from node.errors import DataError
-from node.learning.datasets.images import SIDE, SPLITS, Images, ImageSet, Pixels, Refused, binary_label
+from node.learning.datasets.images import SIDE, Images, ImageSet, Pixels
 from node.learning.datasets.medmnist import IMAGES_LIMIT
 from node.learning.datasets.pixels import read_image
+from node.learning.datasets.records import SPLITS, Refused, binary_label
 from node.learning.tables import records
 
 SPLIT_COLUMN = "split"

@@ -12,10 +12,10 @@ Splits that do not exist are left out. One data set has one sequence of bytes.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from node.document import check_section
 from node.errors import DataError
 from node.learning.datasets.archive import write_arrays
+from node.learning.datasets.records import SPLITS, Record, Refused
 from node.plan import Label
 
 SIDE = 28
 """Height and width in pixels."""
-SPLITS = ("train", "val", "test")
 FORMAT = "consilium/images/1"
 
 Pixels = NDArray[np.uint8]
@@ -49,17 +49,9 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, indices: NDArray[np.intp]) -> Images:
+    def take(self, places: NDArray[np.intp]) -> Images:
         """The images at these places, in this order."""
-        return Images(self.pixels[indices], self.labels[indices])
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A file that is not part of the data, and why."""
-
-    file: str
-    reason: str
+        return Images(self.pixels[places], self.labels[places])
 
 
 @dataclass(frozen=True)
@@ -70,10 +62,13 @@ class ImageSet:
     label: Label
     classes: Mapping[str, Mapping[str, int]]
     refused: tuple[Refused, ...] = ()
+    kind = "images"
+    suffix = ".npz"
 
     def __post_init__(self) -> None:
         if not any(len(images) for images in self.splits.values()):
-            raise DataError("There is not one usable image with a label.")
+            reasons = "".join(f" {item.file}: {item.reason}." for item in self.refused[:3])
+            raise DataError(f"There is not one usable image with a label.{reasons}")
         try:
             check_section(self.label, "label")
         except DataError:
@@ -87,54 +82,39 @@ class ImageSet:
             raise DataError(f"There is no split {name!r} in this file; it has {', '.join(self.splits)}.")
         return self.splits[name]
 
+    def records(self) -> Iterator[Record]:
+        """All images, split by split; the content is height, width (a byte each) and pixels."""
+        size = bytes((SIDE, SIDE))
+        for name, images in self._present():
+            for pixels, label in zip(images.pixels, images.labels.tolist(), strict=True):
+                yield Record(name, label, size + pixels.tobytes())
+
     def to_bytes(self) -> bytes:
         """The canonical file."""
-        meta = json.dumps(
-            {"format": FORMAT, "label": asdict(self.label)},
-            sort_keys=True,
-            separators=(",", ":"),
-            ensure_ascii=False,
-        )
-        arrays: dict[str, NDArray[np.generic]] = {"meta": np.array(meta)}
+        value = {"format": FORMAT, "label": asdict(self.label)}
+        meta = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        arrays: dict[str, NDArray[Any]] = {"meta": np.array(meta)}
         for name, images in self._present():
             arrays[f"{name}_images"] = np.ascontiguousarray(images.pixels)
             arrays[f"{name}_labels"] = images.labels.reshape(-1, 1)
         return write_arrays(arrays)
 
-    def tree_root(self) -> bytes:
-        """Merkle root over all images with their labels: SHA-256 as in RFC 6962, 32 bytes.
+    def hospital(self, places: NDArray[np.intp]) -> ImageSet:
+        """The data set of a hospital that has these images of the training split."""
+        return self._of({"train": self.split("train").take(places)})
 
-        A leaf is SHA-256(0x00, split (0 train, 1 val, 2 test), label, height, width, pixels), one byte for each
-        of the numbers; splits in that order.
-        """
-        leaves = [
-            hashlib.sha256(bytes((0, SPLITS.index(name), label, SIDE, SIDE)) + image.tobytes()).digest()
-            for name, images in self._present()
-            for image, label in zip(images.pixels, images.labels.tolist(), strict=True)
-        ]
-        return merkle_root(leaves)
+    def held_out(self) -> ImageSet | None:
+        """The splits for validation and test, or None where there are none."""
+        kept = {name: images for name, images in self._present() if name != "train"}
+        return self._of(kept) if kept else None
 
-    def __len__(self) -> int:
-        return sum(len(images) for images in self.splits.values())
+    def _of(self, splits: Mapping[str, Images]) -> ImageSet:
+        names = (self.label.negative, self.label.positive)
+        counts = {
+            name: dict(zip(names, np.bincount(images.labels, minlength=2).tolist(), strict=True))
+            for name, images in splits.items()
+        }
+        return ImageSet(splits, self.label, counts)
 
     def _present(self) -> Iterator[tuple[str, Images]]:
         return ((name, self.splits[name]) for name in SPLITS if len(self.splits.get(name, ())))
-
-
-def binary_label(name: str, positive: str, found: Collection[str]) -> Label:
-    """The label of a column in which one of the values that were found counts as 1."""
-    others = sorted(set(found) - {positive})
-    if not others and positive == "1":
-        others = ["0"]
-    return Label(name, positive, others[0] if len(others) == 1 else f"not {positive}")
-
-
-def merkle_root(leaves: list[bytes]) -> bytes:
-    """The root over one or more leaf hashes: SHA-256(0x01, left, right), an odd one out moves up (RFC 6962)."""
-    while len(leaves) > 1:
-        paired = [
-            hashlib.sha256(b"\1" + left + right).digest()
-            for left, right in zip(leaves[::2], leaves[1::2], strict=False)
-        ]
-        leaves = paired + leaves[len(leaves) - len(leaves) % 2 :]
-    return leaves[0]

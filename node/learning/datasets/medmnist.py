@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from node.document import check_section, read
 from node.errors import DataError
 from node.learning.datasets.archive import read_arrays
-from node.learning.datasets.images import FORMAT, SIDE, SPLITS, Images, ImageSet, Pixels, binary_label
+from node.learning.datasets.images import FORMAT, SIDE, Images, ImageSet, Pixels
+from node.learning.datasets.records import SPLITS, binary_label
 from node.plan import Label
 
 IMAGES_LIMIT = 1_000_000
