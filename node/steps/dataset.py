@@ -44,8 +44,10 @@ def import_data(data: DataSet, out: Path, *, plan: TrainingPlan | None = None, s
 
     With a `plan`, the data are a table of the plan's columns, and the commitment is the data root that enrolling
     with the written file puts on chain. Importing the same again changes nothing. Raises DataError for files that
-    cannot be used where `strict`, UsageError where `out` is another file.
+    cannot be used where `strict`, UsageError where `out` is another file or has another suffix.
     """
+    if out.suffix != data.suffix:
+        raise UsageError(f"The canonical file of {data.kind} ends in {data.suffix}: name it so with --out.")
     if strict and data.refused:
         shown = "; ".join(f"{item.file}: {item.reason}" for item in data.refused[:_SHOWN])
         more = len(data.refused) - _SHOWN

@@ -55,10 +55,13 @@ def _pixels(image: Image.Image) -> Pixels:
         raise DataError(f"{width} × {height} pixels: save it again with at most {PIXELS_LIMIT // 1_000_000} million")
     if getattr(image, "n_frames", 1) != 1:
         raise DataError("several pictures in one file: save them one by one")
-    if min(width, height) < SIDE:
+    side = min(width, height)
+    if side < SIDE:
         raise DataError(f"{width} × {height} pixels, and at least {SIDE} × {SIDE} are needed")
     image = _grey(ImageOps.exif_transpose(image))
-    return np.asarray(ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.BICUBIC), dtype=np.uint8)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    square = image.crop((left, top, left + side, top + side))
+    return np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BICUBIC), dtype=np.uint8)
 
 
 def _grey(image: Image.Image) -> Image.Image:
