@@ -15,7 +15,7 @@ from node.cli.group import common_options
 from node.cli.hospital import hospital
 from node.cli.keys import keys
 from node.cli.local import add_local_commands
-from node.cli.models import model
+from node.cli.models import add_predict_command, model
 from node.cli.network import network
 from node.cli.output import show_error
 from node.cli.participation import add_participation_commands
@@ -57,6 +57,7 @@ for group in (wallet, council, hospital, stake, study, node, network, data, mode
     cli.add_command(group)
 add_trust_command(node)
 add_participation_commands(cli)
+add_predict_command(cli)
 add_local_commands(cli)
 add_rotation_commands(keys, study)
 

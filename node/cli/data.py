@@ -25,7 +25,7 @@ def data() -> None:
     """Fetch, check, import and deal out data."""
 
 
-def _reading(function: Callable[..., Any]) -> Callable[..., Any]:
+def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how a source is read."""
     options = (
         click.option("--label-column", help="Column of the label; of an .npz file with several labels, its number."),
@@ -41,7 +41,7 @@ def _reading(function: Callable[..., Any]) -> Callable[..., Any]:
 @command(data, "import")
 @click.argument("source", type=_FILE)
 @click.option("-o", "--out", required=True, type=_FILE, help="File to write: .npz for images, .csv for a table.")
-@_reading
+@reading_options
 @click.option("--plan", "plan_file", type=_FILE, help="A study's plan: commit to a table as enrolling does.")
 @click.option("--strict", is_flag=True, help="Stop where a file cannot be used, instead of listing it.")
 def import_(
@@ -126,7 +126,7 @@ def fetch(session: Session, name: str, file: Path | None, out: Path | None) -> N
 @click.option("--alpha", type=float, default=0.5, show_default=True, help="The smaller, the more unequal.")
 @click.option("--seed", type=click.IntRange(min=0), required=True, help="The same seed gives the same files.")
 @click.option("-o", "--out", required=True, type=_FILE, help="Folder to write to.")
-@_reading
+@reading_options
 def split(
     session: Session,
     source: Path,

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,16 +42,23 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an archive by name, read-only; raises DataError for whatever is no plain archive of arrays."""
     try:
-        if path.stat().st_size > UNPACKED_LIMIT:
-            _refuse(path, f"it is larger than {UNPACKED_LIMIT >> 20} MiB")
-        with path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
-            entries = archive.infolist()
-            _check_entries(path, entries)
-            return {_name(path, entry): _array(path, entry, archive.read(entry)) for entry in entries}
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, NotImplementedError, struct.error):
-        _refuse(path, "it is not a whole NumPy archive (npz): is it cut off?")
+        with path.open("rb") as stream:
+            return unpack(stream, path.name, UNPACKED_LIMIT)
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({error.strerror}). Check the path and its rights.") from None
+
+
+def unpack(stream: BinaryIO, name: str, limit: int) -> dict[str, NDArray[Any]]:
+    """As `read_arrays`, from an open file that messages call `name`, of at most `limit` bytes packed or unpacked."""
+    try:
+        if stream.seek(0, os.SEEK_END) > limit:
+            _refuse(name, f"it is larger than {limit >> 20} MiB")
+        with zipfile.ZipFile(stream) as archive:
+            entries = archive.infolist()
+            _check_entries(name, entries, limit)
+            return {_member(name, entry): _array(name, entry, archive.read(entry)) for entry in entries}
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, NotImplementedError, struct.error):
+        _refuse(name, "it is not a whole NumPy archive (npz): is it cut off?")
 
 
 def write_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -64,41 +72,41 @@ def write_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     return stream.getvalue()
 
 
-def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+def _check_entries(name: str, entries: list[zipfile.ZipInfo], limit: int) -> None:
     if len(entries) > MEMBERS_LIMIT:
-        _refuse(path, f"it holds more than {MEMBERS_LIMIT} arrays")
-    if sum(entry.file_size for entry in entries) > UNPACKED_LIMIT:
-        _refuse(path, f"it would unpack to more than {UNPACKED_LIMIT >> 20} MiB")
+        _refuse(name, f"it holds more than {MEMBERS_LIMIT} arrays")
+    if sum(entry.file_size for entry in entries) > limit:
+        _refuse(name, f"it would unpack to more than {limit >> 20} MiB")
     if any(entry.flag_bits & 1 for entry in entries):
-        _refuse(path, "it is encrypted")
+        _refuse(name, "it is encrypted")
     if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
-        _refuse(path, "it is packed in a way that NumPy does not use")
+        _refuse(name, "it is packed in a way that NumPy does not use")
     if len({entry.filename for entry in entries}) != len(entries):
-        _refuse(path, "it holds an array twice")
+        _refuse(name, "it holds an array twice")
 
 
-def _name(path: Path, entry: zipfile.ZipInfo) -> str:
+def _member(name: str, entry: zipfile.ZipInfo) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_]{1,64}\.npy", entry.filename):
-        _refuse(path, "it holds something that is no array")
+        _refuse(name, "it holds something that is no array")
     return entry.filename.removesuffix(".npy")
 
 
-def _array(path: Path, entry: zipfile.ZipInfo, content: bytes) -> NDArray[Any]:
-    name = _name(path, entry)
+def _array(file: str, entry: zipfile.ZipInfo, content: bytes) -> NDArray[Any]:
+    name = _member(file, entry)
     found = HEADER.match(content[:4096])
     if found is None:
         if b"'|O'" in content[:256]:
-            _refuse(path, f"its array {name} holds pickled objects, which could run anything. Save plain numbers")
-        _refuse(path, f"its array {name} is not one of plain numbers or texts, as numpy.savez writes it")
+            _refuse(file, f"its array {name} holds pickled objects, which could run anything. Save plain numbers")
+        _refuse(file, f"its array {name} is not one of plain numbers or texts, as numpy.savez writes it")
     length = found["short"] or found["long"]
     dtype = np.dtype(found["dtype"].decode())
     shape = tuple(int(number) for number in re.findall(rb"[0-9]+", found["shape"]))
     body = len(content) - found.end()
     if int.from_bytes(length, "little") != len(found["text"]) or math.prod(shape) * dtype.itemsize != body:
-        _refuse(path, f"its array {name} has not as many bytes as it says")
+        _refuse(file, f"its array {name} has not as many bytes as it says")
     order = "F" if found["fortran"] == b"True" else "C"
     return np.frombuffer(content, dtype=dtype, offset=found.end()).reshape(shape, order=order)  # type: ignore[call-overload, no-any-return]
 
 
-def _refuse(path: Path, problem: str) -> NoReturn:
-    raise DataError(f"{path.name} cannot be used: {problem}.")
+def _refuse(name: str, problem: str) -> NoReturn:
+    raise DataError(f"{name} cannot be used: {problem}.")
