@@ -79,8 +79,7 @@ def train(
     distortions of the images follow from it and the round, so that a repeated step gives the same weights on the
     same machine. Raises DataError for unusable inputs and TrainingDiverged for NaN or infinity.
     """
-    if len(labels) != len(pixels) or not len(labels) or not np.isin(labels, (0, 1)).all():
-        raise DataError("Training needs one label of 0 or 1 for each of one or more images.")
+    check_records(pixels, labels)
     draws = generator(f"{seed}/{round}")
     with cnn.reproducible() as device:
         network = cnn.from_integers(weights, device)
@@ -103,6 +102,12 @@ def train(
                 raise TrainingDiverged("A gradient is not finite: lower the plan's learning rate.")
             optimiser.step()
         return cnn.to_integers(network)
+
+
+def check_records(pixels: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
+    """Raises DataError unless there is one label of 0 or 1 for each of one or more images."""
+    if len(labels) != len(pixels) or not len(labels) or not np.isin(labels, (0, 1)).all():
+        raise DataError("Training needs one label of 0 or 1 for each of one or more images.")
 
 
 def generator(seed: str) -> torch.Generator:
