@@ -146,6 +146,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=SHARED, help="PneumoniaMNIST (npz)")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes [one a core]")
     parser.add_argument("--only", choices=PARTS, action="append")
     arguments = parser.parse_args()
     if not arguments.data.exists():
@@ -154,7 +155,7 @@ def main() -> int:
     report_path, begun = OUT / "pneumonia.json", time.monotonic()
     digest = hashlib.sha256(arguments.data.read_bytes()).hexdigest()
     report = json.loads(report_path.read_text()) if report_path.exists() else {}
-    if report.get("data", {}).get("sha256") != digest or report.get("settings") != settings():
+    if report.get("data", {}).get("sha256") != digest or report.get("settings") != json.loads(json.dumps(settings())):
         report = {}
     seeds, parts = range(arguments.seeds), arguments.only or PARTS
     data = XRays.read(arguments.data)
@@ -168,7 +169,7 @@ def main() -> int:
         "settings": settings(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(arguments.jobs) as pool:
         if "studies" in parts:
             report |= measure_studies(arguments.data, seeds, pool)
         if "robustness" in parts:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,9 +85,33 @@ class HeadStudy:
             [0] * (len(self.scaling) + 1), self.hospitals, HEAD_TRAINING, HEAD_ROUNDS, HEAD_VALUE_BITS
         )
 
+    def pooled_auc(self, images: Images) -> float:
+        """AUC on other images of logistic regression in floating point on the rows of all hospitals."""
+        rows = [row for table, _ in self.hospitals for row in table]
+        labels = [label for _, found in self.hospitals for label in found]
+        return baseline.pooled(rows, labels, self.rows(images), [int(y) for y in images.labels]).auc
+
     def probabilities(self, head: Sequence[int], images: Images) -> np.ndarray:
         """A head's hard-sigmoid probabilities, float64 [n]."""
         return np.array([score(head, row) for row in self.rows(images)]) / (1 << PROBABILITY_FRACTION_BITS)
+
+
+def settings() -> dict[str, Any]:
+    """All that the figures follow from besides data and seeds."""
+    return {
+        "hospitals": HOSPITALS,
+        "dirichlet_alpha": ALPHA,
+        "rounds": ROUNDS,
+        "training": asdict(TRAINING),
+        "bound": BOUND,
+        "head": {
+            "sponsor_images": SPONSOR_IMAGES,
+            "extractor_rounds": EXTRACTOR_ROUNDS,
+            "rounds": HEAD_ROUNDS,
+            "value_bits": HEAD_VALUE_BITS,
+            "training": asdict(HEAD_TRAINING),
+        },
+    }
 
 
 def deal(images: Images, seed: int, hospitals: int = HOSPITALS) -> list[Records]:
@@ -106,7 +131,7 @@ def head_study(images: Images, seed: int) -> HeadStudy:
     order = random.permutation(len(images))
     sponsor, rest = images.take(order[:SPONSOR_IMAGES]), images.take(order[SPONSOR_IMAGES:])
     weights = last(cnn_study.pooled(_extractor_study(seed), [(sponsor.pixels, sponsor.labels)]))
-    scaling = Scaling.fit(extractor.features(weights, sponsor.pixels), extractor.FEATURES)
+    scaling = extractor.fit_scaling(extractor.features(weights, sponsor.pixels))
     hospitals = []
     for pixels, labels in deal(rest, seed):
         # On chain, a block's hash draws them once everybody has committed.

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from node.errors import DataError
 from node.learning import cnn
+from node.learning.scaling import Scaling
+from node.plan import FeatureScaling
 
 FEATURES = tuple(f"channel {number:02}" for number in range(1, 25))
 FORMAT = b"consilium/extractor/1\n"
@@ -38,6 +40,19 @@ def features(weights: Sequence[int], pixels: NDArray[np.uint8]) -> list[tuple[De
         batches = torch.split(cnn.prepare(pixels), 512)
         pooled = [(network.maps(batch.to(device)) * pooling).sum(dim=(2, 3)).cpu() for batch in batches]
     return [tuple(Decimal(format(value, _DIGITS)) for value in row) for row in torch.cat(pooled).tolist()]
+
+
+def fit_scaling(rows: Sequence[Sequence[Decimal]]) -> Scaling:
+    """The scaling of the features (n ≥ 2 rows) of the sponsor's own images; a channel that never fires gives zeros."""
+    silent = {c for c in range(len(FEATURES)) if len({row[c] for row in rows}) == 1}
+    speaking = [c for c in range(len(FEATURES)) if c not in silent]
+    fitted = iter(Scaling.fit([[row[c] for c in speaking] for row in rows], [FEATURES[c] for c in speaking]).features)
+    return Scaling(
+        tuple(
+            FeatureScaling(mean=format(rows[0][c].normalize(), "f"), std="1") if c in silent else next(fitted)
+            for c in range(len(FEATURES))
+        )
+    )
 
 
 def to_bytes(weights: Sequence[int]) -> bytes:
