@@ -12,7 +12,7 @@ ROUNDS ?= 3
 STORAGE ?= local
 TORCH ?= cpu
 
-.PHONY: help setup demo app test test-units test-contracts test-circuits test-system lint bench generate ceremony clean
+.PHONY: help setup demo app test test-units test-contracts test-circuits test-system lint bench bench-pneumonia generate ceremony clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -51,6 +51,9 @@ lint: setup ## ruff, mypy, import directions, solhint, generated files
 bench: setup ## figures of every stage and of the encryption, as JSON in out/bench/
 	@$(VENV)/python scripts/bench.py
 	@$(VENV)/python scripts/bench_threshold.py
+
+bench-pneumonia: setup ## chest X-rays: accuracy, attacks, privacy, as JSON and plots in out/bench/ (DATA=FILE)
+	@$(VENV)/python scripts/bench_pneumonia.py $(if $(DATA),--data $(DATA))
 
 generate: setup ## rewrite generated files (ABIs, verifiers, vectors)
 	@$(VENV)/python scripts/generate.py
