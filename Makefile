@@ -13,7 +13,7 @@ STORAGE ?= local
 TORCH ?= cpu
 CALLS ?= 1000000
 
-.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench gas fuzz generate ceremony clean
+.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench bench-pneumonia gas fuzz generate ceremony clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -59,6 +59,9 @@ lint: setup ## ruff, mypy, import directions, solhint, slither, what tests name,
 bench: setup ## figures of every stage and of the encryption, as JSON in out/bench/
 	@$(VENV)/python scripts/bench.py
 	@$(VENV)/python scripts/bench_threshold.py
+
+bench-pneumonia: setup ## chest X-rays: accuracy, attacks, privacy, as JSON and plots in out/bench/ (DATA=FILE)
+	@$(VENV)/python scripts/bench_pneumonia.py $(if $(DATA),--data $(DATA))
 
 gas: setup ## what every call of the contracts costs, to contracts/gas.json and README.md
 	@$(VENV)/python scripts/gas.py

@@ -147,6 +147,10 @@ class StudyError(ConsiliumError):
     exit_code = 8
 
 
+class TrainingDiverged(StudyError):
+    """Local training reached NaN or infinity; the plan's learning rate is too high for these records."""
+
+
 class AuditFailed(StudyError):
     """A re-check of the ledger found a disagreement."""
 

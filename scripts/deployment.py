@@ -115,7 +115,7 @@ def catalogue(with_test_circuits: bool = False) -> tuple[list[Listing], bool]:
             entry["parameters"],
         )
         for entry in content["circuits"]
-        if with_test_circuits or not entry["test"]
+        if (with_test_circuits or not entry["test"]) and not entry["on_demand"] and entry["kind"] in KINDS
     ]
     return listings, bool(content.get("development_seed"))
 

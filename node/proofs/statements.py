@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from node.proofs.babyjubjub import Point
-from node.proofs.commitments import data_commitment, plan_root, weights_root
-from node.proofs.pedersen import commit
+from node.proofs.commitments import LOSS_UNPROVED, data_commitment, plan_root, weights_root
+from node.proofs.pedersen import commit, pack
 
 #: A circuit's input: signal names with decimal strings, nested as the signals' dimensions.
 CircuitInputs = dict[str, object]
@@ -61,6 +61,46 @@ class TrainingStatement:
             "salt": str(self.salt),
             "epochs": str(self.epochs),
             "learningRate": str(self.learning_rate),
+            "blinding": str(self.blinding),
+        }
+        return inputs
+
+
+@dataclass(frozen=True)
+class BoundedStatement:
+    """One hospital's update in one round: of bounded length, with bounded noise, and C commits to their sum."""
+
+    context: int
+    root_before: int
+    data_root: int
+    plan_root: int
+    commitment: Point
+    update_bound: int
+    noise_bound: int
+    update: Vector = field(repr=False)
+    noise: Vector = field(repr=False)
+    blinding: int = field(repr=False)
+
+    def public_signals(self) -> Vector:
+        """Return the public signals in the order of TRAINING_SIGNALS; every hospital counts as one row."""
+        return (
+            self.context,
+            self.root_before,
+            self.data_root,
+            1,
+            self.plan_root,
+            self.commitment.x,
+            self.commitment.y,
+        )
+
+    def circuit_inputs(self) -> CircuitInputs:
+        """Return the circuit's inputs."""
+        inputs = _named(TRAINING_SIGNALS, self.public_signals())
+        inputs |= {
+            "update": _texts(self.update),
+            "noise": _texts(self.noise),
+            "updateBound": str(self.update_bound),
+            "noiseBound": str(self.noise_bound),
             "blinding": str(self.blinding),
         }
         return inputs
@@ -146,6 +186,46 @@ def training_statement(
     )
 
 
+def bounded_statement(
+    *,
+    context: int,
+    root_before: int,
+    data_root: int,
+    update: Vector,
+    noise: Vector,
+    blinding: int,
+    update_bound: int,
+    noise_bound: int,
+    value_bits: int,
+) -> BoundedStatement:
+    """Return the statement about a finished update and the noise added to it, the commitment computed here.
+
+    `update_bound` is on Σ update², `noise_bound` on every |noise|. An update beyond its bound gives a
+    statement that cannot be proved.
+    """
+    return BoundedStatement(
+        context=context,
+        root_before=root_before,
+        data_root=data_root,
+        plan_root=plan_root(
+            features=len(update) - 1,
+            batch_size=0,
+            epochs=0,
+            learning_rate=0,
+            value_bits=value_bits,
+            loss=LOSS_UNPROVED,
+            update_bound=update_bound,
+            noise_bound=noise_bound,
+        ),
+        commitment=commit(pack([u + e for u, e in zip(update, noise, strict=True)], value_bits), blinding),
+        update_bound=update_bound,
+        noise_bound=noise_bound,
+        update=update,
+        noise=noise,
+        blinding=blinding,
+    )
+
+
 def aggregation_statement(
     *,
     context: int,
@@ -154,14 +234,17 @@ def aggregation_statement(
     sums: Vector,
     blinding: int,
     row_sum: int,
+    packed_bits: int | None = None,
 ) -> AggregationStatement:
     """Return the statement about an opened sum, its roots and commitment computed here.
 
-    `blinding` is the sum of the blinding values mod ℓ, `sums` the sum of the included updates.
+    `blinding` is the sum of the blinding values mod ℓ, `sums` the sum of the included updates;
+    `packed_bits`: the bits of an update's value in a bounded study, whose commitments are packed.
     """
+    scalars = sums if packed_bits is None else pack(sums, packed_bits)
     return AggregationStatement(
         context=context,
-        commitment_sum=commit(sums, blinding),
+        commitment_sum=commit(scalars, blinding),
         row_sum=row_sum,
         root_before=weights_root(weights),
         root_after=weights_root(weights_after),

@@ -18,6 +18,7 @@ from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS, weights_root
 from node.proofs.trust import KnownKey, known_key
 from node.steps.context import Hospital, encryption_parameters, plan_document
+from node.steps.dataset import salt_beside
 from node.steps.records import Records, read_records
 from node.storage.cid import SIZE_MAX
 from node.types import CircuitKind, Receipt, Study, TransactionStatus
@@ -182,7 +183,9 @@ def _committed_records(hospital: Hospital, study_id: int, data: Path, plan: Trai
         raise StudyError(
             f"Hospital {hospital.id} is enrolled in study {study_id} already, with the records it committed to then."
         )
-    records, clipping = read_records(data, plan, secrets.randbits(SALT_BITS))
+    # An imported file has a salt already, and its commitment is known to the hospital.
+    salt = salt_beside(data)
+    records, clipping = read_records(data, plan, secrets.randbits(SALT_BITS) if salt is None else salt)
     if clipping.warning is not None and not confirm(clipping.warning):
         raise DataError("Not enrolled: the data clip beyond the plan's share, and going on was declined.")
     hospital.secrets.erase(name)

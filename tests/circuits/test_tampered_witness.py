@@ -13,9 +13,13 @@ import pytest
 from node.proofs.field import MODULUS
 from tests.support.circuits import (
     AGGREGATION,
+    BOUNDED,
+    PACKED_AGGREGATION,
     TRAINING,
     aggregation,
+    bounded,
     constraints,
+    packed_aggregation,
     training,
     wire_names,
     witness,
@@ -25,6 +29,8 @@ from tests.support.r1cs import loose_wires
 CASES = {
     TRAINING: lambda: training(epochs=1),
     AGGREGATION: lambda: aggregation(weights=((1 << 23) - 1, -(1 << 23), 0, 1, -1)),
+    BOUNDED: lambda: bounded(),
+    PACKED_AGGREGATION: lambda: packed_aggregation(),
 }
 
 
