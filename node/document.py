@@ -65,15 +65,21 @@ class Text(_Plain):
 
 @dataclass(frozen=True)
 class Decimal(_Plain):
-    """A decimal number as text, such as "14.25"; no exponent."""
+    """A decimal number as text, such as "14.25", in [low, high] where those are given; no exponent."""
 
     positive: bool = False
+    low: str | None = None
+    high: str | None = None
 
     def check(self, value: object, where: str) -> None:
         if not isinstance(value, str) or not DECIMAL.fullmatch(value):
             refuse(where, 'is not a decimal number as text, such as "14.25"')
         if self.positive and decimal.Decimal(value) <= 0:
             refuse(where, "is not above zero")
+        if self.low is not None and decimal.Decimal(value) < decimal.Decimal(self.low):
+            refuse(where, f"is below {self.low}")
+        if self.high is not None and decimal.Decimal(value) > decimal.Decimal(self.high):
+            refuse(where, f"is above {self.high}")
 
 
 @dataclass(frozen=True)

@@ -33,20 +33,26 @@ FEATURE_BITS = 8
 FEATURE_FRACTION_BITS = 5
 WEIGHT_BITS = 24
 WEIGHT_FRACTION_BITS = 16
+NETWORK_VALUE_BITS = 16
 PROBABILITY_FRACTION_BITS = 12
 LEARNING_RATE_FRACTION_BITS = 8
 LEARNING_RATE_LIMIT = 1 << 10
 VALUE_BITS_MAX = 40
 ROWS_LIMIT = 1 << 22
 FEATURES_MAX = 4096
+COORDINATES_MAX = 1 << 16
 HOSPITALS_MAX = 64
 # What the encryption's parameters allow for: `node.crypto.parameters.MAXIMUM_ROUNDS`.
 BATCH_ROUNDS_MAX = 1024
 # The contract derives a quorum through all earlier attempts: this bounds its gas.
 ATTEMPTS_MAX = 16
-LOSSES = {"hard-sigmoid-logistic": 1}
+# The second is not proved: the loss of a network of which a proof says how far it moved, and no more.
+LOSSES = {"hard-sigmoid-logistic": 1, "softmax-cross-entropy": 2}
 # One raw block, so that the digest on chain is the plain SHA-256 of the document.
 DOCUMENT_LIMIT = 262_144
+
+# Families of models: a head on a table's columns, and a network on images of 28 × 28 pixels.
+HEAD, NETWORK = "logistic-head", "cnn-5162"
 
 # A starting weight.
 Weight = Integer(-(1 << WEIGHT_BITS - 1), (1 << WEIGHT_BITS - 1) - 1)
@@ -70,8 +76,8 @@ class Label(Section):
 class Model(Section):
     """What is trained: D named features, the label, P = D + 1 starting weights (scale 2^16, bias last)."""
 
-    family: Annotated[str, Text(40, ("logistic-head",))]
-    loss: Annotated[str, Text(40, tuple(LOSSES))]
+    family: Annotated[str, Text(40, (HEAD,))]
+    loss: Annotated[str, Text(40, ("hard-sigmoid-logistic",))]
     optimiser: Annotated[str, Text(60, ("mini-batch gradient descent",))]
     features: Annotated[tuple[str, ...], Many(Text(200), FEATURES_MAX)]
     label: Label
@@ -90,6 +96,17 @@ class Model(Section):
 
 
 @dataclass(frozen=True)
+class Network(Section):
+    """What is trained on images: all P parameters of a network, in its canonical order (`node.learning.cnn`)."""
+
+    family: Annotated[str, Text(40, (NETWORK,))]
+    loss: Annotated[str, Text(40, ("softmax-cross-entropy",))]
+    optimiser: Annotated[str, Text(60, ("stochastic gradient descent with momentum",))]
+    label: Label
+    initial: Annotated[tuple[int, ...], Many(Weight, COORDINATES_MAX)]
+
+
+@dataclass(frozen=True)
 class FeatureScaling(Section):
     """Public constants of one feature, as decimal texts: `node.learning.scaling` says how they are used."""
 
@@ -101,7 +118,7 @@ class FeatureScaling(Section):
 class Training(Section):
     """The proved hyper-parameters; `learning_rate` is an integer of scale 2^8.
 
-    `update_bound` is of an update's squared L2 norm; 0 where, as here, training itself is proved.
+    `update_bound` is of an update's squared L2 norm; 0, for training itself is proved.
     """
 
     circuit: Annotated[str, Text(60)]
@@ -109,13 +126,55 @@ class Training(Section):
     epochs: Annotated[int, Integer(1, UINT16)]
     learning_rate: Annotated[int, Integer(1, LEARNING_RATE_LIMIT - 1)]
     rows_maximum: Annotated[int, Integer(1, ROWS_LIMIT - 1)]
-    update_bound: Annotated[int, Integer(0, UINT64)] = 0
+    update_bound: Annotated[int, Integer(0, 0)] = 0
 
     def check(self, where: str) -> None:
         if self.batch_size & (self.batch_size - 1):
             refuse(f"{where}.batch_size", "is not a power of two")
         if self.rows_maximum % self.batch_size:
             refuse(f"{where}.rows_maximum", "is not a multiple of the batch size")
+
+
+@dataclass(frozen=True)
+class Augmentation(Section):
+    """How far an image is distorted at most each time it is used (`node.learning.cnn_training.Augmentation`)."""
+
+    shift: Annotated[str, Decimal(low="0", high="14")]
+    rotation: Annotated[str, Decimal(low="0", high="180")]
+    zoom: Annotated[str, Decimal(low="0", high="1")]
+    mirror: Annotated[int, Integer(0, 1)]
+    contrast: Annotated[str, Decimal(low="0", high="1")]
+    brightness: Annotated[str, Decimal(low="0", high="4")]
+
+
+@dataclass(frozen=True)
+class LocalTraining(Section):
+    """How a hospital trains a network: named, not proved. `learning_rates`: by round, the last for all that follow."""
+
+    epochs: Annotated[int, Integer(1, 64)]
+    batch_size: Annotated[int, Integer(1, UINT16)]
+    learning_rates: Annotated[tuple[str, ...], Many(Decimal(low="0", high="10"), UINT8)]
+    momentum: Annotated[str, Decimal(low="0", high="1")]
+    weight_decay: Annotated[str, Decimal(low="0", high="1")]
+    gradient_norm: Annotated[str, Decimal(low="0.000001", high="1000000")]
+    smoothing: Annotated[str, Decimal(low="0", high="1")]
+    augmentation: Augmentation
+
+
+@dataclass(frozen=True)
+class BoundedTraining(Section):
+    """What a proof says of a network's training: Σ u² ≤ `update_bound` (integer units squared).
+
+    How a hospital trains is named and not proved; every hospital counts as one row.
+    """
+
+    circuit: Annotated[str, Text(60)]
+    update_bound: Annotated[int, Integer(1, UINT64)]
+    local: LocalTraining
+    batch_size: Annotated[int, Integer(0, 0)] = 0
+    epochs: Annotated[int, Integer(0, 0)] = 0
+    learning_rate: Annotated[int, Integer(0, 0)] = 0
+    rows_maximum: Annotated[int, Integer(1, 1)] = 1
 
 
 @dataclass(frozen=True)
@@ -196,49 +255,61 @@ class Privacy(Section):
 
 
 @dataclass(frozen=True)
+class DistributedPrivacy(Privacy):
+    """Differential privacy of the sum, by discrete Gaussian noise of each hospital (`node.learning.privacy`).
+
+    `level`: whose part is hidden. "hospital": its whole update; neighbours differ in one hospital's update being
+    there or all zeros. Every hospital takes part in every round: nothing is gained from sampling.
+    `noise_variance` of one hospital's coordinate, in integer units squared; `delta`: for which epsilon is told.
+    """
+
+    level: Annotated[str, Text(20, ("none", "hospital"))] = "none"
+    noise_variance: Annotated[int, Integer(0, UINT32)] = 0
+    delta: Annotated[str, Decimal(low="0", high="0.01")] = "0"
+
+    def check(self, where: str) -> None:
+        for name in ("budget", "cost", "noise_bound", "noise_variance"):
+            if (getattr(self, name) == 0) != (self.level == "none"):
+                refuse(f"{where}.{name}", "is 0 exactly where the level is none")
+        if self.cost > self.budget:
+            refuse(f"{where}.cost", "is above the budget: not one round could be held")
+
+
+@dataclass(frozen=True)
 class TrainingPlan(Section):
-    """A whole plan, checked as it is made; raises DataError, naming the key, for what does not fit."""
+    """What every plan has, checked as it is made; raises DataError, naming the key, for what does not fit.
+
+    Its two kinds are `HeadPlan` and `NetworkPlan`: `model`, `training` and `privacy` differ.
+    """
 
     title: Annotated[str, Text(200)]
     question: Annotated[str, Text(2000)]
-    model: Model
-    scaling: Annotated[tuple[FeatureScaling, ...], Many(Part(FeatureScaling), FEATURES_MAX)]
-    clip_warning_share_ppm: Annotated[int, Integer(0, 1_000_000)]
-    training: Training
+    model: Model | Network
+    training: Training | BoundedTraining
     quantisation: Quantisation
     aggregation: Aggregation
     encryption: Encryption
     participation: Participation
     phases: Phases
     money: Money
-    privacy: Privacy
+    privacy: Privacy | DistributedPrivacy
 
     def __post_init__(self) -> None:
         check_section(self, "")
 
     def check(self, where: str) -> None:
-        features, threshold, people = self.model.features, self.encryption.threshold, self.participation
-        if len(self.scaling) != len(features):
-            refuse("scaling", f"has {len(self.scaling)} entries for {len(features)} features")
+        threshold, people = self.encryption.threshold, self.participation
         if people.minimum < threshold + 1:
             refuse("participation.minimum", f"is below encryption.threshold + 1 = {threshold + 1}")
         if people.maximum < 2 * threshold - 1:
             refuse("participation.maximum", f"is below 2 · encryption.threshold − 1 = {2 * threshold - 1}")
-        self._check_family()
         if len(self.canonical()) > DOCUMENT_LIMIT:
             refuse("the document", f"is longer than {DOCUMENT_LIMIT} bytes")
 
-    def _check_family(self) -> None:
-        """A logistic head's training is proved as it is: nothing bounds its updates, and no noise is added to them."""
-        proved_whole = {
-            "training.update_bound": self.training.update_bound,
-            "privacy.budget": self.privacy.budget,
-            "privacy.cost": self.privacy.cost,
-            "privacy.noise_bound": self.privacy.noise_bound,
-        }
-        for where, value in proved_whole.items():
-            if value:
-                refuse(where, f"is not 0, as it is in every plan of the family {self.model.family}")
+    @property
+    def packed_bits(self) -> int | None:
+        """The bits of a value where commitments to updates are packed (`node.proofs.pedersen.pack`), else None."""
+        return None
 
     def canonical(self) -> bytes:
         """The document as it is stored and hashed."""
@@ -251,7 +322,7 @@ class TrainingPlan(Section):
     def root(self) -> int:
         """The plan root: the proved numbers packed into one integer, as contract and circuits compute it."""
         return (
-            len(self.model.features)
+            len(self.model.initial) - 1
             | self.training.batch_size << 16
             | self.training.epochs << 32
             | self.training.learning_rate << 48
@@ -261,15 +332,59 @@ class TrainingPlan(Section):
             | self.privacy.noise_bound << 160
         )
 
-    @classmethod
-    def parse(cls, document: bytes) -> TrainingPlan:
+    @staticmethod
+    def parse(document: bytes) -> TrainingPlan:
         """Reads a stored plan; raises DataError for any byte that the canonical form would not have."""
         if len(document) > DOCUMENT_LIMIT:
             refuse("the document", f"is longer than {DOCUMENT_LIMIT} bytes")
         value = load(document)
         if not isinstance(value, dict) or value.pop(FORMAT_KEY, None) != FORMAT_VALUE:
             refuse("the document", f'does not say "{FORMAT_KEY}":"{FORMAT_VALUE}"; is it a plan?')
-        plan = read(cls, value, "")
+        model = value.get("model")
+        is_network = isinstance(model, dict) and model.get("family") == NETWORK
+        plan = read(NetworkPlan if is_network else HeadPlan, value, "")
         if plan.canonical() != document:
             refuse("the document", "is not canonical (keys in order, none twice, no spaces)")
         return plan
+
+
+@dataclass(frozen=True)
+class HeadPlan(TrainingPlan):
+    """The plan of a study whose training is proved: a head on the columns of a table."""
+
+    model: Model
+    training: Training
+    privacy: Privacy
+    scaling: Annotated[tuple[FeatureScaling, ...], Many(Part(FeatureScaling), FEATURES_MAX)]
+    clip_warning_share_ppm: Annotated[int, Integer(0, 1_000_000)]
+
+    def check(self, where: str) -> None:
+        super().check(where)
+        features = self.model.features
+        if len(self.scaling) != len(features):
+            refuse("scaling", f"has {len(self.scaling)} entries for {len(features)} features")
+        # Nothing bounds a head's updates, and no noise is added to them: its training is proved as it is.
+        for name in ("budget", "cost", "noise_bound"):
+            if getattr(self.privacy, name):
+                refuse(f"privacy.{name}", f"is not 0, as it is in every plan of the family {HEAD}")
+
+
+@dataclass(frozen=True)
+class NetworkPlan(TrainingPlan):
+    """The plan of a study of images: a whole network, of whose update a proof says how far it moves the model."""
+
+    model: Network
+    training: BoundedTraining
+    privacy: DistributedPrivacy
+
+    def check(self, where: str) -> None:
+        super().check(where)
+        if self.quantisation.value_bits != NETWORK_VALUE_BITS:
+            refuse("quantisation.value_bits", f"is not {NETWORK_VALUE_BITS}")
+        if self.privacy.noise_bound >= 1 << NETWORK_VALUE_BITS - 1:
+            refuse("privacy.noise_bound", f"does not fit {NETWORK_VALUE_BITS} bits")
+
+    @property
+    def packed_bits(self) -> int:
+        """A network's commitments are packed."""
+        return self.quantisation.value_bits

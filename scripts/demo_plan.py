@@ -13,13 +13,13 @@ from node.plan import (
     BATCH_ROUNDS_MAX,
     Aggregation,
     Encryption,
+    HeadPlan,
     Model,
     Money,
     Participation,
     Phases,
     Privacy,
     Quantisation,
-    TrainingPlan,
 )
 
 BOND_TOKENS = 100
@@ -36,7 +36,7 @@ class Cast:
 
     hospitals: int
     records: Simulation
-    plan: TrainingPlan
+    plan: HeadPlan
 
     def write(self, data: Path, plan: Path) -> None:
         """Write each participant's table and the plan document."""
@@ -49,7 +49,7 @@ def cast(hospitals: int, rounds: int, seed: int) -> Cast:
     records = simulation.split(hospitals, seed=seed)
     features = records.sponsor.features
     threshold = max(2, (hospitals + 1) // 2)
-    plan = TrainingPlan(
+    plan = HeadPlan(
         title="Breast cancer: malignant or benign?",
         question=(
             "Can cell measurements from a fine-needle aspirate tell malignant from benign breast masses, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from app.services import format as fmt
 from node.audit.views import PlanView, RoundView, StudyView
-from node.plan import WEIGHT_FRACTION_BITS, TrainingPlan
+from node.plan import WEIGHT_FRACTION_BITS, HeadPlan, NetworkPlan, TrainingPlan
 from node.types import CeremonyStep, FailureReason, Phase, StudyState
 
 STATE = {
@@ -36,14 +36,22 @@ STEP = {
 }
 FAMILY = {
     "logistic-head": "Logistic regression: one weight for each feature, and a bias",
+    "cnn-5162": (
+        "Convolutional network for grey images of 28 × 28 pixels: three convolutions of 3 × 3 with 8, 16 and 24 "
+        "channels, each with max-pooling, and a linear layer to two classes"
+    ),
 }
 LOSS = {
     "hard-sigmoid-logistic": (
         "Logistic loss with a hard sigmoid, p = clamp(z/4 + 1/2, 0, 1): piecewise linear, so that whole "
         "numbers compute it exactly and a proof can follow it"
     ),
+    "softmax-cross-entropy": "Cross-entropy of the softmax of two outputs, in floating point",
 }
-OPTIMISER = {"mini-batch gradient descent": "Mini-batch gradient descent"}
+OPTIMISER = {
+    "mini-batch gradient descent": "Mini-batch gradient descent",
+    "stochastic gradient descent with momentum": "Stochastic gradient descent with momentum",
+}
 
 NOT_PROVED = (
     "That the committed rows are honest medicine: a hospital can commit to invented data.",
@@ -76,29 +84,79 @@ def failure(item: RoundView, plan: PlanView) -> str:
     return "Its deadline passed without a result; it waits for anyone to record that."
 
 
+def optimiser(plan: TrainingPlan) -> str:
+    """How one hospital steps, in a line of Markdown."""
+    match plan:
+        case HeadPlan():
+            part = plan.training
+            return (
+                f"**Optimiser:** {OPTIMISER[plan.model.optimiser]} with learning rate {fmt.rate(part.learning_rate)}, "
+                f"{fmt.count(part.epochs, 'epoch')} a round, batches of {fmt.count(part.batch_size, 'row')} in the "
+                "committed order."
+            )
+        case NetworkPlan():
+            local = plan.training.local
+            return (
+                f"**Optimiser:** {OPTIMISER[plan.model.optimiser]} {local.momentum}, "
+                f"{fmt.count(local.epochs, 'epoch')} a round, batches of {fmt.count(local.batch_size, 'image')}, "
+                f"learning rate {local.learning_rates[0]} at first and {local.learning_rates[-1]} in the last round."
+            )
+    raise AssertionError("a plan is one of the two kinds")
+
+
 def question(plan: TrainingPlan) -> list[str]:
     """What is asked, of which data."""
     label = plan.model.label
-    return [
-        plan.question,
-        f"Each row of a hospital's table is one case with {len(plan.model.features)} features and the column "
-        f"“{label.name}”, which says “{label.positive}” or “{label.negative}”.",
-        "Features are scaled with constants that the plan makes public: (value − mean) / standard deviation, cut "
-        "to the range from −4 to 4 and rounded to 8 bits. No hospital's data went into another's scaling.",
-    ]
+    return (
+        [
+            plan.question,
+            "Each record of a hospital is one grey image of 28 × 28 pixels with the label "
+            f"“{label.name}”, which says “{label.positive}” or “{label.negative}”.",
+        ]
+        if isinstance(plan, NetworkPlan)
+        else [
+            plan.question,
+            f"Each row of a hospital's table is one case with {len(plan.model.initial) - 1} features and the column "
+            f"“{label.name}”, which says “{label.positive}” or “{label.negative}”.",
+            "Features are scaled with constants that the plan makes public: (value − mean) / standard deviation, cut "
+            "to the range from −4 to 4 and rounded to 8 bits. No hospital's data went into another's scaling.",
+        ]
+    )
 
 
 def training(plan: TrainingPlan) -> list[str]:
     """How one hospital trains in one round."""
-    part = plan.training
     start = "all weights zero" if not any(plan.model.initial) else "the weights given in the plan"
-    return [
+    lines = [
         f"**Model:** {FAMILY[plan.model.family]}. It has {fmt.count(len(plan.model.initial), 'weight')} and starts "
         f"from {start}.",
         f"**Loss:** {LOSS[plan.model.loss]}.",
-        f"**Optimiser:** {OPTIMISER[plan.model.optimiser]} with learning rate {fmt.rate(part.learning_rate)}, "
-        f"{fmt.count(part.epochs, 'epoch')} a round, batches of {fmt.count(part.batch_size, 'row')} in the committed "
-        "order.",
+        optimiser(plan),
+    ]
+    match plan:
+        case HeadPlan():
+            return lines + _proved_training(plan)
+        case NetworkPlan():
+            return lines + _bounded_training(plan)
+    raise AssertionError("a plan is one of the two kinds")
+
+
+def _bounded_training(plan: NetworkPlan) -> list[str]:
+    part = plan.training
+    norm = part.update_bound**0.5 / (1 << WEIGHT_FRACTION_BITS)
+    return [
+        f"**Bound:** an update moves the model by at most {norm:.3g} (L2 norm over all weights).",
+        "**Weight of a hospital:** every included hospital counts the same, and is paid for an accepted update: how "
+        "many images it has is claimed, not proved.",
+        f"**Proof:** every update comes with a proof (circuit `{part.circuit}`) that it is within that bound, that "
+        "each of its values is in range, and that the commitment which enters the sum is to exactly this update. How "
+        "it was trained, and on which images, is not proved.",
+    ]
+
+
+def _proved_training(plan: HeadPlan) -> list[str]:
+    part = plan.training
+    return [
         f"**Rows:** at most {fmt.count(part.rows_maximum, 'row')} of a hospital, the same in every round, fixed by a "
         "commitment at enrolment.",
         f"**Arithmetic:** whole numbers throughout, weights of {plan.quantisation.weight_bits} bits with "
@@ -121,7 +179,9 @@ def protection(plan: TrainingPlan) -> list[str]:
         f"An opening has {fmt.count(plan.encryption.attempts, 'attempt')}.",
         "There is no differential privacy in this study: its budget is 0."
         if not plan.privacy.budget
-        else f"Its differential-privacy budget is {plan.privacy.budget}.",
+        else "Each hospital adds noise to its update before it encrypts. A round costs "
+        f"{plan.privacy.cost / 1e9:.4g} rho of zero-concentrated differential privacy, and the contract ends the study "
+        f"before more than {plan.privacy.budget / 1e9:.4g} is spent.",
         f"The sum and the new model are proved as well (circuit `{plan.aggregation.circuit}`): nobody can finalise a "
         "wrong one.",
     ]

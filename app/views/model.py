@@ -7,7 +7,7 @@ from app.components.frame import open_study
 from app.components.parts import chart, identifier, stored_file, table
 from app.services import charts, tables
 from app.services import format as fmt
-from app.services.words import FAMILY, LOSS, OPTIMISER
+from app.services.words import FAMILY, LOSS, optimiser
 
 view = open_study()
 document = view.plan.document
@@ -30,11 +30,7 @@ if document:
         st.markdown(f"**Type:** {FAMILY[document.model.family]}.")
         st.markdown(f"**Loss:** {LOSS[document.model.loss]}.")
     with right:
-        part = document.training
-        st.markdown(
-            f"**Optimiser:** {OPTIMISER[document.model.optimiser]}, learning rate {fmt.rate(part.learning_rate)}, "
-            f"{fmt.count(part.epochs, 'epoch')} a round, batches of {fmt.count(part.batch_size, 'row')}."
-        )
+        st.markdown(optimiser(document))
         st.markdown(
             f"**Result:** a probability that a case is “{document.model.label.positive}” rather than "
             f"“{document.model.label.negative}”."

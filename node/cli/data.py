@@ -13,7 +13,7 @@ import click
 
 from node.cli.group import command
 from node.cli.session import Session
-from node.errors import DataError
+from node.errors import DataError, UsageError
 
 _FILE = click.Path(path_type=Path)
 # A folder may hold thousands of files without a label; programs are told of all.
@@ -65,15 +65,18 @@ def import_(
     Example: consilium data import radiographs/ --positive pneumonia --out records.npz
     """
     from node.learning.datasets.source import Reading, load
-    from node.plan import TrainingPlan
+    from node.plan import HeadPlan, TrainingPlan
     from node.steps.dataset import import_data
 
-    plan = None
+    plan: HeadPlan | None = None
     if plan_file is not None:
         try:
-            plan = TrainingPlan.parse(plan_file.read_bytes())
+            parsed = TrainingPlan.parse(plan_file.read_bytes())
         except OSError as error:
             raise DataError(f"The plan {plan_file} cannot be read ({error.strerror}).") from None
+        if not isinstance(parsed, HeadPlan):
+            raise UsageError("--plan is for tables: what a study of images commits to is all of a file.")
+        plan = parsed
     with _progress(session, "Reading images") as progress:
         found = load(source, Reading(label_column, positive, image_column, labels, plan), progress)
     done = import_data(found, out, plan=plan, strict=strict)

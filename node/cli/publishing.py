@@ -6,6 +6,7 @@ from __future__ import annotations
 from node.errors import DataError, UsageError
 from node.plan import LOSSES, TrainingPlan
 from node.proofs.commitments import weights_root
+from node.steps.enrolment import circuit_kind
 from node.types import Circuit, CircuitKind, Deployment, PlanTerms
 
 
@@ -48,9 +49,9 @@ def check_circuits(plan: TrainingPlan, training: Circuit, aggregation: Circuit) 
     The contracts take a circuit's shape from the circuit: they would publish it, and no hospital would enrol.
     """
     numbers: dict[str, tuple[object, object]] = {
-        "training.circuit (what it proves)": (CircuitKind.TRAINING.name.lower(), training.kind.name.lower()),
+        "training.circuit (what it proves)": (circuit_kind(plan).name.lower(), training.kind.name.lower()),
         "aggregation.circuit (what it proves)": (CircuitKind.AGGREGATION.name.lower(), aggregation.kind.name.lower()),
-        "model.features (their number)": (len(plan.model.features), training.features),
+        "model.initial (features and bias)": (len(plan.model.initial), training.features + 1),
         "model.loss": (LOSSES[plan.model.loss], training.loss),
         "training.batch_size": (plan.training.batch_size, training.batch_size),
         "training.rows_maximum": (plan.training.rows_maximum, training.capacity),

@@ -45,7 +45,7 @@ def plan(session: Session, draft: Path, records: Path | None, out: Path) -> None
         raise UsageError(f"{out} exists already and is another plan: name another place with -o.")
     out.write_bytes(made.canonical())
     session.out.done(
-        f"The plan for {len(made.model.features)} features and {made.participation.rounds} rounds: {out}",
+        f"The plan for {len(made.model.initial)} weights and {made.participation.rounds} rounds: {out}",
         {"file": str(out), "digest": made.digest(), "size": len(made.canonical())},
     )
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from node.errors import DataError
 from node.learning import fixed_point
+from node.plan import NETWORK_VALUE_BITS as VALUE_BITS
 
-VALUE_BITS = 16
 BOUND_LIMIT = 1 << 64
 # The factor that shortens an update has this many fractional bits.
 _SHIFT = 32
@@ -37,6 +37,12 @@ def shorten(change: Sequence[int], bound: int) -> list[int]:
         return list(change)
     factor = math.isqrt((bound << 2 * _SHIFT) // length)
     return [(abs(u) * factor >> _SHIFT) * (1 if u > 0 else -1) for u in change]
+
+
+def within(change: Sequence[int], noise: Sequence[int]) -> list[int]:
+    """The noise, cut where the sum with `change` would leave 16 bits: that moves no two updates apart."""
+    half = 1 << VALUE_BITS - 1
+    return [max(-half, min(half - 1, u + e)) - u for u, e in zip(change, noise, strict=True)]
 
 
 def squared_norm(change: Sequence[int]) -> int:

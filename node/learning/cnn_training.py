@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from node import plan
 from node.errors import DataError, TrainingDiverged
 from node.learning import cnn
 from node.learning.cnn import SIDE
@@ -58,6 +59,28 @@ class LocalTraining:
             raise DataError("Local training needs at least one epoch, one image a batch and one learning rate.")
         if not all(math.isfinite(number) and number >= 0 for number in numbers):
             raise DataError("A setting of local training is not a finite number of at least 0.")
+
+    @classmethod
+    def of(cls, named: plan.LocalTraining) -> LocalTraining:
+        """From the texts of a plan."""
+        amount = named.augmentation
+        return cls(
+            epochs=named.epochs,
+            batch_size=named.batch_size,
+            learning_rates=tuple(float(rate) for rate in named.learning_rates),
+            momentum=float(named.momentum),
+            weight_decay=float(named.weight_decay),
+            gradient_norm=float(named.gradient_norm),
+            smoothing=float(named.smoothing),
+            augmentation=Augmentation(
+                shift=float(amount.shift),
+                rotation=float(amount.rotation),
+                zoom=float(amount.zoom),
+                mirror=bool(amount.mirror),
+                contrast=float(amount.contrast),
+                brightness=float(amount.brightness),
+            ),
+        )
 
     def learning_rate(self, round: int) -> float:
         """The learning rate of a round, counted from 1."""

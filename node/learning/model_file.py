@@ -30,7 +30,7 @@ from node.document import Many, Part, check_section, read
 from node.errors import DataError
 from node.learning.datasets.archive import unpack, write_arrays
 from node.learning.reference import check_weights
-from node.plan import FEATURES_MAX, WEIGHT_FRACTION_BITS, FeatureScaling, Label, TrainingPlan
+from node.plan import FEATURES_MAX, HEAD, NETWORK, WEIGHT_FRACTION_BITS, FeatureScaling, HeadPlan, Label, TrainingPlan
 
 FORMAT = "consilium/model/2"
 FILE_LIMIT = 16 * 1024 * 1024
@@ -39,7 +39,7 @@ META_KEYS = {
     "format", "architecture", "study", "round", "root", "loss", "optimiser", "plan_digest", "label", "scaling",
 }  # fmt: skip
 SCALING = Many(Part(FeatureScaling), FEATURES_MAX)
-HEAD, CNN = "logistic-head", "cnn-5162"
+CNN = NETWORK
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class ModelFile:
             loss=model.loss,
             optimiser=model.optimiser,
             label=model.label,
-            features=model.features,
-            scaling=plan.scaling,
+            features=plan.model.features if isinstance(plan, HeadPlan) else (),
+            scaling=plan.scaling if isinstance(plan, HeadPlan) else (),
             weights=tuple(weights),
             extractor=tuple(extractor),
         )

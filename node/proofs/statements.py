@@ -189,7 +189,7 @@ def training_statement(
 def bounded_statement(
     *,
     context: int,
-    root_before: int,
+    weights: Vector,
     data_root: int,
     update: Vector,
     noise: Vector,
@@ -205,7 +205,7 @@ def bounded_statement(
     """
     return BoundedStatement(
         context=context,
-        root_before=root_before,
+        root_before=weights_root(weights),
         data_root=data_root,
         plan_root=plan_root(
             features=len(update) - 1,
@@ -217,7 +217,7 @@ def bounded_statement(
             update_bound=update_bound,
             noise_bound=noise_bound,
         ),
-        commitment=commit(pack([u + e for u, e in zip(update, noise, strict=True)], value_bits), blinding),
+        commitment=sum_commitment(tuple(u + e for u, e in zip(update, noise, strict=True)), blinding, value_bits),
         update_bound=update_bound,
         noise_bound=noise_bound,
         update=update,
@@ -241,10 +241,9 @@ def aggregation_statement(
     `blinding` is the sum of the blinding values mod ℓ, `sums` the sum of the included updates;
     `packed_bits`: the bits of an update's value in a bounded study, whose commitments are packed.
     """
-    scalars = sums if packed_bits is None else pack(sums, packed_bits)
     return AggregationStatement(
         context=context,
-        commitment_sum=commit(scalars, blinding),
+        commitment_sum=sum_commitment(sums, blinding, packed_bits),
         row_sum=row_sum,
         root_before=weights_root(weights),
         root_after=weights_root(weights_after),
@@ -252,6 +251,11 @@ def aggregation_statement(
         sums=sums,
         blinding=blinding,
     )
+
+
+def sum_commitment(values: Vector, blinding: int, packed_bits: int | None) -> Point:
+    """Return what commitments to updates, or one of them, open to; `packed_bits` as in `aggregation_statement`."""
+    return commit(values if packed_bits is None else pack(values, packed_bits), blinding)
 
 
 def _texts(values: Vector) -> list[str]:

@@ -12,13 +12,12 @@ from typing import Any
 
 from node.errors import DataError, UsageError
 from node.files import make_private_folder, refuse_if_shared, write_private
-from node.learning.datasets.records import DataSet, summary, tree_root
+from node.learning.datasets.records import DataSet, summary
 from node.learning.datasets.splits import split_rows
-from node.plan import TrainingPlan
+from node.plan import HeadPlan
 from node.proofs.commitments import SALT_BITS
-from node.proofs.field import MODULUS
-from node.proofs.poseidon import poseidon
-from node.steps.records import read_records
+from node.steps.image_records import records_commitment
+from node.steps.table_records import read_table_records
 
 SALT_SUFFIX = ".salt"
 _SALT_DIGITS = SALT_BITS // 4
@@ -39,7 +38,7 @@ class Imported:
     summary: dict[str, Any]
 
 
-def import_data(data: DataSet, out: Path, *, plan: TrainingPlan | None = None, strict: bool = False) -> Imported:
+def import_data(data: DataSet, out: Path, *, plan: HeadPlan | None = None, strict: bool = False) -> Imported:
     """Writes a data set's canonical file, readable by its owner alone, and commits to it.
 
     With a `plan`, the data are a table of the plan's columns, and the commitment is the data root that enrolling
@@ -62,7 +61,7 @@ def import_data(data: DataSet, out: Path, *, plan: TrainingPlan | None = None, s
     if plan is None:
         commitment, statement = records_commitment(data, salt), "records"
     else:
-        commitment, statement = read_records(out, plan, salt)[0].commitment(plan), "rows of the plan"
+        commitment, statement = read_table_records(out, plan, salt)[0].commitment(), "rows of the plan"
     return Imported(out, _salt_file(out), commitment, statement, counted)
 
 
@@ -72,12 +71,6 @@ def write_once(file: Path, content: bytes) -> None:
         write_private(file, content)
     elif file.read_bytes() != content:
         raise UsageError(f"{file} exists already and is another file: name another place with --out.")
-
-
-def records_commitment(data: DataSet, salt: int) -> int:
-    """Poseidon(salt, n, T mod p), T the SHA-256 tree over n records: a data root that no circuit opens."""
-    records = list(data.records())
-    return poseidon([salt, len(records), int.from_bytes(tree_root(records), "big") % MODULUS])
 
 
 def salt_beside(data: Path) -> int | None:

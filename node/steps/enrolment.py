@@ -13,13 +13,13 @@ from node.chain.studies import NO_PAYOUT_COMMITMENT, enrolment_intent
 from node.crypto.context import CeremonyContext
 from node.crypto.dealing import dealing_size
 from node.errors import ContractReverted, DataError, KeyNotTrusted, ParameterError, StudyError
-from node.plan import TrainingPlan
+from node.plan import NetworkPlan, TrainingPlan
 from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS, weights_root
 from node.proofs.trust import KnownKey, known_key
 from node.steps.context import Hospital, encryption_parameters, plan_document
 from node.steps.dataset import salt_beside
-from node.steps.records import Records, read_records
+from node.steps.records import Records, read_records, stored_records
 from node.storage.cid import SIZE_MAX
 from node.types import CircuitKind, Receipt, Study, TransactionStatus
 
@@ -42,10 +42,10 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
         "root of the starting model": (weights_root(plan.model.initial), terms.initial_root),
         "plan root": (plan.root(), reader.plan_root(study.id)),
         "training circuit": (plan.training.circuit, training.name),
-        "what the training circuit proves": (CircuitKind.TRAINING, training.kind),
+        "what the training circuit proves": (circuit_kind(plan), training.kind),
         "rows of the circuit": (plan.training.rows_maximum, training.capacity),
         "batch size": (plan.training.batch_size, training.batch_size),
-        "number of features": (len(plan.model.features), training.features),
+        "number of features": (len(plan.model.initial) - 1, training.features),
         "value bits": (plan.quantisation.value_bits, training.value_bits),
         "aggregation circuit": (plan.aggregation.circuit, aggregation.name),
         "what the aggregation circuit proves": (CircuitKind.AGGREGATION, aggregation.kind),
@@ -79,6 +79,11 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
             "Do not take part; ask the sponsor for the document that was published."
         )
     return plan
+
+
+def circuit_kind(plan: TrainingPlan) -> CircuitKind:
+    """What a plan needs its training circuit to prove."""
+    return CircuitKind.BOUNDED if isinstance(plan, NetworkPlan) else CircuitKind.TRAINING
 
 
 def check_encryption(plan: TrainingPlan) -> None:
@@ -145,9 +150,9 @@ def enrol(
     plan_file: Path | None = None,
     payout_commitment: bytes = NO_PAYOUT_COMMITMENT,
 ) -> Receipt:
-    """Enrol the hospital in a study with its table; keep the records it committed to, and serve the plan.
+    """Enrol the hospital in a study with its data; keep the records it committed to, and serve the plan.
 
-    Raises `DataError` for a table that does not fit, or where `confirm` declines a warning; `StudyError`
+    Raises `DataError` for data that do not fit, or where `confirm` declines a warning; `StudyError`
     where the plan is not what the chain says; `KeyNotTrusted` where the study proves under a key that this
     node does not know; `ArtefactMissing` where it could not prove.
     """
@@ -157,9 +162,9 @@ def enrol(
     for circuit_id in (study.plan.training_circuit, study.plan.aggregation_circuit):
         check_key(hospital.reader, circuit_id, hospital.transcripts, hospital.artefacts)
     records = _committed_records(hospital, study_id, data, plan, confirm)
-    hospital.log.info("study %d: enrolling with %d rows", study_id, len(records.rows))
+    hospital.log.info("study %d: enrolling with %d records", study_id, records.count)
     try:
-        receipt = hospital.ledger.enrol(study_id, records.commitment(plan), len(records.rows), payout_commitment)
+        receipt = hospital.ledger.enrol(study_id, records.commitment(), records.rows, payout_commitment)
     except ContractReverted:
         # The study is not this hospital's: it keeps no records for it.
         hospital.secrets.erase(_records_name(study_id))
@@ -175,18 +180,18 @@ def is_sent(hospital: Hospital, study_id: int) -> bool:
 
 
 def _committed_records(hospital: Hospital, study_id: int, data: Path, plan: TrainingPlan, confirm: Confirm) -> Records:
-    """The table's records, kept before their commitment leaves; what already left stands."""
+    """The records, kept before their commitment leaves; what already left stands."""
     name = _records_name(study_id)
     if is_sent(hospital, study_id):
-        return Records.from_bytes(hospital.secrets.get(name))
+        return stored_records(plan, hospital.secrets.get(name))
     if hospital.id in hospital.reader.enrolled_ids(study_id):
         raise StudyError(
             f"Hospital {hospital.id} is enrolled in study {study_id} already, with the records it committed to then."
         )
     # An imported file has a salt already, and its commitment is known to the hospital.
     salt = salt_beside(data)
-    records, clipping = read_records(data, plan, secrets.randbits(SALT_BITS) if salt is None else salt)
-    if clipping.warning is not None and not confirm(clipping.warning):
+    records, warning = read_records(data, plan, secrets.randbits(SALT_BITS) if salt is None else salt)
+    if warning is not None and not confirm(warning):
         raise DataError("Not enrolled: the data clip beyond the plan's share, and going on was declined.")
     hospital.secrets.erase(name)
     hospital.secrets.put(name, records.to_bytes())

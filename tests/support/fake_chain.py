@@ -223,9 +223,7 @@ class FakeLedger:
         self._send("post_share", round_number, attempt, included_bitmap, digest, size)
         self._chain.shares.setdefault(attempt, {})[self._number] = FilePost(self._number, digest, size, 90)
 
-    def finalise(
-        self, study: int, round_number: int, total: tuple[int, int], root_after: int, proof: Proof
-    ) -> None:
+    def finalise(self, study: int, round_number: int, total: tuple[int, int], root_after: int, proof: Proof) -> None:
         assert total == self._chain.total
         self._send("finalise", round_number, root_after)
 

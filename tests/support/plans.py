@@ -7,6 +7,7 @@ from node.plan import (
     Aggregation,
     Encryption,
     FeatureScaling,
+    HeadPlan,
     Label,
     Model,
     Money,
@@ -15,13 +16,12 @@ from node.plan import (
     Privacy,
     Quantisation,
     Training,
-    TrainingPlan,
 )
 
 
-def small_plan() -> TrainingPlan:
+def small_plan() -> HeadPlan:
     """Four features, batches of four, for the circuits training_8x4 and aggregation_5."""
-    return TrainingPlan(
+    return HeadPlan(
         title="A small study",
         question="Does it hold together?",
         model=Model(

@@ -19,7 +19,7 @@ from node.bytecode import verifier_code
 from node.chain.round_reads import sum_digest
 from node.crypto.context import RoundContext
 from node.errors import ChainUnavailable, ContentNotFound
-from node.plan import TrainingPlan
+from node.plan import HeadPlan, TrainingPlan
 from node.proofs.artefacts import DEFAULT_CACHE, circuits, find_artefacts
 from node.proofs.babyjubjub import Point, add
 from node.proofs.commitments import weights_root
@@ -30,8 +30,8 @@ from node.secrets import SecretStore
 from node.state import NodeState
 from node.steps.ceremony import acknowledgement, keys_name
 from node.steps.context import Hospital, StudyContext
-from node.steps.records import Records
 from node.steps.submission import round_context
+from node.steps.table_records import TableRecords
 from node.storage.cid import Address
 from node.storage.local import LocalStore
 from node.types import (
@@ -142,7 +142,7 @@ class Party:
     ledger: FakeLedger
     store: FakeStore
     prover: TrustingProver
-    records: Records
+    records: TableRecords
 
     @property
     def number(self) -> int:
@@ -153,7 +153,7 @@ class Party:
         return self.context.hospital
 
 
-def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None) -> tuple[FakeChain, list[Party]]:
+def make_parties(folder: Path, count: int = 3, plan: HeadPlan | None = None) -> tuple[FakeChain, list[Party]]:
     """Hospitals of a running study in round 1, with keys as a ceremony would leave them."""
     plan = plan or small_plan()
     numbers = NUMBERS[:count]
@@ -230,11 +230,11 @@ def lost_connection() -> ChainUnavailable:
     return ChainUnavailable("The chain went away.")
 
 
-def _records(number: int, plan: TrainingPlan) -> Records:
+def _records(number: int, plan: HeadPlan) -> TableRecords:
     count = {3: 8, 5: 6, 7: 5, 9: 7}[number]
     rows = [[int(float(value) * 8) for value in row[:-1]] for row in made_up_records(number, count)]
     labels = list(itertools.islice(itertools.cycle((1, 0)), count))
-    return Records(tuple(map(tuple, rows)), tuple(labels), number)
+    return TableRecords(plan, tuple(map(tuple, rows)), tuple(labels), number)
 
 
 def _circuits(plan: TrainingPlan) -> dict[int, Circuit]:

@@ -12,7 +12,7 @@ from node.learning.datasets.medmnist import read_images
 from node.learning.datasets.records import DataSet
 from node.learning.datasets.table import TableSet, read_whole_table
 from node.learning.tables import read_table
-from node.plan import TrainingPlan
+from node.plan import HeadPlan
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Reading:
     positive: str | None = None
     image_column: str | None = None
     labels: Path | None = None
-    plan: TrainingPlan | None = None
+    plan: HeadPlan | None = None
 
 
 def load(source: Path, how: Reading, progress: Progress = lambda done, total: None) -> DataSet:
