@@ -160,7 +160,7 @@ def make_parties(folder: Path, count: int = 3, plan: HeadPlan | None = None) -> 
     tables = [_records(number, plan) for number in numbers]
     study = Study(STUDY, ADDRESS, 0, 0, 0, count, False, 1, plan.participation.rounds, terms_of(plan))
     root = study.plan.initial_root
-    chain = FakeChain(plan, study, numbers, tuple(len(t.rows) for t in tables), _circuits(plan))
+    chain = FakeChain(plan, study, numbers, tuple(t.rows for t in tables), _circuits(plan))
     chain.ceremony = replace(chain.ceremony, participants=(1 << count) - 1)
     chain.rounds[1] = round_state(root)
     chain.phases[1] = PhaseState(Phase.SUBMIT, int(time.time()) + plan.phases.submit)
