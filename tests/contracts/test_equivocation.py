@@ -264,6 +264,16 @@ def test_report__after_the_bond_was_released__takes_what_is_leaving_and_then_wha
         vault.withdraw(guilty.id, sender=guilty.owner)
 
 
+def test_report__against_one_that_left_while_the_study_goes_on__reaches_what_it_took_along(opening: Stage) -> None:
+    suite, guilty, vault = opening.suite, opening.members[0], opening.suite.vault
+    suite.studies.leaveStudy(opening.study, sender=guilty.operator)
+    opening.finalise()
+    suite.studies.releaseBond(opening.study, guilty.id, sender=opening.stranger)
+    vault.requestWithdrawal(guilty.id, 3 * BOND, sender=guilty.owner)
+    report(opening, guilty)
+    assert vault.pending(guilty.id)[0] == 3 * BOND - SLICE
+
+
 def test_released_bond__within_the_window__cannot_be_locked_out_of_reach(opening: Stage) -> None:
     suite, guilty, vault = opening.suite, opening.members[0], opening.suite.vault
     opening.finalise()
