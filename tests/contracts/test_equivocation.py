@@ -145,8 +145,8 @@ def test_report__until_the_last_second_of_the_window__and_no_later(opening: Stag
     court = opening.suite.court
     opening.finalise()
     deadline = opening.suite.rounds.roundState(opening.study, 1).closedAt + court.EVIDENCE_WINDOW()
-    pass_until(deadline - 2)
-    report(opening, opening.members[0])
+    ape.chain.provider.make_request("evm_setNextBlockTimestamp", [deadline - 1])
+    assert report(opening, opening.members[0]).timestamp == deadline - 1
     pass_until(deadline)
     with ape.reverts(court.EquivocationCourtTooLate, round=1, deadline=deadline):
         report(opening, opening.members[1])
