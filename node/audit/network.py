@@ -163,14 +163,15 @@ def _has_shape(circuit: Circuit) -> bool:
     if listed is None or listed.kind != circuit.kind.name.lower():
         return False
     shape = listed.parameters
-    training = circuit.kind is CircuitKind.TRAINING
+    training, aggregation = circuit.kind is CircuitKind.TRAINING, circuit.kind is CircuitKind.AGGREGATION
     return (
-        circuit.features == shape["features"] + (0 if training else 1)
+        circuit.features == shape["features"] + (1 if aggregation else 0)
         and circuit.value_bits == shape["value_bits"]
         and circuit.batch_size == (shape["batch_size"] if training else 0)
         and circuit.max_epochs == (shape["epochs"] if training else 0)
-        and circuit.capacity == (shape["capacity"] if training else 0)
-        and circuit.loss == (shape["loss"] if training else 0)
+        and circuit.capacity == (0 if aggregation else shape["capacity"])
+        and circuit.loss == (0 if aggregation else shape["loss"])
+        and circuit.noisy == (circuit.kind is CircuitKind.BOUNDED)
     )
 
 
