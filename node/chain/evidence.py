@@ -11,6 +11,7 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.messages import encode_typed_data
+from web3 import Web3
 
 from node.errors import DataError
 from node.types import Address, Deployment, SignedShare
@@ -55,6 +56,15 @@ def opening_share(
             "digest": digest,
         },
     }
+
+
+def signed_hash(
+    deployment: Deployment, study: int, round_number: int, included_bitmap: int, attempt: int, digest: bytes
+) -> bytes:
+    """What a share's signature is made over, 32 bytes: `RoundManager.openingShareHash`."""
+    message = opening_share(deployment, study, round_number, included_bitmap, attempt, digest)
+    signable = encode_typed_data(full_message=dict(message))
+    return bytes(Web3.keccak(b"\x19" + signable.version + signable.header + signable.body))
 
 
 def signer_of(deployment: Deployment, share: SignedShare) -> Address:
