@@ -122,4 +122,4 @@ def test_statement__of_a_submission__is_about_the_committed_records(chain: FakeC
     committed = hospital.records.commitment()
     assert hospital.prover.statements[0].public_signals()[2] == committed
     other = replace(hospital.records, labels=tuple(1 - label for label in hospital.records.labels))
-    assert other.commitment(chain.plan) != committed
+    assert other.commitment() != committed
