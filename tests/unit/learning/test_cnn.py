@@ -15,8 +15,8 @@ from node.learning.cnn_training import Augmentation, LocalTraining
 from node.learning.reference import WEIGHT_MAX, WEIGHT_MIN
 from tests.support.xrays import synthetic
 
-STILL = Augmentation(shift=0, rotation=0, zoom=0, mirror=False, contrast=0, brightness=0)
-MOVED = Augmentation(shift=2, rotation=10, zoom=0.1, mirror=True, contrast=0.2, brightness=0.2)
+STILL = Augmentation(shift=0, rotation=0, zoom=0, mirror=False, contrast=0, brightness=0, noise=0, blur=0)
+MOVED = Augmentation(shift=2, rotation=10, zoom=0.1, mirror=True, contrast=0.2, brightness=0.2, noise=0.2, blur=0.5)
 TRAINING = LocalTraining(
     epochs=1,
     batch_size=16,
