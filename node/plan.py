@@ -145,6 +145,8 @@ class Augmentation(Section):
     mirror: Annotated[int, Integer(0, 1)]
     contrast: Annotated[str, Decimal(low="0", high="1")]
     brightness: Annotated[str, Decimal(low="0", high="4")]
+    noise: Annotated[str, Decimal(low="0", high="4")]
+    blur: Annotated[str, Decimal(low="0", high="1")]
 
 
 @dataclass(frozen=True)

@@ -170,17 +170,19 @@ def main() -> int:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        if "studies" in parts:
-            report |= measure_studies(arguments.data, seeds, pool)
-        if "robustness" in parts:
-            jobs = pneumonia_attacks.start(arguments.data, pool)
-            report["robustness"] = pneumonia_attacks.table(_gather(jobs, pneumonia_attacks.line))
-        if "privacy" in parts:
-            jobs = pneumonia_privacy.start(arguments.data, pool)
-            report["privacy"] = pneumonia_privacy.table(_gather(jobs, pneumonia_privacy.line))
-    report["seconds_total"] = round(time.monotonic() - begun)
-    report_path.write_text(json.dumps(report, indent=1) + "\n")
-    print(f"Wrote {report_path.relative_to(ROOT)}.")
+        for part in parts:
+            if part == "studies":
+                report |= measure_studies(arguments.data, seeds, pool)
+            elif part == "robustness":
+                jobs = pneumonia_attacks.start(arguments.data, pool)
+                report[part] = pneumonia_attacks.table(_gather(jobs, pneumonia_attacks.line))
+            else:
+                jobs = pneumonia_privacy.start(arguments.data, pool)
+                report[part] = pneumonia_privacy.table(_gather(jobs, pneumonia_privacy.line))
+            # After each part: the whole takes long, and what is measured should not be lost.
+            report_path.parent.mkdir(parents=True, exist_ok=True)
+            report_path.write_text(json.dumps(report, indent=1) + "\n")
+    print(f"Wrote {report_path.relative_to(ROOT)} after {time.monotonic() - begun:.0f} s.")
     return 0
 
 

@@ -38,10 +38,12 @@ TRAINING = LocalTraining(
     weight_decay=0.0,
     gradient_norm=1.0,
     smoothing=0.0,
-    augmentation=Augmentation(shift=2, rotation=10, zoom=0.1, mirror=True, contrast=0.2, brightness=0.2),
+    augmentation=Augmentation(
+        shift=3, rotation=12, zoom=0.15, mirror=True, contrast=0.3, brightness=0.3, noise=0.2, blur=0.6
+    ),
 )
-# An L2 norm of 2 in weights.
-BOUND = (2 << 16) ** 2
+# An L2 norm of 4 in weights: no honest update of the runs that the settings were chosen in was longer (3.9).
+BOUND = (4 << 16) ** 2
 
 # The proved head: images of the sponsor, who trains the extractor and takes no part in the study.
 SPONSOR_IMAGES = 1000

@@ -20,7 +20,7 @@ from node.learning.cnn_study import Update
 from node.learning.evaluation import evaluate
 from scripts.pneumonia import BOUND, XRays, cnn_study_of, deal, last
 
-ROUNDS = 8
+ROUNDS = 6
 SEED = 0
 # Of hospitals 1 to 5; on this seed it has a tenth of the images, of both classes.
 ATTACKER = 4

@@ -31,7 +31,7 @@ SIZES = (5, 16)
 SEED = 0
 # So short that the noise of epsilon 2 stays within 16 bits.
 HOSPITAL_ROUNDS, HOSPITAL_NORM = 5, 1500
-PATIENT_ROUNDS, PATIENT_STEP = 30, PatientStep(clip=0.5, reach=120)
+PATIENT_ROUNDS, PATIENT_STEP = 30, PatientStep(clip=0.5, reach=80)
 NOISE_BOUND = (1 << bounded.VALUE_BITS - 1) - 1
 
 

@@ -25,7 +25,8 @@ class Augmentation:
     """How far a training image is distorted at most, each time it is used, drawn uniformly.
 
     `shift` in pixels, `rotation` in degrees, `zoom` and `contrast` as logarithms of a factor, `brightness` in
-    standard deviations of grey; every second image is mirrored where `mirror`.
+    standard deviations of grey; `noise` the standard deviation of Gaussian noise, in the same; `blur` the
+    share of a 3×3 mean; every second image is mirrored where `mirror`.
     """
 
     shift: float
@@ -34,6 +35,8 @@ class Augmentation:
     mirror: bool
     contrast: float
     brightness: float
+    noise: float
+    blur: float
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class LocalTraining:
                 mirror=bool(amount.mirror),
                 contrast=float(amount.contrast),
                 brightness=float(amount.brightness),
+                noise=float(amount.noise),
+                blur=float(amount.blur),
             ),
         )
 
@@ -140,7 +145,7 @@ def generator(seed: str) -> torch.Generator:
 
 
 def distort(images: Tensor, amount: Augmentation, draws: torch.Generator) -> Tensor:
-    """Prepared images [n, 1, 28, 28], each moved, turned, zoomed, mirrored and re-exposed by its own draws."""
+    """Prepared images [n, 1, 28, 28], each moved, re-exposed, made noisy and blurred by its own draws."""
     count = len(images)
 
     def uniform(most: float) -> Tensor:
@@ -159,8 +164,14 @@ def distort(images: Tensor, amount: Augmentation, draws: torch.Generator) -> Ten
     )
     grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
     moved = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    factor, offset = uniform(amount.contrast).exp(), uniform(amount.brightness)
-    return moved * factor[:, None, None, None] + offset[:, None, None, None]
+
+    def each(draw: Tensor) -> Tensor:
+        return draw[:, None, None, None]
+
+    exposed = moved * each(uniform(amount.contrast).exp()) + each(uniform(amount.brightness))
+    noisy = exposed + each(uniform(amount.noise).abs()) * torch.randn(exposed.shape, generator=draws)
+    mean = functional.avg_pool2d(functional.pad(noisy, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return noisy + each(uniform(amount.blur).abs()) * (mean - noisy)
 
 
 def _batches(count: int, training: LocalTraining, draws: torch.Generator) -> Iterator[Tensor]:

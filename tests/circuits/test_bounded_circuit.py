@@ -7,13 +7,14 @@ import random
 
 import pytest
 
-from node.errors import WitnessRefused
+from node.errors import ArtefactMissing, WitnessRefused
+from node.learning.reference import aggregate
 from node.proofs import babyjubjub, pedersen
 from node.proofs.babyjubjub import ORDER
 from node.proofs.commitments import weights_root
 from node.proofs.field import MODULUS
 from node.proofs.prover import NativeProver
-from node.proofs.statements import TRAINING_SIGNALS
+from node.proofs.statements import TRAINING_SIGNALS, aggregation_statement
 from tests.support.circuits import (
     BOUNDED,
     PACKED_AGGREGATION,
@@ -230,3 +231,29 @@ def test_pack__sums_beyond_their_bits__refused():
     for value in (1 << 21, -(1 << 21) - 1):
         with pytest.raises(ValueError, match="22 bits"):
             pedersen.pack([0, value], VALUE_BITS)
+
+
+def test_full_size__where_it_is_built__proves_and_opens_a_whole_network():
+    try:
+        bounded_files, aggregation_files = artefacts("bounded_5162"), artefacts("aggregation_5162")
+    except ArtefactMissing as missing:
+        pytest.skip(str(missing))
+    rng = random.Random("full size")
+    count = bounded_files.circuit.coordinates
+    update = tuple(round(rng.gauss(0, 1500)) for _ in range(count))
+    noise = tuple(rng.randint(-100, 100) for _ in range(count))
+    weights = tuple(rng.randint(-(1 << 18), 1 << 18) for _ in range(count))
+    statement = bounded(rng, update=update, noise=noise, update_bound=1 << 36, noise_bound=100)
+    assert NativeProver().prove(bounded_files, statement).public_signals == statement.public_signals()
+    # The sum of five such commitments.
+    opened = aggregation_statement(
+        context=1,
+        weights=weights,
+        weights_after=tuple(aggregate(weights, [5 * (u + e) for u, e in zip(update, noise, strict=True)], 5)),
+        sums=tuple(5 * (u + e) for u, e in zip(update, noise, strict=True)),
+        blinding=5 * statement.blinding % ORDER,
+        row_sum=5,
+        packed_bits=VALUE_BITS,
+    )
+    assert opened.commitment_sum == babyjubjub.multiply(5, statement.commitment)
+    assert NativeProver().prove(aggregation_files, opened).public_signals == opened.public_signals()

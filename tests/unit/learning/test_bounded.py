@@ -21,7 +21,9 @@ TRAINING = LocalTraining(
     weight_decay=0.0,
     gradient_norm=1.0,
     smoothing=0.0,
-    augmentation=Augmentation(shift=2, rotation=10, zoom=0.1, mirror=True, contrast=0.2, brightness=0.2),
+    augmentation=Augmentation(
+        shift=2, rotation=10, zoom=0.1, mirror=True, contrast=0.2, brightness=0.2, noise=0, blur=0
+    ),
 )
 
 coordinate = st.sampled_from([WEIGHT_MIN, -40_000, -1, 0, 1, 40_000, WEIGHT_MAX]) | st.integers(WEIGHT_MIN, WEIGHT_MAX)

@@ -15,8 +15,8 @@ from node.learning.cnn_training import Augmentation, LocalTraining
 from node.learning.reference import WEIGHT_MAX, WEIGHT_MIN
 from tests.support.xrays import synthetic
 
-STILL = Augmentation(shift=0, rotation=0, zoom=0, mirror=False, contrast=0, brightness=0)
-MOVED = Augmentation(shift=2, rotation=10, zoom=0.1, mirror=True, contrast=0.2, brightness=0.2)
+STILL = Augmentation(shift=0, rotation=0, zoom=0, mirror=False, contrast=0, brightness=0, noise=0, blur=0)
+MOVED = Augmentation(shift=2, rotation=10, zoom=0.1, mirror=True, contrast=0.2, brightness=0.2, noise=0.1, blur=0.2)
 TRAINING = LocalTraining(
     epochs=1,
     batch_size=16,
@@ -100,8 +100,9 @@ def test_train__repeated__gives_the_same_integers_and_leaves_the_settings_of_tor
 def test_train__on_synthetic_images__learns_to_tell_them_apart() -> None:
     pixels, labels = synthetic(256, seed=2)
     weights = cnn.initial_weights("0")
-    for round in range(1, 9):
-        weights = cnn_training.train(weights, pixels, labels, TRAINING, round=round, seed="a")
+    cooling = dataclasses.replace(TRAINING, learning_rates=(0.05,) * 12 + (0.01,))
+    for round in range(1, 17):
+        weights = cnn_training.train(weights, pixels, labels, cooling, round=round, seed="a")
     unseen, truth = synthetic(128, seed=3)
     assert ((cnn.probabilities(weights, unseen) > 0.5) == truth).mean() > 0.9
 
