@@ -7,8 +7,10 @@ PYTHON := $(shell for p in python3.11 python3.12 python3; do \
   $$p -c 'import sys; raise SystemExit(not (3,11) <= sys.version_info[:2] <= (3,12))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest -p no:ape_test -q
-HOSPITALS ?= 3
-ROUNDS ?= 3
+STUDY ?= masses
+HOSPITALS ?=
+ROUNDS ?=
+DATA ?=
 STORAGE ?= local
 TORCH ?= cpu
 CALLS ?= 1000000
@@ -21,8 +23,9 @@ setup: ## environment, tools, circuits and development keys; does nothing when a
 	@test -n "$(PYTHON)" || { echo "Consilium needs Python 3.11 or 3.12 (python3.11 or python3.12 on PATH)."; exit 2; }
 	@$(PYTHON) scripts/setup.py --torch $(TORCH)
 
-demo: setup ## a study from end to end on real records (HOSPITALS=3 ROUNDS=3 STORAGE=local|ipfs)
-	@$(VENV)/python scripts/demo.py --hospitals $(HOSPITALS) --rounds $(ROUNDS) --storage $(STORAGE)
+demo: setup ## a study from end to end on real records (STUDY=masses|pneumonia DATA=FILE HOSPITALS=3 ROUNDS=3 STORAGE=local|ipfs)
+	@$(VENV)/python scripts/demo.py --study $(STUDY) --storage $(STORAGE) $(if $(DATA),--data $(DATA)) \
+	  $(if $(HOSPITALS),--hospitals $(HOSPITALS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 app: setup ## the audit page on the latest demo, in a browser
 	@$(VENV)/python scripts/app.py

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def load_parameters(network: str) -> Parameters:
     return Parameters(**yaml.safe_load(path.read_text()))
 
 
-def catalogue(with_test_circuits: bool = False) -> tuple[list[Listing], bool]:
+def catalogue(with_test_circuits: bool = False, also: Sequence[str] = ()) -> tuple[list[Listing], bool]:
     """Circuits of `circuits/circuits.json` to list, and whether their keys are development keys."""
     content = json.loads(CATALOGUE.read_text())
     listings = [
@@ -115,7 +115,9 @@ def catalogue(with_test_circuits: bool = False) -> tuple[list[Listing], bool]:
             entry["parameters"],
         )
         for entry in content["circuits"]
-        if (with_test_circuits or not entry["test"]) and not entry["on_demand"] and entry["kind"] in KINDS
+        if (with_test_circuits or not entry["test"])
+        and (entry["name"] in also or not entry["on_demand"])
+        and entry["kind"] in KINDS
     ]
     return listings, bool(content.get("development_seed"))
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from node import plan
 from node.learning import baseline, cnn, cnn_study, extractor
 from node.learning.cnn_study import Records, Study
-from node.learning.cnn_training import Augmentation, LocalTraining
+from node.learning.cnn_training import LocalTraining
 from node.learning.datasets.images import Images
 from node.learning.datasets.medmnist import read_images
 from node.learning.datasets.splits import split_rows
@@ -27,21 +28,6 @@ from node.plan import PROBABILITY_FRACTION_BITS, FeatureScaling, Training
 HOSPITALS, ALPHA = 5, 0.5
 ROUNDS = 25
 PEAK_RATE = 0.05
-TRAINING = LocalTraining(
-    epochs=2,
-    batch_size=32,
-    # Half a cosine, from the peak down to a twentieth of it.
-    learning_rates=tuple(
-        round(PEAK_RATE * (0.05 + 0.475 * (1 + math.cos(math.pi * done / ROUNDS))), 6) for done in range(ROUNDS)
-    ),
-    momentum=0.9,
-    weight_decay=0.0,
-    gradient_norm=1.0,
-    smoothing=0.0,
-    augmentation=Augmentation(
-        shift=3, rotation=12, zoom=0.15, mirror=True, contrast=0.3, brightness=0.3, noise=0.2, blur=0.6
-    ),
-)
 # An L2 norm of 4 in weights: no honest update of the runs that the settings were chosen in was longer (3.9).
 BOUND = (4 << 16) ** 2
 
@@ -51,6 +37,27 @@ EXTRACTOR_ROUNDS = 40
 HEAD_ROUNDS = 20
 HEAD_VALUE_BITS = 26
 HEAD_TRAINING = Training(circuit="training_192x30", batch_size=32, epochs=4, learning_rate=128, rows_maximum=192)
+
+
+def local_training(rounds: int) -> plan.LocalTraining:
+    """The setting that was chosen, as a plan names it; the learning rate follows half a cosine, from the peak down
+    to a twentieth of it."""
+    falling = (0.05 + 0.475 * (1 + math.cos(math.pi * done / rounds)) for done in range(rounds))
+    return plan.LocalTraining(
+        epochs=2,
+        batch_size=32,
+        learning_rates=tuple(f"{PEAK_RATE * part:.6f}" for part in falling),
+        momentum="0.9",
+        weight_decay="0",
+        gradient_norm="1",
+        smoothing="0",
+        augmentation=plan.Augmentation(
+            shift="3", rotation="12", zoom="0.15", mirror=1, contrast="0.3", brightness="0.3", noise="0.2", blur="0.6"
+        ),
+    )
+
+
+TRAINING = LocalTraining.of(local_training(ROUNDS))
 
 
 @dataclass(frozen=True)

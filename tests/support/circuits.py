@@ -144,7 +144,7 @@ def bounded(
     count = circuits()[BOUNDED].coordinates
     return bounded_statement(
         context=rng.randrange(MODULUS),
-        root_before=rng.randrange(MODULUS),
+        weights=tuple(rng.randint(WEIGHT_MIN, WEIGHT_MAX) for _ in range(count)),
         data_root=rng.randrange(MODULUS),
         update=tuple(rng.randint(-(1 << 13), 1 << 13) for _ in range(count)) if update is None else update,
         noise=tuple(rng.randint(-noise_bound, noise_bound) for _ in range(count)) if noise is None else noise,

@@ -18,7 +18,7 @@ from node.plan import TrainingPlan
 from node.proofs.commitments import data_commitment
 from node.proofs.field import MODULUS
 from node.proofs.poseidon import poseidon
-from scripts.demo_plan import cast
+from scripts.demo_plan import table_cast
 from tests.support.network import Run
 from tests.support.xrays import shared_images, synthetic, write_npz
 
@@ -95,10 +95,11 @@ def test_import__folder_with_unusable_files__lists_them_and_with_strict_stops(
 
 
 def test_import__table__is_canonical_and_with_a_plan_has_the_root_of_enrolling(offline: Run, tmp_path: Path) -> None:
-    players = cast(3, 2, 0)
-    players.write(tmp_path / "data", tmp_path / "plan.json")
+    players = table_cast(3, 2, 0)
+    players.write(tmp_path / "data")
+    (tmp_path / "plan.json").write_bytes(players.plan.canonical())
     plan = TrainingPlan.parse((tmp_path / "plan.json").read_bytes())
-    table = players.records.hospitals[0]
+    table = players.tables.hospitals[0]
     source = tmp_path / "data" / "hospital-1.csv"
     made = offline("data", "import", source, "--plan", "plan.json", "--out", "records.csv", "--json").value
     expected = data_commitment(
