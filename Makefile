@@ -11,8 +11,9 @@ HOSPITALS ?= 3
 ROUNDS ?= 3
 STORAGE ?= local
 TORCH ?= cpu
+CALLS ?= 1000000
 
-.PHONY: help setup demo app test test-units test-contracts test-circuits test-system lint bench fuzz generate ceremony clean
+.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench gas fuzz generate ceremony clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -31,8 +32,9 @@ test: test-units test-contracts test-circuits test-system ## every test: the one
 test-units: setup ## the node's parts, each alone
 	@$(PYTEST) tests/unit
 
-test-contracts: setup ## the suite on a local chain, under ape
+test-contracts: setup ## the suite on a local chain, under ape; random calls, under forge
 	@$(VENV)/ape test
+	@$(VENV)/python scripts/invariants.py
 
 test-circuits: setup ## statements, provers, keys
 	@$(PYTEST) tests/circuits
@@ -41,16 +43,25 @@ test-circuits: setup ## statements, provers, keys
 test-system: setup ## parts together, a real IPFS daemon, a whole study, and its page in a real browser
 	@$(PYTEST) tests/integration tests/pages
 
-lint: setup ## ruff, mypy, import directions, solhint, generated files
+# An hour on two cores; `scripts/invariants.py` alone plays what CI does.
+invariants: setup ## a million random calls, what must hold checked after each (CALLS=1000000)
+	@$(VENV)/python scripts/invariants.py --calls $(CALLS)
+
+lint: setup ## ruff, mypy, import directions, solhint, slither, what tests name, generated files
 	@$(VENV)/ruff check . && $(VENV)/ruff format --check .
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
 	@node_modules/.bin/solhint 'contracts/**/*.sol'
+	@$(VENV)/python scripts/static_analysis.py
+	@$(VENV)/python scripts/named_in_tests.py
 	@$(VENV)/python scripts/generate.py --check
 
 bench: setup ## figures of every stage and of the encryption, as JSON in out/bench/
 	@$(VENV)/python scripts/bench.py
 	@$(VENV)/python scripts/bench_threshold.py
+
+gas: setup ## what every call of the contracts costs, to contracts/gas.json and README.md
+	@$(VENV)/python scripts/gas.py
 
 FUZZ_SECONDS ?= 1800
 fuzz: setup ## hostile bytes for every reader of the encryption, longer than the tests do (FUZZ_SECONDS=1800)

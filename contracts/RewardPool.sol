@@ -58,17 +58,22 @@ contract RewardPool is IRewardPool, ReentrancyGuard {
 
     /// @inheritdoc IRewardPool
     function claim(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds) external nonReentrant {
-        uint256 amount;
-        for (uint256 i = 0; i < rounds.length; ++i) {
-            uint256 due = earned(studyId, rounds[i], hospitalId);
-            // Naming a round twice adds nothing: the second time all of it is paid.
-            amount += due - paid[studyId][rounds[i]][hospitalId];
-            paid[studyId][rounds[i]][hospitalId] = due;
-        }
-        if (amount == 0) revert RewardPoolNothingToClaim(studyId, hospitalId);
         address owner = HOSPITALS.ownerOf(hospitalId);
-        TOKEN.safeTransfer(owner, amount);
-        emit RewardClaimed(studyId, hospitalId, owner, amount);
+        // Paying the wallet that is to stay off the ledger is the hospital's choice alone.
+        if (msg.sender != owner && STUDIES.enrolment(studyId, hospitalId).payoutCommitment != bytes32(0)) {
+            revert RewardPoolNotOwner(studyId, hospitalId, msg.sender);
+        }
+        _pay(studyId, hospitalId, rounds, owner);
+    }
+
+    /// @inheritdoc IRewardPool
+    function claimTo(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds, address payout, bytes32 salt)
+        external
+        nonReentrant
+    {
+        bytes32 commitment = STUDIES.enrolment(studyId, hospitalId).payoutCommitment;
+        if (sha256(abi.encodePacked(payout, salt)) != commitment) revert RewardPoolWrongPayout(studyId, hospitalId);
+        _pay(studyId, hospitalId, rounds, payout);
     }
 
     /// @inheritdoc IRewardPool
@@ -120,6 +125,19 @@ contract RewardPool is IRewardPool, ReentrancyGuard {
         (uint32 verifiedRounds, uint32 finalisedRounds) = ROUNDS.tally(studyId);
         uint256 earnedInAll = verifiedRounds * verifiedPart + finalisedRounds * finalPart;
         return funded[studyId] - earnedInAll - refunded[studyId];
+    }
+
+    function _pay(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds, address to) private {
+        uint256 amount;
+        for (uint256 i = 0; i < rounds.length; ++i) {
+            uint256 due = earned(studyId, rounds[i], hospitalId);
+            // Naming a round twice adds nothing: the second time all of it is paid.
+            amount += due - paid[studyId][rounds[i]][hospitalId];
+            paid[studyId][rounds[i]][hospitalId] = due;
+        }
+        if (amount == 0) revert RewardPoolNothingToClaim(studyId, hospitalId);
+        TOKEN.safeTransfer(to, amount);
+        emit RewardClaimed(studyId, hospitalId, to, amount);
     }
 
     /// @dev A round's reward, in what verified work earns and what a finalised model adds.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {ICircuitCatalogue} from "./interfaces/ICircuitCatalogue.sol";
 import {IHospitalRegistry} from "./interfaces/IHospitalRegistry.sol";
 import {IRewardPool} from "./interfaces/IRewardPool.sol";
 import {IRoundManager} from "./interfaces/IRoundManager.sol";
@@ -9,19 +10,28 @@ import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
 import {Bitmaps} from "./libraries/Bitmaps.sol";
 import {FIELD_ORDER} from "./libraries/FieldOrder.sol";
 import {Batches} from "./studies/Batches.sol";
-import {CircuitCatalogue} from "./studies/CircuitCatalogue.sol";
 import {PlanChecker} from "./studies/PlanChecker.sol";
 import {PlanRules} from "./studies/PlanRules.sol";
 
 /// @title Studies: plan, funding, enrolment, ceremony
-contract StudyRegistry is CircuitCatalogue, Batches {
+contract StudyRegistry is Batches {
     using Bitmaps for uint64;
     using Bitmaps for uint8;
+
+    /// @dev What a study's proofs are checked with, fixed when it is published.
+    struct Proving {
+        uint192 planRoot;
+        uint32 capacity;
+        address trainingVerifier;
+        address aggregationVerifier;
+    }
 
     /// @notice Part of the plan's bond, in 1/10000, that one offence costs.
     uint256 public constant SLASH_BPS = 2_500;
     /// @notice Knows operators, standings and the council.
     IHospitalRegistry public immutable HOSPITALS;
+    /// @notice Knows the circuits that new studies may name.
+    ICircuitCatalogue public immutable CATALOGUE;
     /// @notice Holds the bonds.
     IStakeVault public immutable VAULT;
     /// @notice Knows how a study's rounds ended.
@@ -40,9 +50,12 @@ contract StudyRegistry is CircuitCatalogue, Batches {
     /// @inheritdoc IStudyRegistry
     uint256 public studyCount;
 
+    mapping(uint256 studyId => Proving) private _proving;
+
     /// @param vault May be an address that is deployed later, as `rounds` and `rewards`.
     constructor(
         IHospitalRegistry hospitals,
+        ICircuitCatalogue catalogue,
         IStakeVault vault,
         IRoundManager rounds,
         IRewardPool rewards,
@@ -50,6 +63,7 @@ contract StudyRegistry is CircuitCatalogue, Batches {
         uint32 phaseMargin
     ) {
         HOSPITALS = hospitals;
+        CATALOGUE = catalogue;
         VAULT = vault;
         ROUNDS = rounds;
         REWARDS = rewards;
@@ -58,7 +72,8 @@ contract StudyRegistry is CircuitCatalogue, Batches {
     }
 
     /// @inheritdoc IStudyRegistry
-    function setPaused(bool paused_) external onlyCouncil {
+    function setPaused(bool paused_) external {
+        if (!HOSPITALS.isCouncil(msg.sender)) revert StudyRegistryNotCouncil(msg.sender);
         paused = paused_;
         emit IntakePaused(paused_);
     }
@@ -66,17 +81,19 @@ contract StudyRegistry is CircuitCatalogue, Batches {
     /// @inheritdoc IStudyRegistry
     function publish(Plan calldata plan) external returns (uint256 studyId) {
         if (paused) revert StudyRegistryPaused();
-        if (!isListed[plan.trainingCircuit]) revert StudyRegistryCircuitNotListed(plan.trainingCircuit);
-        if (!isListed[plan.aggregationCircuit]) revert StudyRegistryCircuitNotListed(plan.aggregationCircuit);
+        ICircuitCatalogue.Circuit memory training = CATALOGUE.listedCircuit(plan.trainingCircuit);
+        ICircuitCatalogue.Circuit memory aggregation = CATALOGUE.listedCircuit(plan.aggregationCircuit);
         uint256 leastLength = uint256(plan.confirmations) * BLOCK_TIME + PHASE_MARGIN;
-        _CHECKER.check(plan, leastLength, _circuits[plan.trainingCircuit], _circuits[plan.aggregationCircuit]);
+        uint192 root = _CHECKER.check(plan, leastLength, training, aggregation);
 
         studyId = ++studyCount;
         Study storage record = _studies[studyId];
         record.sponsor = msg.sender;
         record.publishedAt = uint64(block.timestamp);
+        record.rounds = PlanRules.affordableRounds(plan);
         record.plan = plan;
-        emit StudyPublished(studyId, msg.sender, plan.documentDigest, plan.documentSize, planRoot(studyId));
+        _proving[studyId] = Proving(root, training.capacity, training.verifier, aggregation.verifier);
+        emit StudyPublished(studyId, msg.sender, plan.documentDigest, plan.documentSize, root);
     }
 
     /// @inheritdoc IStudyRegistry
@@ -92,11 +109,11 @@ contract StudyRegistry is CircuitCatalogue, Batches {
         if (_isMember(studyId, hospitalId)) revert StudyRegistryAlreadyEnrolled(studyId, hospitalId);
         if (dataRoot >= FIELD_ORDER) revert StudyRegistryNotInField(dataRoot);
         Study storage record = _studies[studyId];
-        uint32 capacity = _circuits[record.plan.trainingCircuit].capacity;
+        uint32 capacity = _proving[studyId].capacity;
         if (rows == 0 || rows > capacity) revert StudyRegistryRowsOutOfRange(rows, capacity);
 
         uint8 index = record.enrolled++;
-        _addMember(studyId, index, Member(hospitalId, rows, msg.sender, dataRoot, payoutCommitment));
+        _addMember(studyId, index, hospitalId, rows, Member(msg.sender, dataRoot, payoutCommitment));
         emit HospitalEnrolled(studyId, hospitalId, index, dataRoot, rows);
         if (state == StudyState.Running) {
             _join(studyId, index);
@@ -139,34 +156,39 @@ contract StudyRegistry is CircuitCatalogue, Batches {
     }
 
     /// @inheritdoc IStudyRegistry
-    function roundTerms(uint256 studyId, uint32 round) external view returns (RoundTerms memory terms) {
-        Plan storage plan = _known(studyId).plan;
-        Batch storage batch = _batchOf(studyId, round);
-        terms.startedAt = batch.startedAt;
-        terms.firstRound = batch.firstRound;
-        terms.lastRound = batch.lastRound;
-        terms.participants = batch.participants;
-        terms.enrolled = batch.enrolled;
-        terms.threshold = plan.threshold;
-        terms.minimum = plan.minimum;
-        terms.attempts = plan.attempts;
-        terms.unopenedRounds = plan.unopenedRounds;
-        terms.rounds = plan.rounds;
-        terms.submitLength = plan.submitLength;
-        terms.attestLength = plan.attestLength;
-        terms.openLength = plan.openLength;
-        terms.initialRoot = plan.initialRoot;
-        terms.slice = _slice(plan);
+    function participantTerms(uint256 studyId, uint32 round, address operator)
+        external
+        view
+        returns (RoundTerms memory terms, uint32 hospitalId, uint8 index)
+    {
+        terms = roundTerms(studyId, round);
+        (hospitalId, index) = _memberOf(studyId, operator);
     }
 
     /// @inheritdoc IStudyRegistry
-    function trainingTerms(uint256 studyId) external view returns (address verifier, uint256 root) {
-        return (_circuits[_studies[studyId].plan.trainingCircuit].verifier, planRoot(studyId));
+    function trainingTerms(uint256 studyId, uint8 index)
+        external
+        view
+        returns (address verifier, uint256 root, uint256 dataRoot, uint32 rows)
+    {
+        Proving storage proving = _proving[studyId];
+        (verifier, root) = (proving.trainingVerifier, proving.planRoot);
+        (dataRoot, rows) = _dataAt(studyId, index);
     }
 
     /// @inheritdoc IStudyRegistry
     function aggregationVerifier(uint256 studyId) external view returns (address) {
-        return _circuits[_studies[studyId].plan.aggregationCircuit].verifier;
+        return _proving[studyId].aggregationVerifier;
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function planRoot(uint256 studyId) external view returns (uint256) {
+        return _proving[studyId].planRoot;
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function slice(uint256 studyId) external view returns (uint256) {
+        return uint256(_studies[studyId].plan.bond) * SLASH_BPS / PlanRules.BASIS_POINTS;
     }
 
     /// @inheritdoc IStudyRegistry
@@ -205,16 +227,25 @@ contract StudyRegistry is CircuitCatalogue, Batches {
     }
 
     /// @inheritdoc IStudyRegistry
-    function planRoot(uint256 studyId) public view returns (uint256) {
-        Plan storage plan = _studies[studyId].plan;
-        Circuit storage training = _circuits[plan.trainingCircuit];
-        return uint256(training.features) | (uint256(training.batchSize) << 16) | (uint256(plan.epochs) << 32)
-            | (uint256(plan.learningRate) << 48) | (uint256(training.valueBits) << 80)
-            | (uint256(training.loss) << 88);
-    }
-
-    function _isCouncil(address account) internal view override returns (bool) {
-        return HOSPITALS.isCouncil(account);
+    function roundTerms(uint256 studyId, uint32 round) public view returns (RoundTerms memory terms) {
+        Study storage record = _known(studyId);
+        Plan storage plan = record.plan;
+        Batch storage batch = _batchOf(studyId, round);
+        terms.startedAt = batch.startedAt;
+        terms.firstRound = batch.firstRound;
+        terms.lastRound = batch.lastRound;
+        terms.participants = batch.participants;
+        terms.enrolled = batch.enrolled;
+        terms.threshold = plan.threshold;
+        terms.minimum = plan.minimum;
+        terms.attempts = plan.attempts;
+        terms.unopenedRounds = plan.unopenedRounds;
+        terms.rounds = record.rounds;
+        terms.plannedRounds = plan.rounds;
+        terms.submitLength = plan.submitLength;
+        terms.attestLength = plan.attestLength;
+        terms.openLength = plan.openLength;
+        if (round == 1) terms.initialRoot = plan.initialRoot;
     }
 
     function _hospitalOwnedBy(address owner) internal view override returns (uint32) {
@@ -247,9 +278,8 @@ contract StudyRegistry is CircuitCatalogue, Batches {
         return PlanRules.needed(plan.minimum, plan.threshold);
     }
 
-    function _slashDealing(uint256 studyId, uint8 index, uint32 ceremony) internal override {
-        uint256 amount = _slice(_studies[studyId].plan);
-        VAULT.slash(studyId, _hospitalAt(studyId, index), amount, IStakeVault.Offence.MissingDealing, ceremony);
+    function _slashDealings(uint256 studyId, uint32 ceremony, uint64 missing, uint64 dealt) internal override {
+        VAULT.slash(studyId, IStakeVault.Offence.MissingDealing, ceremony, missing, dealt, address(0));
     }
 
     function _requireEnded(uint256 studyId) private view returns (StudyState state) {
@@ -261,7 +291,8 @@ contract StudyRegistry is CircuitCatalogue, Batches {
 
     function _known(uint256 studyId) private view returns (Study storage record) {
         record = _studies[studyId];
-        if (record.publishedAt == 0) revert StudyRegistryUnknownStudy(studyId);
+        // No plan is without a threshold, which rounds read in any case.
+        if (record.plan.threshold == 0) revert StudyRegistryUnknownStudy(studyId);
     }
 
     /// @dev The state of a study whose first ceremony was completed.
@@ -272,9 +303,5 @@ contract StudyRegistry is CircuitCatalogue, Batches {
         if (closed < _lastBatch(studyId).lastRound) return StudyState.Running;
         bool enough = _nextParticipants(studyId).count() >= _ceremonyNeeds(studyId);
         return enough && !_ceremonyFailed(studyId) ? StudyState.Ceremony : StudyState.Cancelled;
-    }
-
-    function _slice(Plan storage plan) private view returns (uint256) {
-        return uint256(plan.bond) * SLASH_BPS / PlanRules.BASIS_POINTS;
     }
 }

@@ -68,6 +68,11 @@ class NodeConfig:
         return self.home / "secrets"
 
     @property
+    def payouts_folder(self) -> Path:
+        """Where rewards go that are claimed to a committed address, encrypted."""
+        return self.home / "payouts"
+
+    @property
     def store_folder(self) -> Path:
         """The hospital's own blocks."""
         return self.home / "store"

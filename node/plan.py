@@ -50,7 +50,7 @@ DOCUMENT_LIMIT = 262_144
 
 # A starting weight.
 Weight = Integer(-(1 << WEIGHT_BITS - 1), (1 << WEIGHT_BITS - 1) - 1)
-UINT8, UINT16, UINT32 = (1 << 8) - 1, (1 << 16) - 1, (1 << 32) - 1
+UINT8, UINT16, UINT32, UINT64 = ((1 << bits) - 1 for bits in (8, 16, 32, 64))
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,17 @@ class FeatureScaling(Section):
 
 @dataclass(frozen=True)
 class Training(Section):
-    """The proved hyper-parameters; `learning_rate` is an integer of scale 2^8."""
+    """The proved hyper-parameters; `learning_rate` is an integer of scale 2^8.
+
+    `update_bound` is of an update's squared L2 norm; 0 where, as here, training itself is proved.
+    """
 
     circuit: Annotated[str, Text(60)]
     batch_size: Annotated[int, Integer(1, UINT16)]
     epochs: Annotated[int, Integer(1, UINT16)]
     learning_rate: Annotated[int, Integer(1, LEARNING_RATE_LIMIT - 1)]
     rows_maximum: Annotated[int, Integer(1, ROWS_LIMIT - 1)]
+    update_bound: Annotated[int, Integer(0, UINT64)] = 0
 
     def check(self, where: str) -> None:
         if self.batch_size & (self.batch_size - 1):
@@ -182,9 +186,13 @@ class Money(Section):
 
 @dataclass(frozen=True)
 class Privacy(Section):
-    """The differential-privacy budget; 0 means none, and this version knows no other."""
+    """Differential privacy: what the study may spend and what a round costs (zCDP, rho in 1e-9), and the most that
+    a coordinate's noise can be. All are 0 where there is none.
+    """
 
-    budget: Annotated[int, Integer(0, 0)]
+    budget: Annotated[int, Integer(0, UINT64)]
+    cost: Annotated[int, Integer(0, UINT64)] = 0
+    noise_bound: Annotated[int, Integer(0, UINT32)] = 0
 
 
 @dataclass(frozen=True)
@@ -216,8 +224,21 @@ class TrainingPlan(Section):
             refuse("participation.minimum", f"is below encryption.threshold + 1 = {threshold + 1}")
         if people.maximum < 2 * threshold - 1:
             refuse("participation.maximum", f"is below 2 · encryption.threshold − 1 = {2 * threshold - 1}")
+        self._check_family()
         if len(self.canonical()) > DOCUMENT_LIMIT:
             refuse("the document", f"is longer than {DOCUMENT_LIMIT} bytes")
+
+    def _check_family(self) -> None:
+        """A logistic head's training is proved as it is: nothing bounds its updates, and no noise is added to them."""
+        proved_whole = {
+            "training.update_bound": self.training.update_bound,
+            "privacy.budget": self.privacy.budget,
+            "privacy.cost": self.privacy.cost,
+            "privacy.noise_bound": self.privacy.noise_bound,
+        }
+        for where, value in proved_whole.items():
+            if value:
+                refuse(where, f"is not 0, as it is in every plan of the family {self.model.family}")
 
     def canonical(self) -> bytes:
         """The document as it is stored and hashed."""
@@ -236,6 +257,8 @@ class TrainingPlan(Section):
             | self.training.learning_rate << 48
             | self.quantisation.value_bits << 80
             | LOSSES[self.model.loss] << 88
+            | self.training.update_bound << 96
+            | self.privacy.noise_bound << 160
         )
 
     @classmethod

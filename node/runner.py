@@ -39,6 +39,7 @@ from node.secrets import SecretStore
 from node.state import NodeState
 from node.steps.advance import advance, open_study
 from node.steps.context import Hospital, StudyContext
+from node.steps.notices import notices
 from node.storage.store import Store, open_store
 from node.types import StudyState
 
@@ -114,7 +115,10 @@ def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> No
             hospital.log.info("hospital %d (%s): following the chain", hospital.id, hospital.name)
             while not stopping.asked:
                 with _logged(hospital):
-                    if scanner.scan().reorganised:
+                    passed = scanner.scan()
+                    for notice in notices(hospital, passed.events):
+                        hospital.log.warning("%s", notice)
+                    if passed.reorganised:
                         hospital.log.warning("the chain was reorganised; going on from its new state")
                         follower.start_over()
                 # Events are hints: where they cannot be had, the contracts' state still can.

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A node's durable memory: one SQLite file that survives a crash at any instruction.
 
-It holds the journal of steps, the scanner's cursor, this key's transactions, and the sets it has opened.
+It holds the journal of steps, the scanner's cursor, this key's transactions, the sets it has opened, and the
+signed shares it has seen.
 Every write is committed and synced to disk before the call returns (WAL, synchronous=FULL).
 """
 
@@ -23,11 +24,14 @@ from node.errors import ChainMismatch, OpeningRefused
 from node.files import make_private_folder
 from node.types import (
     Checkpoint,
+    SignedShare,
     StepRecord,
     TransactionAttempt,
     TransactionRecord,
     TransactionStatus,
 )
+
+_SHARES = "SELECT * FROM shares WHERE study = ? AND round = ? ORDER BY hospital, included, attempt, rowid"
 
 
 class NodeState:
@@ -143,6 +147,24 @@ class NodeState:
         rows = self._all("SELECT members FROM opened_sets WHERE study = ? AND round = ?", (study, round_number))
         return tuple(json.loads(rows[0][0])) if rows else None
 
+    # Signed shares
+
+    def keep_share(self, share: SignedShare) -> None:
+        """Keep an opening share as it was seen signed: of two different ones for one attempt, both stay."""
+        with self._write() as database:
+            database.execute(
+                "INSERT OR IGNORE INTO shares VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    share.study_id, share.round, share.hospital_id, f"{share.included_bitmap:x}", share.attempt,
+                    share.digest, share.signature,
+                ),
+            )  # fmt: skip
+
+    def shares(self, study: int, round_number: int) -> tuple[SignedShare, ...]:
+        """The kept shares of a round, those for one hospital, set and attempt next to each other."""
+        rows = self._all(_SHARES, (study, round_number))
+        return tuple(_share(row) for row in rows)
+
     # Scanner
 
     def checkpoints(self, scanner: str) -> tuple[Checkpoint, ...]:
@@ -240,14 +262,28 @@ class NodeState:
 
 def recent_steps(path: Path, limit: int = 20) -> tuple[StepRecord, ...]:
     """The latest steps in a state file, newest first, also while another process holds it."""
+    rows = _read_beside(path, "SELECT * FROM steps ORDER BY begun_at DESC, step_key LIMIT ?", (limit,))
+    return tuple(_step(row) for row in rows)
+
+
+def seen_shares(path: Path, study: int, round_number: int) -> tuple[SignedShare, ...]:
+    """`NodeState.shares` of a state file, also while another process holds it."""
+    return tuple(_share(row) for row in _read_beside(path, _SHARES, (study, round_number)))
+
+
+def _read_beside(path: Path, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
     if not path.exists():
-        return ()
+        return []
     with (
         translated(path),
-        contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db,
+        contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database,
     ):
-        rows = db.execute("SELECT * FROM steps ORDER BY begun_at DESC, step_key LIMIT ?", (limit,))
-        return tuple(_step(row) for row in rows)
+        return database.execute(query, values).fetchall()
+
+
+def _share(row: tuple[Any, ...]) -> SignedShare:
+    study, round_number, hospital, included, attempt, digest, signature = row
+    return SignedShare(study, round_number, hospital, int(included, 16), attempt, digest, signature)
 
 
 def _transaction(row: tuple[Any, ...], attempts: tuple[TransactionAttempt, ...]) -> TransactionRecord:

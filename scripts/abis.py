@@ -18,9 +18,11 @@ from scripts import solc
 CONTRACTS = (
     "ConsiliumToken",
     "HospitalRegistry",
+    "CircuitCatalogue",
     "StakeVault",
     "StudyRegistry",
     "RoundManager",
+    "EquivocationCourt",
     "RewardPool",
 )
 ABI_FOLDER = solc.ROOT / "node" / "chain" / "abis"

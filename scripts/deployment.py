@@ -33,8 +33,17 @@ from scripts.verifiers import compile_verifier
 PARAMETERS = solc.ROOT / "scripts" / "params"
 CATALOGUE = solc.ROOT / "circuits" / "circuits.json"
 VERIFIERS = solc.ROOT / "contracts" / "verifiers"
-SUITE = ("ConsiliumToken", "HospitalRegistry", "StakeVault", "StudyRegistry", "RoundManager", "RewardPool")
-KINDS = {"training": 1, "aggregation": 2}
+SUITE = (
+    "ConsiliumToken",
+    "HospitalRegistry",
+    "CircuitCatalogue",
+    "StakeVault",
+    "StudyRegistry",
+    "RoundManager",
+    "EquivocationCourt",
+    "RewardPool",
+)
+KINDS = {"training": 1, "aggregation": 2, "bounded": 3}
 _POINT = re.compile(r"\b(gamma|delta)(x1|x2|y1|y2)\s*=\s*(\d+)")
 
 
@@ -44,7 +53,6 @@ class Parameters:
 
     chain_ids: list[int]
     council: str | None
-    treasury: str | None
     token: str | None
     token_supply: str
     admin_delay: int
@@ -68,19 +76,20 @@ class Listing:
     folder: Path | None = None
 
     def circuit(self, verifier_address: str) -> dict[str, Any]:
-        """The `Circuit` struct of the StudyRegistry."""
-        training = self.kind == "training"
+        """The `Circuit` struct of the CircuitCatalogue."""
+        training, aggregation = self.kind == "training", self.kind == "aggregation"
         features = self.parameters["features"]
         return {
             "name": self.name,
             "kind": KINDS[self.kind],
             "verifier": verifier_address,
-            "features": features if training else features + 1,
+            "features": features + 1 if aggregation else features,
             "batchSize": self.parameters["batch_size"] if training else 0,
             "maxEpochs": self.parameters["epochs"] if training else 0,
-            "capacity": self.parameters["capacity"] if training else 0,
+            "capacity": 0 if aggregation else self.parameters["capacity"],
             "valueBits": self.parameters["value_bits"],
-            "loss": self.parameters["loss"] if training else 0,
+            "loss": 0 if aggregation else self.parameters["loss"],
+            "noisy": self.kind == "bounded",
             "verifyingKeyDigest": bytes.fromhex(self.digest),
         }
 
@@ -207,12 +216,12 @@ def deploy(
     plan = plan_digest(account.address, parameters, listings)
     row = TransactionRow(account, plan, journal, say)
     contracts = _deploy_suite(account, row, parameters)
-    studies = contracts["StudyRegistry"]
+    circuit_catalogue = contracts["CircuitCatalogue"]
     circuits = {}
     for number, listing in enumerate(listings, start=1):
         made = row.deploy(listing.verifier, verifiers[listing.name])
         if parameters.council is None:
-            _list_circuit(account, row, studies, number, listing, made.address)
+            _list_circuit(account, row, circuit_catalogue, number, listing, made.address)
         circuits[listing.name] = {
             "id": number,
             "verifier": made.address,
@@ -260,32 +269,33 @@ def stands(record: dict[str, Any], account: AccountAPI, parameters: Parameters, 
 
 
 def _list_circuit(
-    account: AccountAPI, row: TransactionRow, studies: Any, number: int, listing: Listing, verifier_address: str
+    account: AccountAPI, row: TransactionRow, contract: Any, number: int, listing: Listing, verifier_address: str
 ) -> None:
     entry = listing.circuit(verifier_address)
 
     def is_listed() -> bool:
-        return int(studies.circuitCount()) >= number and studies.circuit(number).verifier == verifier_address
+        return int(contract.circuitCount()) >= number and contract.circuit(number).verifier == verifier_address
 
     row.call(
-        f"listed   {listing.name} as circuit {number}", lambda: studies.listCircuit(entry, sender=account), is_listed
+        f"listed   {listing.name} as circuit {number}", lambda: contract.listCircuit(entry, sender=account), is_listed
     )
 
 
 def _deploy_suite(account: AccountAPI, row: TransactionRow, parameters: Parameters) -> dict[str, Any]:
     """The contracts that know each other, by name."""
     council = parameters.council or account.address
-    treasury = parameters.treasury or council
     names = SUITE if parameters.token is None else SUITE[1:]
     at: dict[str, Any] = {name: row.address(place) for place, name in enumerate(names)}
     at.setdefault("ConsiliumToken", parameters.token)
-    token, hospitals, vault, studies, rounds, rewards = (at[name] for name in SUITE)
+    token, hospitals, circuits, vault, studies, rounds, court, rewards = (at[name] for name in SUITE)
     arguments: dict[str, tuple[Any, ...]] = {
         "ConsiliumToken": (int(parameters.token_supply),),
         "HospitalRegistry": (council, parameters.admin_delay),
-        "StakeVault": (token, hospitals, studies, rounds, treasury, parameters.unbonding_delay),
-        "StudyRegistry": (hospitals, vault, rounds, rewards, parameters.block_time, parameters.phase_margin),
+        "CircuitCatalogue": (hospitals,),
+        "StakeVault": (token, hospitals, studies, rounds, court, parameters.unbonding_delay),
+        "StudyRegistry": (hospitals, circuits, vault, rounds, rewards, parameters.block_time, parameters.phase_margin),
         "RoundManager": (studies, vault),
+        "EquivocationCourt": (studies, rounds, vault),
         "RewardPool": (token, hospitals, studies, rounds),
     }
     contracts = {name: row.deploy(name, getattr(ape.project, name), *arguments[name]) for name in names}

@@ -25,6 +25,7 @@ from node.proofs.verifying_key import load_verifying_key, verifying_key_digest  
 from scripts.abis import ABI_FOLDER, compile_abis  # noqa: E402
 from scripts.bytecode import BYTECODE, bytecode_text  # noqa: E402
 from scripts.circuits import build, build_native, constraint_count, export_verifier  # noqa: E402
+from scripts.gas_table import README, readme_with_table  # noqa: E402
 from scripts.vectors import vector_files  # noqa: E402
 
 Files = dict[Path, bytes]
@@ -100,6 +101,11 @@ def contract_bytecode() -> Files:
 
 
 #: In order: later generators may read what earlier ones wrote.
+def gas_table() -> Files:
+    """The README's table of what calls cost."""
+    return {README: readme_with_table().encode()}
+
+
 GENERATORS: dict[str, Callable[[], Files]] = {
     "poseidon-constants": poseidon_constants,
     "curve-points": curve_points,
@@ -108,6 +114,7 @@ GENERATORS: dict[str, Callable[[], Files]] = {
     "vectors": vector_files,
     "abis": contract_abis,
     "bytecode": contract_bytecode,
+    "gas-table": gas_table,
 }
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 import pandas as pd
 
 from app.services import format as fmt
-from app.services.words import OFFENCE, PHASE, STEP
+from app.services.words import PHASE, STEP
 from node.audit.basics import Check, Verdict
 from node.audit.money_views import PaymentView
 from node.audit.views import CeremonyView, ModelView, RoundView, StudyView
 from node.plan import TrainingPlan
 from node.types import CeremonyStep, Phase
+from node.words import OFFENCE
 
 VERDICT = {
     Verdict.PASSED: ":green-badge[:material/check_circle: ok]",
@@ -169,6 +170,22 @@ def slashes(view: StudyView) -> pd.DataFrame:
             "Transaction": item.act.tx_hash,
         }
         for item in view.money.slashes
+    )
+
+
+def pots(view: StudyView) -> pd.DataFrame:
+    """Whose the cut bonds are: one line for each hospital's part."""
+    return pd.DataFrame(
+        {
+            "Pot": pot.pot_id,
+            "For": OFFENCE[pot.offence],
+            "Belongs to": view.name_of(part.hospital_id),
+            "Amount": fmt.tokens(part.amount, view.network),
+            "Taken": "yes" if part.taken else "not yet",
+            "Transaction": pot.act.tx_hash,
+        }
+        for pot in view.money.pots
+        for part in pot.parts
     )
 
 

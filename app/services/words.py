@@ -6,7 +6,7 @@ from __future__ import annotations
 from app.services import format as fmt
 from node.audit.views import PlanView, RoundView, StudyView
 from node.plan import WEIGHT_FRACTION_BITS, TrainingPlan
-from node.types import CeremonyStep, FailureReason, Offence, Phase, StudyState
+from node.types import CeremonyStep, FailureReason, Phase, StudyState
 
 STATE = {
     StudyState.NONE: "unknown",
@@ -34,12 +34,6 @@ STEP = {
     CeremonyStep.TEST_SHARES: "test shares",
     CeremonyStep.ACKNOWLEDGEMENT: "acknowledgements",
 }
-OFFENCE = {
-    Offence.MISSING_DEALING: "no dealing in the key ceremony",
-    Offence.CIPHERTEXT_LEFT_OUT: "a submitted update that the others could not get",
-    Offence.MISSING_SHARE: "no opening share although named for it",
-}
-
 FAMILY = {
     "logistic-head": "Logistic regression: one weight for each feature, and a bias",
 }
@@ -161,5 +155,6 @@ def money(view: StudyView) -> list[str]:
         f"{share:g} % of a round's reward is earned once enough opening shares are posted, the rest when the round is "
         "finalised.",
         f"Each hospital locks a bond of {fmt.tokens(terms.bond, network)}. It gets it back at the end, less what is "
-        "cut for a missing dealing, an update that others cannot get, or a missing opening share.",
+        "cut for a missing dealing, an update that others cannot get, a missing opening share, or two different ones. "
+        "What is cut belongs to the other hospitals of that round or ceremony.",
     ]

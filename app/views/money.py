@@ -43,6 +43,9 @@ with right:
     for pair in (bonds[:2], bonds[2:]):
         figures((label, fmt.tokens(amount, network)) for label, amount in pair)
     table(tables.slashes(view), "No bond was cut.", alt="Cuts of bonds")
+    if money.pots:
+        st.caption("Whose the cut bonds are")
+        table(tables.pots(view), "", alt="Parts of cut bonds")
 
 st.subheader("Payments")
 st.caption("Into the pool")

@@ -3,20 +3,24 @@ pragma solidity ^0.8.30;
 
 /// @title Circuits a study may be proved with
 /// @notice The council lists compiled circuits with their verifiers. Delisting stops new studies only: a
-/// published one keeps the verifier it named. Implemented by the StudyRegistry, whose name the errors carry.
+/// published one keeps the verifier it named. The council is the HospitalRegistry's.
 interface ICircuitCatalogue {
     enum CircuitKind {
         None,
         Training,
-        Aggregation
+        Aggregation,
+        Bounded
     }
 
-    /// @param features Training: features D (without the bias). Aggregation: coordinates P = D + 1.
-    /// @param batchSize Rows of a batch (training only, as all that follow but valueBits).
-    /// @param maxEpochs Epochs compiled in; a plan may use fewer.
-    /// @param capacity Rows compiled in; a hospital may use fewer.
+    /// @dev Bounded proves that an update's L2 norm keeps within the plan's bound, and nothing of how it was trained;
+    /// its public signals are in the order of Training's.
+    /// @param features Training: features D (without the bias). Aggregation: coordinates P = D + 1. Bounded: P − 1.
+    /// @param batchSize Rows of a batch (training only).
+    /// @param maxEpochs Epochs compiled in (training only); a plan may use fewer.
+    /// @param capacity Rows compiled in; a hospital may use fewer. Bounded: 1, as every hospital weighs the same.
     /// @param valueBits Bits V of an update's coordinate.
-    /// @param loss Number of the loss (1: hard-sigmoid logistic).
+    /// @param loss Number of the loss (training and bounded; 1: hard-sigmoid logistic, 2: none that is proved).
+    /// @param noisy It bounds the noise that a hospital adds: always so for Bounded, never for Aggregation.
     /// @param verifyingKeyDigest SHA-256 of the canonical JSON of the verifying key.
     struct Circuit {
         string name;
@@ -28,13 +32,14 @@ interface ICircuitCatalogue {
         uint32 capacity;
         uint8 valueBits;
         uint8 loss;
+        bool noisy;
         bytes32 verifyingKeyDigest;
     }
 
-    error StudyRegistryNotCouncil(address caller);
-    error StudyRegistryUnknownCircuit(uint32 circuitId);
-    error StudyRegistryCircuitNotListed(uint32 circuitId);
-    error StudyRegistryCircuitMalformed(string name);
+    error CircuitCatalogueNotCouncil(address caller);
+    error CircuitCatalogueUnknownCircuit(uint32 circuitId);
+    error CircuitCatalogueCircuitNotListed(uint32 circuitId);
+    error CircuitCatalogueCircuitMalformed(string name);
 
     event CircuitListed(
         uint32 indexed circuitId, string name, CircuitKind kind, address indexed verifier, bytes32 verifyingKeyDigest
@@ -50,6 +55,9 @@ interface ICircuitCatalogue {
 
     /// @notice A circuit, listed or not; reverts for a number never given.
     function circuit(uint32 circuitId) external view returns (Circuit memory);
+
+    /// @notice A circuit that new studies may name; reverts for any other.
+    function listedCircuit(uint32 circuitId) external view returns (Circuit memory);
 
     /// @notice Whether new studies may name the circuit.
     function isListed(uint32 circuitId) external view returns (bool);

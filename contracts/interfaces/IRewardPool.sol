@@ -9,17 +9,25 @@ interface IRewardPool {
     error RewardPoolStudyNotOpen(uint256 studyId);
     error RewardPoolStudyNotEnded(uint256 studyId);
     error RewardPoolNothingToClaim(uint256 studyId, uint32 hospitalId);
+    error RewardPoolNotOwner(uint256 studyId, uint32 hospitalId, address caller);
+    error RewardPoolWrongPayout(uint256 studyId, uint32 hospitalId);
     error RewardPoolNothingToRefund(uint256 studyId);
 
     event StudyFunded(uint256 indexed studyId, address indexed from, uint256 amount);
-    event RewardClaimed(uint256 indexed studyId, uint32 indexed hospitalId, address indexed owner, uint256 amount);
+    event RewardClaimed(uint256 indexed studyId, uint32 indexed hospitalId, address indexed to, uint256 amount);
     event StudyRefunded(uint256 indexed studyId, address indexed sponsor, uint256 amount);
 
     /// @notice Escrows what arrives of `amount` from the caller; anyone, until enrolment ends.
     function fund(uint256 studyId, uint256 amount) external;
 
-    /// @notice Pays a hospital's owner what it earned in `rounds` and was not yet paid; anyone may call.
+    /// @notice Pays a hospital's owner what it earned in `rounds` and was not yet paid; anyone may call, but where the
+    /// hospital committed to another address only the owner.
     function claim(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds) external;
+
+    /// @notice Pays it to the address that the hospital committed to when it enrolled; anyone may call.
+    /// @param salt With `payout` what the commitment was made from.
+    function claimTo(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds, address payout, bytes32 salt)
+        external;
 
     /// @notice Pays the sponsor what no hospital earned; anyone may call, once the study ended.
     function refund(uint256 studyId) external;

@@ -36,14 +36,14 @@ interface IRoundManager {
         uint256[2] c;
     }
 
-    /// @dev Bitmaps are over enrolment indices; times in seconds; blocks are 0 where a deadline, not a
-    /// transaction, ended the phase.
+    /// @dev Bitmaps are over enrolment indices; times in seconds.
     /// @param submitEndedAt Time the last participant submitted; 0 if not all did.
     /// @param attestEndedAt Time the last participant attested; 0 if not all did.
     /// @param includedAt Time the included set was fixed; attempt k of opening ends (k + 1)·openLength later.
     /// @param closedAt Time the round was finalised or recorded as failed.
     /// @param verified t shares of one attempt were posted, or the round was finalised.
     /// @param closedAs Finalised or Failed once recorded, else None.
+    /// @param sumDigest keccak256(abi.encode(sumCx, sumCy)) of what `UpdatesIncluded` tells; 0 before.
     struct RoundState {
         uint64 startedAt;
         uint64 submittedBitmap;
@@ -53,18 +53,15 @@ interface IRoundManager {
         uint64 attestEndedAt;
         uint64 includedAt;
         uint64 closedAt;
-        uint64 submitEndedBlock;
-        uint64 attestEndedBlock;
-        uint64 includedBlock;
         uint32 sumRows;
         bool verified;
         Phase closedAs;
         uint256 rootBefore;
         uint256 rootAfter;
-        uint256 sumCx;
-        uint256 sumCy;
+        bytes32 sumDigest;
     }
 
+    /// @dev What `UpdateSubmitted` tells; the contract keeps keccak256(abi.encode(digest, size, cx, cy)).
     struct Submission {
         bytes32 digest;
         uint64 size;
@@ -82,7 +79,13 @@ interface IRoundManager {
     error RoundManagerWrongAttempt(uint256 studyId, uint32 round, uint8 attempt, uint8 current);
     error RoundManagerNotInQuorum(uint256 studyId, uint32 round, uint8 attempt, uint32 hospitalId);
     error RoundManagerNotInField(uint256 value);
+    error RoundManagerNotOnCurve(uint256 cx, uint256 cy);
     error RoundManagerEmptyDigest();
+    error RoundManagerPrivacyBudgetSpent(uint256 studyId, uint32 round);
+    error RoundManagerWrongSubmission(uint256 studyId, uint32 round, uint32 hospitalId);
+    error RoundManagerWrongSubmissionCount(uint256 studyId, uint32 round, uint256 given, uint8 needed);
+    error RoundManagerWrongSum(uint256 studyId, uint32 round);
+    error RoundManagerWrongSignature(uint256 studyId, uint32 round, uint32 hospitalId);
     error RoundManagerProofInvalid(uint256 studyId, uint32 round);
 
     event UpdateSubmitted(
@@ -107,7 +110,8 @@ interface IRoundManager {
         uint8 attempt,
         uint32 indexed hospitalId,
         bytes32 digest,
-        uint64 size
+        uint64 size,
+        bytes signature
     );
     event WorkVerified(uint256 indexed studyId, uint32 indexed round, uint8 attempt);
     event RoundFinalised(uint256 indexed studyId, uint32 indexed round, uint256 rootAfter);
@@ -137,15 +141,34 @@ interface IRoundManager {
     /// @notice Fixes the included set, exactly those with at least t attestations, and adds up its commitments
     /// and rows; anyone, after Attest. Below the minimum the round fails. Where at least 2t − 1 hospitals
     /// attested, a submitted ciphertext that is left out is slashed.
-    function includeUpdates(uint256 studyId, uint32 round) external;
+    /// @param submissions What the hospitals of `includable` submitted, in the order of their indices; not looked at
+    /// where they are fewer than the minimum.
+    function includeUpdates(uint256 studyId, uint32 round, Submission[] calldata submissions) external;
 
     /// @notice Records an opening share; only an operator of the open attempt's quorum, once per attempt.
-    function postShare(uint256 studyId, uint32 round, uint8 attempt, bytes32 digest, uint64 size) external;
+    /// @param signature The caller's, of 65 bytes, over `openingShareHash` of this share. Two with different digests
+    /// are evidence against its hospital.
+    function postShare(
+        uint256 studyId,
+        uint32 round,
+        uint8 attempt,
+        bytes32 digest,
+        uint64 size,
+        bytes calldata signature
+    ) external;
 
     /// @notice Sets the new model, if the proof of aggregation holds, while opening goes on; anyone. Missing
     /// shares of attempts that ran out are slashed, and the next round starts.
+    /// @param sumCx Sum of the included commitments, as `UpdatesIncluded` tells it, with `sumCy`.
     /// @param rootAfter Poseidon root of the new weights, below the field order.
-    function finalise(uint256 studyId, uint32 round, uint256 rootAfter, Proof calldata proof) external;
+    function finalise(
+        uint256 studyId,
+        uint32 round,
+        uint256 sumCx,
+        uint256 sumCy,
+        uint256 rootAfter,
+        Proof calldata proof
+    ) external;
 
     /// @notice Logs where a finalised model's file can be found; anyone, any number of times. Readers check the
     /// file against `rootAfter`.
@@ -165,11 +188,15 @@ interface IRoundManager {
     /// @notice A round's record.
     function roundState(uint256 studyId, uint32 round) external view returns (RoundState memory);
 
-    /// @notice What a hospital submitted; digest 0 if nothing.
-    function submission(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (Submission memory);
+    /// @notice keccak256(abi.encode(digest, size, cx, cy)) of what a hospital submitted; 0 if nothing.
+    function submission(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (bytes32);
 
     /// @notice What a hospital attested; 0 if nothing.
     function attestation(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (uint64);
+
+    /// @notice Bitmap of submitted ciphertexts that at least t hospitals attested: in the Include phase the set that
+    /// `includeUpdates` fixes, before it what is known so far.
+    function includable(uint256 studyId, uint32 round) external view returns (uint64);
 
     /// @notice Opening attempt by the clock, from 0; the plan's `attempts` once all ran out; 0 before opening.
     function currentAttempt(uint256 studyId, uint32 round) external view returns (uint8);
@@ -180,8 +207,10 @@ interface IRoundManager {
     /// @notice Bitmap of indices that posted a share in an attempt.
     function sharesPosted(uint256 studyId, uint32 round, uint8 attempt) external view returns (uint64);
 
-    /// @notice Digest of a hospital's share in an attempt, or zero.
-    function shareDigest(uint256 studyId, uint32 round, uint8 attempt, uint32 hospitalId)
+    /// @notice What an operator signs with its share: the EIP-712 hash of
+    /// `OpeningShare(uint256 studyId,uint32 round,uint64 includedBitmap,uint8 attempt,bytes32 digest)` in the domain
+    /// ("Consilium", "1", chain, this contract).
+    function openingShareHash(uint256 studyId, uint32 round, uint64 includedBitmap, uint8 attempt, bytes32 digest)
         external
         view
         returns (bytes32);

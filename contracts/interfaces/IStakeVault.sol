@@ -2,13 +2,25 @@
 pragma solidity ^0.8.30;
 
 /// @title Bonds
-/// @notice Holds hospitals' tokens: available, locked per study, or on their way out. Only the two contracts
-/// wired at deployment lock, release or slash, and only by the rules of a study; no role moves a bond.
+/// @notice Holds hospitals' tokens: available, locked per study, on their way out, or slashed into a pot. Only the
+/// contracts wired at deployment lock, release or slash, and only by the rules of a study; no role moves a bond.
+/// A pot belongs, in equal parts, to hospitals that are fixed when it is made.
 interface IStakeVault {
     enum Offence {
         MissingDealing,
         CiphertextLeftOut,
-        MissingShare
+        MissingShare,
+        Equivocation
+    }
+
+    /// @param amount What came in, less a reporter's bounty.
+    /// @param beneficiaries Bitmap of enrolment indices whose hospitals share it.
+    /// @param claimed Bitmap of those who have.
+    struct Pot {
+        uint256 studyId;
+        uint256 amount;
+        uint64 beneficiaries;
+        uint64 claimed;
     }
 
     error StakeVaultUnknownHospital(uint32 hospitalId);
@@ -21,8 +33,11 @@ interface IStakeVault {
     error StakeVaultNothingLocked(uint256 studyId, uint32 hospitalId);
     error StakeVaultNothingPending(uint32 hospitalId);
     error StakeVaultStillUnbonding(uint32 hospitalId, uint64 availableAt);
-    error StakeVaultEvidenceUsed(bytes32 evidence);
-    error StakeVaultNothingSlashed();
+    error StakeVaultEvidenceUsed(uint256 studyId, Offence offence, uint32 stage, uint64 offenders);
+    error StakeVaultUnbondingTooShort(uint64 unbondingDelay, uint64 evidenceWindow);
+    error StakeVaultNotBeneficiary(uint256 potId, uint32 hospitalId);
+    error StakeVaultAlreadyClaimed(uint256 potId, uint32 hospitalId);
+    error StakeVaultNoBounty(address reporter);
 
     event BondDeposited(uint32 indexed hospitalId, address indexed from, uint256 amount);
     event WithdrawalRequested(uint32 indexed hospitalId, uint256 amount, uint64 availableAt);
@@ -32,7 +47,17 @@ interface IStakeVault {
     event BondSlashed(
         uint256 indexed studyId, uint32 indexed hospitalId, Offence indexed offence, uint32 stage, uint256 amount
     );
-    event SlashedCollected(address indexed treasury, uint256 amount);
+    event PotMade(
+        uint256 indexed potId,
+        uint256 indexed studyId,
+        Offence indexed offence,
+        uint32 stage,
+        uint256 amount,
+        uint64 beneficiaries
+    );
+    event PotClaimed(uint256 indexed potId, uint32 indexed hospitalId, uint256 amount);
+    event BountyEarned(uint256 indexed potId, address indexed reporter, uint256 amount);
+    event BountyPaid(address indexed reporter, uint256 amount);
 
     /// @notice Adds to a registered hospital's available bond what arrives of `amount` from the caller.
     function deposit(uint32 hospitalId, uint256 amount) external;
@@ -44,22 +69,41 @@ interface IStakeVault {
     /// @notice Pays what is pending to the owner, who calls, once `UNBONDING_DELAY` has passed.
     function withdraw(uint32 hospitalId) external;
 
-    /// @notice Sends everything slashed so far to the treasury fixed at deployment; anyone may call.
-    function collectSlashed() external;
+    /// @notice Adds a beneficiary's part of a pot to its available bond, once; anyone may call.
+    function claimSlashed(uint256 potId, uint32 hospitalId) external;
 
-    /// @notice Locks a bond for a study, once; only the StudyRegistry.
+    /// @notice Pays the caller what it earned by reporting equivocations.
+    function claimBounty() external;
+
+    /// @notice Locks a bond for a study, once; only the StudyRegistry. What was released less than the evidence window
+    /// ago cannot be locked again: it must stay within reach.
     function lock(uint256 studyId, uint32 hospitalId, uint256 amount) external;
 
     /// @notice Makes what is left of a study's bond available again; only the StudyRegistry.
     function release(uint256 studyId, uint32 hospitalId) external;
 
-    /// @notice Takes `amount`, or what is left if less, from a study's bond; only the StudyRegistry and the
-    /// RoundManager. Each (study, hospital, offence, stage) counts once.
+    /// @notice Takes the study's slice, or what is left of its bond if less, from each offender into one pot; only the
+    /// judges wired at deployment. Each (study, offence, stage, hospital) counts once. Nothing is taken where
+    /// nobody would benefit. Of a bond released since, an equivocation takes from what is pending, then available.
     /// @param stage Ceremony number for a missing dealing, round otherwise.
-    function slash(uint256 studyId, uint32 hospitalId, uint256 amount, Offence offence, uint32 stage) external;
+    /// @param offenders Bitmap of enrolment indices.
+    /// @param beneficiaries Bitmap of enrolment indices; whoever was slashed for the same round is left out.
+    /// @param reporter Earns `BOUNTY_BPS` of what is taken, unless it owns or operates an offender; 0 for nobody.
+    /// @return potId Number of the pot, 0 where nothing was taken.
+    function slash(
+        uint256 studyId,
+        Offence offence,
+        uint32 stage,
+        uint64 offenders,
+        uint64 beneficiaries,
+        address reporter
+    ) external returns (uint256 potId);
 
-    /// @notice Bond that can be locked or asked back.
+    /// @notice Bond that can be asked back, and locked but for what `lockable` leaves out.
     function available(uint32 hospitalId) external view returns (uint256);
+
+    /// @notice Bond that can be locked.
+    function lockable(uint32 hospitalId) external view returns (uint256);
 
     /// @notice What is left of the bond locked for a study.
     function locked(uint256 studyId, uint32 hospitalId) external view returns (uint256);
@@ -67,6 +111,18 @@ interface IStakeVault {
     /// @notice What is on its way out and the time (seconds) from which `withdraw` pays it.
     function pending(uint32 hospitalId) external view returns (uint256 amount, uint64 availableAt);
 
-    /// @notice Slashed and not yet collected.
-    function slashed() external view returns (uint256);
+    /// @notice Pots are numbered 1 to this.
+    function potCount() external view returns (uint256);
+
+    /// @notice A pot's record; zeros for a number never given.
+    function pot(uint256 potId) external view returns (Pot memory);
+
+    /// @notice A hospital's part of a pot, claimed or not; 0 if it has none.
+    function partOf(uint256 potId, uint32 hospitalId) external view returns (uint256);
+
+    /// @notice Bitmap of indices slashed for an offence at a stage of a study.
+    function punished(uint256 studyId, Offence offence, uint32 stage) external view returns (uint64);
+
+    /// @notice What a reporter earned and was not yet paid.
+    function bounty(address reporter) external view returns (uint256);
 }

@@ -7,7 +7,7 @@ import {IKeyCeremony} from "./IKeyCeremony.sol";
 /// @title Studies: plan, funding, enrolment, ceremony
 /// @notice The state of a study is derived from its deadlines and counters and from the RoundManager's
 /// outcome; nobody sets it.
-interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
+interface IStudyRegistry is IKeyCeremony {
     /// @dev Published: not funded in full. Cancelled: ended without its planned rounds, by whatever cause.
     enum StudyState {
         None,
@@ -19,10 +19,13 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
         Cancelled
     }
 
-    /// @dev Lengths in seconds. `openLength` is that of one opening attempt.
+    /// @dev Lengths in seconds. `openLength` is that of one opening attempt. Fields are in the order in which they
+    /// share words of storage: what a round asks for is in one.
     /// @param documentDigest SHA-256 of the plan document (canonical JSON).
     /// @param initialRoot Poseidon root of the starting weights.
-    /// @param learningRate Rate times 256.
+    /// @param epochs Training: 1 to what the circuit allows. Bounded: 0, the plan document names it.
+    /// @param learningRate Training: rate times 256. Bounded: 0, as epochs.
+    /// @param updateBound Most that the squares of an update's coordinates add up to (integer units); 0 for Training.
     /// @param threshold t: shares that open a sum.
     /// @param minimum Fewest updates that are ever opened together.
     /// @param maximum Places for hospitals.
@@ -32,15 +35,19 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     /// @param confirmations Blocks after which nodes take a block as final.
     /// @param bond Locked by each hospital (token units).
     /// @param verifiedShareBps Part of a round's reward, in 1/10000, that is earned once its shares are posted.
-    /// @param privacyBudget Differential-privacy budget; only 0 (none) is supported.
+    /// @param privacyBudget Zero-concentrated differential privacy that the study may spend, rho in 1e-9; 0 for none.
+    /// @param privacyCost What a round spends of it; the study ends once another round would spend more than is left.
+    /// @param noiseBound Most that a coordinate's noise can be, in either direction; 0 where none is added.
     struct Plan {
         bytes32 documentDigest;
-        uint64 documentSize;
         uint256 initialRoot;
+        uint64 documentSize;
         uint32 trainingCircuit;
         uint32 aggregationCircuit;
         uint16 epochs;
         uint32 learningRate;
+        uint16 confirmations;
+        uint64 updateBound;
         uint8 threshold;
         uint8 minimum;
         uint8 maximum;
@@ -48,16 +55,17 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
         uint8 unopenedRounds;
         uint16 rounds;
         uint16 batchRounds;
-        uint16 confirmations;
         uint32 enrolLength;
         uint32 ceremonyStepLength;
         uint32 submitLength;
         uint32 attestLength;
         uint32 openLength;
+        uint16 verifiedShareBps;
         uint128 bond;
         uint128 rewardPerRound;
-        uint16 verifiedShareBps;
         uint64 privacyBudget;
+        uint64 privacyCost;
+        uint32 noiseBound;
     }
 
     /// @param filledAt Time the last place was taken; 0 if places are left.
@@ -65,6 +73,7 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     /// @param enrolled Hospitals enrolled, those that left included; indices are 0 to this less one.
     /// @param closed `closeStudy` was called.
     /// @param batches Ceremonies completed, each for a batch of rounds.
+    /// @param rounds Rounds there can be: the plan's, or fewer where its privacy budget does not last for all.
     struct Study {
         address sponsor;
         uint64 publishedAt;
@@ -73,12 +82,13 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
         uint8 enrolled;
         bool closed;
         uint32 batches;
+        uint16 rounds;
         Plan plan;
     }
 
     /// @param operator Key that acts for the hospital in this study.
     /// @param barred The ceremony goes on, or ended, without it; also once a hospital has left.
-    /// @param payoutCommitment As given at enrolment; recorded only: rewards are paid to the owner.
+    /// @param payoutCommitment As given at enrolment; 0 for none.
     struct Enrolment {
         uint32 hospitalId;
         uint8 index;
@@ -95,7 +105,9 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     /// @param lastRound Last round of the batch, as far as known: it ends earlier on request.
     /// @param participants Bitmap of indices that acknowledged that ceremony.
     /// @param enrolled Hospitals enrolled when the batch began.
-    /// @param slice What one offence costs (token units).
+    /// @param rounds Rounds there can be within the privacy budget.
+    /// @param plannedRounds Rounds of the plan.
+    /// @param initialRoot Root of the starting weights; told for round 1 only.
     struct RoundTerms {
         uint64 startedAt;
         uint32 firstRound;
@@ -107,18 +119,19 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
         uint8 attempts;
         uint8 unopenedRounds;
         uint16 rounds;
+        uint16 plannedRounds;
         uint32 submitLength;
         uint32 attestLength;
         uint32 openLength;
         uint256 initialRoot;
-        uint256 slice;
     }
 
+    error StudyRegistryNotCouncil(address caller);
     error StudyRegistryPaused();
     error StudyRegistryUnknownStudy(uint256 studyId);
     error StudyRegistryPlanDocumentMissing(bytes32 digest, uint64 size);
     error StudyRegistryNotInField(uint256 value);
-    error StudyRegistryWrongCircuitKind(uint32 circuitId, CircuitKind kind);
+    error StudyRegistryWrongCircuitKind(uint32 circuitId, ICircuitCatalogue.CircuitKind kind);
     error StudyRegistryCircuitsDiffer(uint32 trainingCircuit, uint32 aggregationCircuit);
     error StudyRegistryEpochsOutOfRange(uint16 epochs, uint16 maximum);
     error StudyRegistryLearningRateOutOfRange(uint32 learningRate, uint32 maximum);
@@ -130,8 +143,12 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     error StudyRegistryRoundsOutOfRange(uint16 rounds, uint8 unopenedRounds);
     error StudyRegistryBatchOutOfRange(uint16 batchRounds, uint16 rounds);
     error StudyRegistryPhaseTooShort(uint32 length, uint256 needed);
+    error StudyRegistryPhaseTooLong(uint32 length, uint32 maximum);
+    error StudyRegistryBondMissing();
+    error StudyRegistryUpdateBoundWrong(uint64 updateBound, ICircuitCatalogue.CircuitKind kind);
+    error StudyRegistryNoiseNotProved(uint32 noiseBound);
     error StudyRegistryShareOutOfRange(uint16 basisPoints);
-    error StudyRegistryPrivacyBudgetUnsupported(uint64 budget);
+    error StudyRegistryPrivacyCostOutOfRange(uint64 cost, uint64 budget);
     error StudyRegistryWrongState(uint256 studyId, StudyState state);
     error StudyRegistryNotOperator(address caller);
     error StudyRegistryNotAdmitted(uint32 hospitalId);
@@ -172,7 +189,8 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     /// those who would take part in it.
     /// @param dataRoot Commitment to its rows, below the field order.
     /// @param rows Rows that every proof uses, 1 to the circuit's capacity.
-    /// @param payoutCommitment 0 for none; recorded only.
+    /// @param payoutCommitment SHA-256(abi.encodePacked(address payout, bytes32 salt)): rewards go to that address,
+    /// once `IRewardPool.claimTo` reveals it, or to the owner, if it claims itself. 0 for none: to the owner.
     function enrol(uint256 studyId, uint256 dataRoot, uint32 rows, bytes32 payoutCommitment) external;
 
     /// @notice Has a new key ceremony held after the round that is going on; only a participant's operator or owner.
@@ -186,7 +204,8 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     /// @notice Hands an enrolment to the hospital's current operator; only its owner.
     function adoptOperator(uint256 studyId, uint32 hospitalId) external;
 
-    /// @notice Makes a hospital's bond available again; anyone, once the study ended or went on without it.
+    /// @notice Makes a hospital's bond available again; anyone, once the study ended or went on without it. Evidence
+    /// of an equivocation can still take part of it until the window for that is over.
     function releaseBond(uint256 studyId, uint32 hospitalId) external;
 
     /// @notice Puts on record, once, that a study has ended; anyone. No payment depends on it.
@@ -213,7 +232,8 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     /// @notice Second at which enrolment ends or ended.
     function enrolmentEnd(uint256 studyId) external view returns (uint64);
 
-    /// @notice features | batchSize<<16 | epochs<<32 | learningRate<<48 | valueBits<<80 | loss<<88.
+    /// @notice features | batchSize<<16 | epochs<<32 | learningRate<<48 | valueBits<<80 | loss<<88 | updateBound<<96
+    /// | noiseBound<<160.
     function planRoot(uint256 studyId) external view returns (uint256);
 
     /// @notice A hospital's enrolment; reverts if it has none.
@@ -221,6 +241,10 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
 
     /// @notice The enrolment that `operator` acts for; reverts if there is none.
     function enrolmentOf(uint256 studyId, address operator) external view returns (Enrolment memory);
+
+    /// @notice The hospital that an address acts or once acted for in the study, 0 for none, and the second from which
+    /// it no longer did (0 while it does).
+    function actedFor(uint256 studyId, address operator) external view returns (uint32 hospitalId, uint64 until);
 
     /// @notice Hospital numbers by index.
     function enrolledIds(uint256 studyId) external view returns (uint32[] memory);
@@ -235,11 +259,23 @@ interface IStudyRegistry is ICircuitCatalogue, IKeyCeremony {
     /// @notice What a round needs of its study.
     function roundTerms(uint256 studyId, uint32 round) external view returns (RoundTerms memory);
 
-    /// @notice Verifier of the training proof and plan root that it is given.
-    function trainingTerms(uint256 studyId) external view returns (address verifier, uint256 root);
+    /// @notice The same, and whom the operator acts for; reverts if that is nobody.
+    function participantTerms(uint256 studyId, uint32 round, address operator)
+        external
+        view
+        returns (RoundTerms memory terms, uint32 hospitalId, uint8 index);
+
+    /// @notice Verifier of the training proof and what it is given about the study and the hospital at an index.
+    function trainingTerms(uint256 studyId, uint8 index)
+        external
+        view
+        returns (address verifier, uint256 root, uint256 dataRoot, uint32 rows);
 
     /// @notice Verifier of the aggregation proof.
     function aggregationVerifier(uint256 studyId) external view returns (address);
+
+    /// @notice What one offence costs (token units).
+    function slice(uint256 studyId) external view returns (uint256);
 
     /// @notice Reward per round and the part of it, in 1/10000, earned by verified work.
     function rewardTerms(uint256 studyId) external view returns (uint256 rewardPerRound, uint256 verifiedShareBps);

@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {FIELD_ORDER as P} from "./FieldOrder.sol";
 
 /// @title Sums of points of Baby Jubjub, a·x² + y² = 1 + d·x²·y² over BN254's scalar field
-/// @notice Assumes points on the curve: here they come out of proofs that guarantee it.
+/// @notice Adds points on the curve; whoever takes points from outside asks first.
 library BabyJubJub {
     uint256 private constant A = 168700;
     uint256 private constant D = 168696;

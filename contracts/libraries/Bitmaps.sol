@@ -19,9 +19,26 @@ library Bitmaps {
     }
 
     /// @notice Size of the set.
+    /// @dev Adds up bits in pairs, fours and eights, then all eights by one multiplication.
     function count(uint64 bitmap) internal pure returns (uint8 size) {
-        // Each step clears the lowest bit that is set.
-        for (; bitmap != 0; ++size) bitmap &= bitmap - 1;
+        unchecked {
+            uint256 x = bitmap;
+            x -= (x >> 1) & 0x5555555555555555;
+            x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333);
+            x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
+            size = uint8((x * 0x0101010101010101) >> 56);
+        }
+    }
+
+    /// @notice The `wanted` lowest indices of the set, all where there are no more.
+    function lowest(uint64 bitmap, uint8 wanted) internal pure returns (uint64) {
+        if (count(bitmap) <= wanted) return bitmap;
+        // The most bits from the bottom that hold no more than `wanted` of the set.
+        uint8 width;
+        for (uint8 step = 32; step != 0; step >>= 1) {
+            if (count(bitmap & firstOf(width + step)) <= wanted) width += step;
+        }
+        return bitmap & firstOf(width);
     }
 
     /// @notice Indices that are in at least `least` (1 to 64) of at most 64 sets.

@@ -10,20 +10,18 @@ import {Bitmaps} from "./Bitmaps.sol";
 library PhaseArithmetic {
     using Bitmaps for uint64;
 
-    /// @dev What a round's phase depends on; the fields mean what they do in `IRoundManager.RoundState`.
+    /// @dev What a round's phase depends on, in two words of storage; the fields mean what they do in
+    /// `IRoundManager.RoundState`. A sum of rows is below 2^22 (`PlanRules.ROWS_LIMIT`).
     struct Clock {
-        uint64 startedAt;
         uint64 submitted;
         uint64 attested;
         uint64 included;
-        uint64 submitEndedAt;
-        uint64 attestEndedAt;
-        uint64 includedAt;
-        uint64 closedAt;
-        uint64 submitEndedBlock;
-        uint64 attestEndedBlock;
-        uint64 includedBlock;
-        uint32 sumRows;
+        uint40 startedAt;
+        uint24 sumRows;
+        uint40 submitEndedAt;
+        uint40 attestEndedAt;
+        uint40 includedAt;
+        uint40 closedAt;
         bool verified;
         IRoundManager.Phase closedAs;
     }
@@ -45,7 +43,7 @@ library PhaseArithmetic {
         if (clock.includedAt == 0) return (IRoundManager.Phase.Include, 0);
         uint8 current = attempt(clock, terms);
         if (current == terms.attempts) return (IRoundManager.Phase.Failed, 0);
-        return (IRoundManager.Phase.Open, clock.includedAt + (uint64(current) + 1) * terms.openLength);
+        return (IRoundManager.Phase.Open, uint64(clock.includedAt) + (uint64(current) + 1) * terms.openLength);
     }
 
     /// @notice Second at which submitting ended or ends.
@@ -54,7 +52,7 @@ library PhaseArithmetic {
         pure
         returns (uint64)
     {
-        return clock.submitEndedAt != 0 ? clock.submitEndedAt : clock.startedAt + terms.submitLength;
+        return clock.submitEndedAt != 0 ? clock.submitEndedAt : uint64(clock.startedAt) + terms.submitLength;
     }
 
     /// @notice Opening attempt by the clock, the plan's number of attempts once all ran out.

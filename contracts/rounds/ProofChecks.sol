@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IStudyRegistry} from "../interfaces/IStudyRegistry.sol";
 import {IAggregationVerifier, ITrainingVerifier} from "../interfaces/IVerifiers.sol";
+import {BabyJubJub} from "../libraries/BabyJubJub.sol";
 import {FIELD_ORDER} from "../libraries/FieldOrder.sol";
 import {PhaseArithmetic} from "../libraries/PhaseArithmetic.sol";
 import {RoundLedger} from "./RoundLedger.sol";
@@ -10,24 +11,23 @@ import {RoundLedger} from "./RoundLedger.sol";
 /// @title The two proofs of a round
 abstract contract ProofChecks is RoundLedger {
     /// @dev The proof of training, about what the contract itself knows and the commitment.
+    /// @return rows That the proof used.
     function _requireTraining(
         uint256 studyId,
         uint32 round,
-        IStudyRegistry.Enrolment memory member,
+        uint32 hospitalId,
+        uint8 index,
         uint256 rootBefore,
         Submission memory entry,
         Proof calldata proof
-    ) internal view {
-        (address verifier, uint256 planRoot) = STUDIES.trainingTerms(studyId);
-        uint256[7] memory signals = [
-            trainingContext(studyId, round, member.hospitalId, entry.digest),
-            rootBefore,
-            member.dataRoot,
-            member.rows,
-            planRoot,
-            entry.cx,
-            entry.cy
-        ];
+    ) internal view returns (uint32 rows) {
+        uint256[7] memory signals;
+        address verifier;
+        (verifier, signals[4], signals[2], rows) = STUDIES.trainingTerms(studyId, index);
+        signals[0] = trainingContext(studyId, round, hospitalId, entry.digest);
+        signals[1] = rootBefore;
+        signals[3] = rows;
+        (signals[5], signals[6]) = (entry.cx, entry.cy);
         if (!ITrainingVerifier(verifier).verifyProof(proof.a, proof.b, proof.c, signals)) {
             revert RoundManagerProofInvalid(studyId, round);
         }
@@ -38,18 +38,30 @@ abstract contract ProofChecks is RoundLedger {
         uint256 studyId,
         uint32 round,
         PhaseArithmetic.Clock memory clock,
+        Result memory result,
         uint256 rootBefore,
-        uint256 rootAfter,
         Proof calldata proof
     ) internal view {
-        Sums storage sums = _sums[studyId][round];
         uint256[6] memory signals = [
-            aggregationContext(studyId, round, clock.included), sums.cx, sums.cy, clock.sumRows, rootBefore, rootAfter
+            aggregationContext(studyId, round, clock.included),
+            result.sumCx,
+            result.sumCy,
+            clock.sumRows,
+            rootBefore,
+            result.rootAfter
         ];
         IAggregationVerifier verifier = IAggregationVerifier(STUDIES.aggregationVerifier(studyId));
         if (!verifier.verifyProof(proof.a, proof.b, proof.c, signals)) {
             revert RoundManagerProofInvalid(studyId, round);
         }
+    }
+
+    /// @dev A proof guarantees it. A verifier that is no good must not let anybody strand a round all the same: points
+    /// off the curve may have no sum.
+    function _requireOnCurve(uint256 cx, uint256 cy) internal pure {
+        _requireInField(cx);
+        _requireInField(cy);
+        if (!BabyJubJub.isOnCurve(cx, cy)) revert RoundManagerNotOnCurve(cx, cy);
     }
 
     /// @dev The verifiers take a signal modulo the field order: x + p would pass for x.

@@ -3,12 +3,15 @@ pragma solidity ^0.8.30;
 
 import {IRoundManager} from "../interfaces/IRoundManager.sol";
 import {IStudyRegistry} from "../interfaces/IStudyRegistry.sol";
+import {Bitmaps} from "../libraries/Bitmaps.sol";
 import {FIELD_ORDER} from "../libraries/FieldOrder.sol";
 import {PhaseArithmetic} from "../libraries/PhaseArithmetic.sol";
 import {Quorums} from "../libraries/Quorums.sol";
 
 /// @title What rounds remember, and everything that can be read of them
 abstract contract RoundLedger is IRoundManager {
+    using Bitmaps for uint64;
+
     struct Progress {
         uint32 closed;
         uint64 closedAt;
@@ -18,20 +21,20 @@ abstract contract RoundLedger is IRoundManager {
         Outcome outcome;
     }
 
-    struct Sums {
-        uint256 rootBefore;
+    /// @dev What finalising a round takes from its caller.
+    struct Result {
+        uint256 sumCx;
+        uint256 sumCy;
         uint256 rootAfter;
-        uint256 cx;
-        uint256 cy;
     }
 
-    /// @param named Indices that the attempt names; empty unless opening goes on.
+    /// @param named Bitmap of indices that the attempt names; empty unless opening goes on.
     /// @param missing Bitmap of indices that an earlier attempt named and that posted no share in it.
     struct Turn {
         Phase phase;
         uint64 deadline;
         uint8 attempt;
-        uint8[] named;
+        uint64 named;
         uint64 missing;
     }
 
@@ -44,13 +47,14 @@ abstract contract RoundLedger is IRoundManager {
 
     mapping(uint256 studyId => Progress) internal _progress;
     mapping(uint256 studyId => mapping(uint32 round => PhaseArithmetic.Clock)) internal _clocks;
-    mapping(uint256 studyId => mapping(uint32 round => Sums)) internal _sums;
-    mapping(uint256 studyId => mapping(uint32 round => mapping(uint8 index => Submission))) internal _submissions;
-    mapping(uint256 studyId => mapping(uint32 round => mapping(uint8 index => uint64))) internal _attestations;
-    mapping(uint256 studyId => mapping(uint32 round => mapping(uint8 attempt => uint64))) internal _posted;
-    mapping(
-        uint256 studyId => mapping(uint32 round => mapping(uint8 attempt => mapping(uint8 index => bytes32)))
-    ) internal _shares;
+    /// @dev Root of the weights after a round that closed, whether it was finalised or failed.
+    mapping(uint256 studyId => mapping(uint32 round => uint256)) internal _roots;
+    mapping(uint256 studyId => mapping(uint32 round => bytes32)) internal _sumDigests;
+    mapping(uint256 studyId => mapping(uint32 round => mapping(uint8 index => bytes32))) internal _submissions;
+    /// @dev By index, four in a word.
+    mapping(uint256 studyId => mapping(uint32 round => uint64[64])) internal _attestations;
+    /// @dev By attempt, four in a word.
+    mapping(uint256 studyId => mapping(uint32 round => uint64[16])) internal _posted;
 
     constructor(IStudyRegistry studies) {
         STUDIES = studies;
@@ -75,7 +79,6 @@ abstract contract RoundLedger is IRoundManager {
     function roundState(uint256 studyId, uint32 round) external view returns (RoundState memory state) {
         IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
         PhaseArithmetic.Clock memory clock = _clock(studyId, round, terms);
-        Sums storage sums = _sums[studyId][round];
         state.startedAt = clock.startedAt;
         state.submittedBitmap = clock.submitted;
         state.attestedBitmap = clock.attested;
@@ -84,26 +87,27 @@ abstract contract RoundLedger is IRoundManager {
         state.attestEndedAt = clock.attestEndedAt;
         state.includedAt = clock.includedAt;
         state.closedAt = clock.closedAt;
-        state.submitEndedBlock = clock.submitEndedBlock;
-        state.attestEndedBlock = clock.attestEndedBlock;
-        state.includedBlock = clock.includedBlock;
         state.sumRows = clock.sumRows;
         state.verified = clock.verified;
         state.closedAs = clock.closedAs;
         if (clock.startedAt != 0) state.rootBefore = _rootBefore(studyId, round, terms);
-        state.rootAfter = sums.rootAfter;
-        state.sumCx = sums.cx;
-        state.sumCy = sums.cy;
+        if (clock.closedAs == Phase.Finalised) state.rootAfter = _roots[studyId][round];
+        state.sumDigest = _sumDigests[studyId][round];
     }
 
     /// @inheritdoc IRoundManager
-    function submission(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (Submission memory) {
+    function submission(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (bytes32) {
         return _submissions[studyId][round][STUDIES.enrolment(studyId, hospitalId).index];
     }
 
     /// @inheritdoc IRoundManager
     function attestation(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (uint64) {
         return _attestations[studyId][round][STUDIES.enrolment(studyId, hospitalId).index];
+    }
+
+    /// @inheritdoc IRoundManager
+    function includable(uint256 studyId, uint32 round) external view returns (uint64) {
+        return _widelyHeld(studyId, round, _clocks[studyId][round], STUDIES.roundTerms(studyId, round));
     }
 
     /// @inheritdoc IRoundManager
@@ -122,7 +126,10 @@ abstract contract RoundLedger is IRoundManager {
         if (clock.includedAt == 0 || attempt >= terms.attempts || attempt > _attempt(clock, terms)) {
             return new uint32[](0);
         }
-        (uint8[] memory named,) = _quorum(studyId, round, attempt, clock, terms);
+        (uint64 bitmap, uint64 missing) = _quorum(studyId, round, attempt, clock, terms);
+        if (bitmap == 0) return new uint32[](0);
+        uint64 rest = clock.attested & ~missing;
+        uint8[] memory named = Quorums.inOrder(round, terms.enrolled, rest, terms.threshold, attempt);
         uint32[] memory ids = STUDIES.enrolledIds(studyId);
         hospitalIds = new uint32[](named.length);
         for (uint256 i = 0; i < named.length; ++i) hospitalIds[i] = ids[named[i]];
@@ -131,15 +138,6 @@ abstract contract RoundLedger is IRoundManager {
     /// @inheritdoc IRoundManager
     function sharesPosted(uint256 studyId, uint32 round, uint8 attempt) external view returns (uint64) {
         return _posted[studyId][round][attempt];
-    }
-
-    /// @inheritdoc IRoundManager
-    function shareDigest(uint256 studyId, uint32 round, uint8 attempt, uint32 hospitalId)
-        external
-        view
-        returns (bytes32)
-    {
-        return _shares[studyId][round][attempt][STUDIES.enrolment(studyId, hospitalId).index];
     }
 
     /// @inheritdoc IRoundManager
@@ -180,7 +178,7 @@ abstract contract RoundLedger is IRoundManager {
         returns (PhaseArithmetic.Clock memory clock)
     {
         clock = _clocks[studyId][round];
-        if (clock.startedAt == 0 && round == terms.firstRound) clock.startedAt = terms.startedAt;
+        if (clock.startedAt == 0 && round == terms.firstRound) clock.startedAt = uint40(terms.startedAt);
     }
 
     function _rootBefore(uint256 studyId, uint32 round, IStudyRegistry.RoundTerms memory terms)
@@ -188,7 +186,7 @@ abstract contract RoundLedger is IRoundManager {
         view
         returns (uint256)
     {
-        return round == 1 ? terms.initialRoot : _sums[studyId][round].rootBefore;
+        return round == 1 ? terms.initialRoot : _roots[studyId][round - 1];
     }
 
     /// @dev Where a round stands now.
@@ -202,7 +200,7 @@ abstract contract RoundLedger is IRoundManager {
         if (clock.includedAt == 0 || clock.closedAs != Phase.None) return turn;
         turn.attempt = _attempt(clock, terms);
         (turn.named, turn.missing) = _quorum(studyId, round, turn.attempt, clock, terms);
-        if (turn.phase == Phase.Open && turn.named.length == 0) (turn.phase, turn.deadline) = (Phase.Failed, 0);
+        if (turn.phase == Phase.Open && turn.named == 0) (turn.phase, turn.deadline) = (Phase.Failed, 0);
     }
 
     function _attempt(PhaseArithmetic.Clock memory clock, IStudyRegistry.RoundTerms memory terms)
@@ -213,17 +211,33 @@ abstract contract RoundLedger is IRoundManager {
         return clock.includedAt == 0 ? 0 : PhaseArithmetic.attempt(clock, terms);
     }
 
-    /// @dev Indices named for an attempt, and the bitmap of those who missed an earlier one.
+    /// @dev Bitmaps of those named for an attempt and of those who missed an earlier one.
     function _quorum(
         uint256 studyId,
         uint32 round,
         uint8 attempt,
         PhaseArithmetic.Clock memory clock,
         IStudyRegistry.RoundTerms memory terms
-    ) internal view returns (uint8[] memory named, uint64 missing) {
+    ) internal view returns (uint64 named, uint64 missing) {
         uint64[] memory posted = new uint64[](attempt);
-        for (uint8 earlier = 0; earlier < attempt; ++earlier) posted[earlier] = _posted[studyId][round][earlier];
+        uint64[16] storage record = _posted[studyId][round];
+        for (uint256 earlier = 0; earlier < attempt; ++earlier) posted[earlier] = record[earlier];
         return Quorums.derive(round, terms.enrolled, clock.attested, terms.threshold, posted);
+    }
+
+    /// @dev Submitted ciphertexts that at least t hospitals attested.
+    function _widelyHeld(
+        uint256 studyId,
+        uint32 round,
+        PhaseArithmetic.Clock memory clock,
+        IStudyRegistry.RoundTerms memory terms
+    ) internal view returns (uint64) {
+        uint64[64] storage attestations = _attestations[studyId][round];
+        uint64[] memory bitmaps = new uint64[](terms.enrolled);
+        for (uint256 index = 0; index < bitmaps.length; ++index) {
+            if (clock.attested.has(index)) bitmaps[index] = attestations[index];
+        }
+        return Bitmaps.inAtLeast(bitmaps, terms.threshold);
     }
 
     function _context(bytes32 tag, uint256 studyId, uint32 round, uint32 hospitalId, bytes32 digest)

@@ -32,7 +32,6 @@ abstract contract Batches is Members {
         uint32 ceremony;
     }
 
-    mapping(uint256 studyId => Study) internal _studies;
     /// @dev By number from 1; `Study.batches` counts them.
     mapping(uint256 studyId => mapping(uint256 number => Batch)) private _batches;
     mapping(uint256 studyId => Changes) private _changes;
@@ -64,11 +63,12 @@ abstract contract Batches is Members {
 
     /// @dev Gives a hospital that enrolled while the study runs its place from the next ceremony on.
     function _join(uint256 studyId, uint8 index) internal {
-        Plan storage plan = _studies[studyId].plan;
+        Study storage record = _studies[studyId];
         uint32 current = _roundGoingOn(studyId);
-        if (current == plan.rounds) revert StudyRegistryNoRoundLeft(studyId);
-        if (_nextParticipants(studyId).count() >= plan.maximum || index >= PlanRules.MOST_HOSPITALS) {
-            revert StudyRegistryFull(studyId, plan.maximum);
+        if (current == record.rounds) revert StudyRegistryNoRoundLeft(studyId);
+        uint8 maximum = record.plan.maximum;
+        if (_nextParticipants(studyId).count() >= maximum || index >= PlanRules.MOST_HOSPITALS) {
+            revert StudyRegistryFull(studyId, maximum);
         }
         Batch storage batch = _lastBatch(studyId);
         Changes storage changes = _changes[studyId];
@@ -128,11 +128,11 @@ abstract contract Batches is Members {
         returns (uint32 firstRound, uint32 rounds)
     {
         if (ceremony == 0) return (0, 0);
-        Plan storage plan = _studies[studyId].plan;
+        Study storage record = _studies[studyId];
         Batch storage batch = _lastBatch(studyId);
         firstRound = batch.ceremony == ceremony ? batch.firstRound : batch.lastRound + 1;
-        rounds = plan.rounds - firstRound + 1;
-        if (rounds > plan.batchRounds) rounds = plan.batchRounds;
+        rounds = record.rounds - firstRound + 1;
+        if (rounds > record.plan.batchRounds) rounds = record.plan.batchRounds;
     }
 
     function _requireState(uint256 studyId, StudyState wanted) internal view {
@@ -156,9 +156,10 @@ abstract contract Batches is Members {
         returns (uint32 hospitalId, uint8 index, uint32 current, bool early)
     {
         _requireState(studyId, StudyState.Running);
-        uint8 place = _placeOf(studyId, msg.sender);
-        index = place != 0 ? place - 1 : _indexOf(studyId, _hospitalOwnedBy(msg.sender));
-        hospitalId = _hospitalAt(studyId, index);
+        uint8 place;
+        (place, hospitalId) = _placeOf(studyId, msg.sender);
+        if (place == 0) hospitalId = _hospitalOwnedBy(msg.sender);
+        index = _indexOf(studyId, hospitalId);
         Batch storage batch = _lastBatch(studyId);
         if (!batch.participants.has(index)) revert StudyRegistryNotInBatch(studyId, hospitalId);
         current = _roundGoingOn(studyId);

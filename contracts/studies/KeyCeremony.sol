@@ -39,7 +39,7 @@ abstract contract KeyCeremony is IKeyCeremony {
         uint64 deadline = _deadline(studyId, record);
         if (block.timestamp >= deadline) revert StudyRegistryStepOver(studyId, step, deadline);
         if (digest == bytes32(0)) revert StudyRegistryEmptyDigest();
-        (uint32 hospitalId, uint8 index) = _ceremonyMember(studyId, msg.sender);
+        (uint32 hospitalId, uint8 index) = _memberOf(studyId, msg.sender);
         if (!record.participants.has(index)) revert StudyRegistryBarred(studyId, hospitalId);
         if (record.posted.has(index)) revert StudyRegistryAlreadyPosted(studyId, step, hospitalId);
 
@@ -57,7 +57,8 @@ abstract contract KeyCeremony is IKeyCeremony {
         uint64 deadline = _deadline(studyId, record);
         if (block.timestamp < deadline) revert StudyRegistryStepOpen(studyId, record.step, deadline);
 
-        uint64 missing = record.participants & ~record.posted;
+        uint64 posted = record.posted;
+        uint64 missing = record.participants & ~posted;
         uint64 barred = record.step == CeremonyStep.Acknowledgement ? _dissenters(studyId, record) : missing;
         uint64 remaining = record.participants & ~barred;
         uint32 failed = record.number;
@@ -71,11 +72,7 @@ abstract contract KeyCeremony is IKeyCeremony {
         }
         _records[studyId] = record;
         emit CeremonyFailed(studyId, failed, step, barred, remaining);
-        if (step == CeremonyStep.Dealing) {
-            for (uint8 index = 0; missing >> index != 0; ++index) {
-                if (missing.has(index)) _slashDealing(studyId, index, failed);
-            }
-        }
+        if (step == CeremonyStep.Dealing) _slashDealings(studyId, failed, missing, posted);
     }
 
     /// @inheritdoc IKeyCeremony
@@ -198,7 +195,7 @@ abstract contract KeyCeremony is IKeyCeremony {
     function _ceremonyNeeds(uint256 studyId) internal view virtual returns (uint8);
 
     /// @dev The hospital an operator acts for; reverts if there is none.
-    function _ceremonyMember(uint256 studyId, address operator)
+    function _memberOf(uint256 studyId, address operator)
         internal
         view
         virtual
@@ -206,7 +203,8 @@ abstract contract KeyCeremony is IKeyCeremony {
 
     function _hospitalAt(uint256 studyId, uint8 index) internal view virtual returns (uint32 hospitalId);
 
-    function _slashDealing(uint256 studyId, uint8 index, uint32 ceremony) internal virtual;
+    /// @param missing Bitmap of who owed a dealing; `dealt` of who did not.
+    function _slashDealings(uint256 studyId, uint32 ceremony, uint64 missing, uint64 dealt) internal virtual;
 
     /// @dev Called once, when all acknowledged one transcript.
     function _ceremonyCompleted(uint256 studyId, uint32 ceremony, uint64 participants) internal virtual;

@@ -7,17 +7,27 @@ import {KeyCeremony} from "./KeyCeremony.sol";
 /// @title Who is enrolled in a study, at which index, with which key
 abstract contract Members is IStudyRegistry, KeyCeremony {
     struct Member {
-        uint32 hospitalId;
-        uint32 rows;
         address operator;
         uint256 dataRoot;
         bytes32 payoutCommitment;
     }
 
-    mapping(uint256 studyId => Member[]) private _members;
-    /// @dev Index plus one, so that 0 means none.
+    /// @param place Index plus one, so that 0 means none.
+    /// @param until Second from which the operator no longer acts for the hospital; 0 while it does.
+    struct Seat {
+        uint8 place;
+        uint32 hospitalId;
+        uint40 until;
+    }
+
+    mapping(uint256 studyId => Study) internal _studies;
+    mapping(uint256 studyId => mapping(uint8 index => Member)) private _members;
+    /// @dev By index, eight in a word: a round reads the rows of all, a slash or an order of openers the numbers.
+    mapping(uint256 studyId => uint32[64]) private _ids;
+    mapping(uint256 studyId => uint32[64]) private _rows;
+    /// @dev Index plus one.
     mapping(uint256 studyId => mapping(uint32 hospitalId => uint8)) private _places;
-    mapping(uint256 studyId => mapping(address operator => uint8)) private _operators;
+    mapping(uint256 studyId => mapping(address operator => Seat)) private _seats;
 
     /// @inheritdoc IStudyRegistry
     function enrolment(uint256 studyId, uint32 hospitalId) external view returns (Enrolment memory) {
@@ -26,34 +36,39 @@ abstract contract Members is IStudyRegistry, KeyCeremony {
 
     /// @inheritdoc IStudyRegistry
     function enrolmentOf(uint256 studyId, address operator) external view returns (Enrolment memory) {
-        (, uint8 index) = _ceremonyMember(studyId, operator);
+        (, uint8 index) = _memberOf(studyId, operator);
         return _enrolmentAt(studyId, index);
     }
 
     /// @inheritdoc IStudyRegistry
-    function enrolledIds(uint256 studyId) external view returns (uint32[] memory ids) {
-        Member[] storage members = _members[studyId];
-        ids = new uint32[](members.length);
-        for (uint256 i = 0; i < ids.length; ++i) ids[i] = members[i].hospitalId;
+    function actedFor(uint256 studyId, address operator) external view returns (uint32 hospitalId, uint64 until) {
+        Seat memory seat = _seats[studyId][operator];
+        return (seat.hospitalId, seat.until);
     }
 
     /// @inheritdoc IStudyRegistry
-    function enrolledRows(uint256 studyId) external view returns (uint32[] memory rows) {
-        Member[] storage members = _members[studyId];
-        rows = new uint32[](members.length);
-        for (uint256 i = 0; i < rows.length; ++i) rows[i] = members[i].rows;
+    function enrolledIds(uint256 studyId) external view returns (uint32[] memory) {
+        return _unpack(_ids[studyId], _studies[studyId].enrolled);
     }
 
-    function _addMember(uint256 studyId, uint8 index, Member memory member) internal {
-        _members[studyId].push(member);
-        _places[studyId][member.hospitalId] = index + 1;
-        _assignOperator(studyId, member.operator, index);
+    /// @inheritdoc IStudyRegistry
+    function enrolledRows(uint256 studyId) external view returns (uint32[] memory) {
+        return _unpack(_rows[studyId], _studies[studyId].enrolled);
+    }
+
+    function _addMember(uint256 studyId, uint8 index, uint32 hospitalId, uint32 rows, Member memory member) internal {
+        _members[studyId][index] = member;
+        _ids[studyId][index] = hospitalId;
+        _rows[studyId][index] = rows;
+        _places[studyId][hospitalId] = index + 1;
+        _seat(studyId, member.operator, index, hospitalId);
     }
 
     function _replaceOperator(uint256 studyId, uint8 index, address operator) internal {
         Member storage member = _members[studyId][index];
-        delete _operators[studyId][member.operator];
-        _assignOperator(studyId, operator, index);
+        // It stays on record: a key answers for what it signed before.
+        _seats[studyId][member.operator].until = uint40(block.timestamp);
+        _seat(studyId, operator, index, _hospitalAt(studyId, index));
         member.operator = operator;
     }
 
@@ -61,41 +76,58 @@ abstract contract Members is IStudyRegistry, KeyCeremony {
         return _places[studyId][hospitalId] != 0;
     }
 
-    function _ceremonyMember(uint256 studyId, address operator)
+    /// @dev The hospital that an operator acts for; reverts if there is none.
+    function _memberOf(uint256 studyId, address operator)
         internal
         view
         override
         returns (uint32 hospitalId, uint8 index)
     {
-        uint8 place = _placeOf(studyId, operator);
+        uint8 place;
+        (place, hospitalId) = _placeOf(studyId, operator);
         if (place == 0) revert StudyRegistryNotEnrolled(studyId, operator);
         index = place - 1;
-        hospitalId = _hospitalAt(studyId, index);
     }
 
     function _hospitalAt(uint256 studyId, uint8 index) internal view override returns (uint32) {
-        return _members[studyId][index].hospitalId;
+        return _ids[studyId][index];
+    }
+
+    /// @dev What a proof of training states of a member.
+    function _dataAt(uint256 studyId, uint8 index) internal view returns (uint256 dataRoot, uint32 rows) {
+        return (_members[studyId][index].dataRoot, _rows[studyId][index]);
     }
 
     /// @dev Whether a hospital was left behind by a retry, has left, or the ceremony failed for good.
     function _isBarred(uint256 studyId, uint8 index) internal view virtual returns (bool);
 
-    /// @dev The index of the hospital that an operator acts for, plus one; 0 for none.
-    function _placeOf(uint256 studyId, address operator) internal view returns (uint8) {
-        return _operators[studyId][operator];
+    /// @dev The hospital that an operator acts for now and its index plus one; zeros for none.
+    function _placeOf(uint256 studyId, address operator) internal view returns (uint8 place, uint32 hospitalId) {
+        Seat memory seat = _seats[studyId][operator];
+        if (seat.until == 0) return (seat.place, seat.hospitalId);
     }
 
-    function _assignOperator(uint256 studyId, address operator, uint8 index) private {
-        if (_operators[studyId][operator] != 0) revert StudyRegistryOperatorTaken(studyId, operator);
-        _operators[studyId][operator] = index + 1;
+    function _indexOf(uint256 studyId, uint32 hospitalId) internal view returns (uint8) {
+        uint8 place = _places[studyId][hospitalId];
+        if (place == 0) revert StudyRegistryHospitalNotEnrolled(studyId, hospitalId);
+        return place - 1;
+    }
+
+    /// @dev An address that ever acted for one hospital of a study never acts for another.
+    function _seat(uint256 studyId, address operator, uint8 index, uint32 hospitalId) private {
+        Seat memory seat = _seats[studyId][operator];
+        if (seat.place != 0 && (seat.until == 0 || seat.hospitalId != hospitalId)) {
+            revert StudyRegistryOperatorTaken(studyId, operator);
+        }
+        _seats[studyId][operator] = Seat(index + 1, hospitalId, 0);
     }
 
     function _enrolmentAt(uint256 studyId, uint8 index) private view returns (Enrolment memory) {
         Member storage member = _members[studyId][index];
         return Enrolment(
-            member.hospitalId,
+            _ids[studyId][index],
             index,
-            member.rows,
+            _rows[studyId][index],
             member.operator,
             _isBarred(studyId, index),
             member.dataRoot,
@@ -103,9 +135,8 @@ abstract contract Members is IStudyRegistry, KeyCeremony {
         );
     }
 
-    function _indexOf(uint256 studyId, uint32 hospitalId) internal view returns (uint8) {
-        uint8 place = _places[studyId][hospitalId];
-        if (place == 0) revert StudyRegistryHospitalNotEnrolled(studyId, hospitalId);
-        return place - 1;
+    function _unpack(uint32[64] storage packed, uint8 size) private view returns (uint32[] memory values) {
+        values = new uint32[](size);
+        for (uint256 i = 0; i < size; ++i) values[i] = packed[i];
     }
 }

@@ -18,6 +18,9 @@ library PlanRules {
     /// @dev The aggregation circuit divides by a sum of rows below this.
     uint256 internal constant ROWS_LIMIT = 1 << 22;
     uint16 internal constant BASIS_POINTS = 10_000;
+    /// @dev Whoever locks a bond knows how long a stalled study can hold it.
+    uint32 internal constant LONGEST_PHASE = 30 days;
+    uint32 internal constant LONGEST_ENROLMENT = 180 days;
 
     /// @notice Reverts unless the plan's own numbers fit together.
     /// @param leastLength Seconds that every phase must last at least.
@@ -36,17 +39,17 @@ library PlanRules {
         if (plan.batchRounds == 0 || plan.batchRounds > plan.rounds) {
             revert IStudyRegistry.StudyRegistryBatchOutOfRange(plan.batchRounds, plan.rounds);
         }
-        _requireLong(plan.enrolLength, leastLength);
-        _requireLong(plan.ceremonyStepLength, leastLength);
-        _requireLong(plan.submitLength, leastLength);
-        _requireLong(plan.attestLength, leastLength);
-        _requireLong(plan.openLength, leastLength);
+        _requireLength(plan.enrolLength, leastLength, LONGEST_ENROLMENT);
+        _requireLength(plan.ceremonyStepLength, leastLength, LONGEST_PHASE);
+        _requireLength(plan.submitLength, leastLength, LONGEST_PHASE);
+        _requireLength(plan.attestLength, leastLength, LONGEST_PHASE);
+        _requireLength(plan.openLength, leastLength, LONGEST_PHASE);
+        if (plan.bond == 0) revert IStudyRegistry.StudyRegistryBondMissing();
         if (plan.verifiedShareBps > BASIS_POINTS) {
             revert IStudyRegistry.StudyRegistryShareOutOfRange(plan.verifiedShareBps);
         }
-        // A budget that no circuit enforces would be an empty promise.
-        if (plan.privacyBudget != 0) {
-            revert IStudyRegistry.StudyRegistryPrivacyBudgetUnsupported(plan.privacyBudget);
+        if ((plan.privacyBudget == 0) != (plan.privacyCost == 0) || plan.privacyCost > plan.privacyBudget) {
+            revert IStudyRegistry.StudyRegistryPrivacyCostOutOfRange(plan.privacyCost, plan.privacyBudget);
         }
     }
 
@@ -56,7 +59,8 @@ library PlanRules {
         ICircuitCatalogue.Circuit calldata training,
         ICircuitCatalogue.Circuit calldata aggregation
     ) internal pure {
-        if (training.kind != ICircuitCatalogue.CircuitKind.Training) {
+        bool bounded = training.kind == ICircuitCatalogue.CircuitKind.Bounded;
+        if (!bounded && training.kind != ICircuitCatalogue.CircuitKind.Training) {
             revert IStudyRegistry.StudyRegistryWrongCircuitKind(plan.trainingCircuit, training.kind);
         }
         if (aggregation.kind != ICircuitCatalogue.CircuitKind.Aggregation) {
@@ -68,14 +72,40 @@ library PlanRules {
         ) {
             revert IStudyRegistry.StudyRegistryCircuitsDiffer(plan.trainingCircuit, plan.aggregationCircuit);
         }
-        if (plan.epochs == 0 || plan.epochs > training.maxEpochs) {
+        // A bounded circuit compiles no epochs in, so both numbers are zero there: the plan document has them.
+        if ((plan.epochs == 0) != bounded || plan.epochs > training.maxEpochs) {
             revert IStudyRegistry.StudyRegistryEpochsOutOfRange(plan.epochs, training.maxEpochs);
         }
-        if (plan.learningRate == 0 || plan.learningRate >= LEARNING_RATE_LIMIT) {
-            revert IStudyRegistry.StudyRegistryLearningRateOutOfRange(plan.learningRate, LEARNING_RATE_LIMIT - 1);
+        uint32 highest = bounded ? 0 : LEARNING_RATE_LIMIT - 1;
+        if ((plan.learningRate == 0) != bounded || plan.learningRate > highest) {
+            revert IStudyRegistry.StudyRegistryLearningRateOutOfRange(plan.learningRate, highest);
+        }
+        if ((plan.updateBound != 0) != bounded) {
+            revert IStudyRegistry.StudyRegistryUpdateBoundWrong(plan.updateBound, training.kind);
+        }
+        if (plan.noiseBound != 0 && !training.noisy) {
+            revert IStudyRegistry.StudyRegistryNoiseNotProved(plan.noiseBound);
         }
         uint256 rows = uint256(plan.maximum) * training.capacity;
         if (rows >= ROWS_LIMIT) revert IStudyRegistry.StudyRegistryTooManyRows(rows, ROWS_LIMIT - 1);
+    }
+
+    /// @notice A plan's numbers as one public input of the training proof.
+    function root(IStudyRegistry.Plan calldata plan, ICircuitCatalogue.Circuit calldata training)
+        internal
+        pure
+        returns (uint192)
+    {
+        return uint192(training.features) | (uint192(training.batchSize) << 16) | (uint192(plan.epochs) << 32)
+            | (uint192(plan.learningRate) << 48) | (uint192(training.valueBits) << 80)
+            | (uint192(training.loss) << 88) | (uint192(plan.updateBound) << 96) | (uint192(plan.noiseBound) << 160);
+    }
+
+    /// @notice Rounds that the plan's privacy budget lasts for, no more than it plans.
+    function affordableRounds(IStudyRegistry.Plan calldata plan) internal pure returns (uint16) {
+        if (plan.privacyCost == 0) return plan.rounds;
+        uint64 lasting = plan.privacyBudget / plan.privacyCost;
+        return lasting < plan.rounds ? uint16(lasting) : plan.rounds;
     }
 
     /// @notice Hospitals that a ceremony needs: the plan's minimum, and 2t − 1 so that honest ones can be more
@@ -105,7 +135,8 @@ library PlanRules {
         }
     }
 
-    function _requireLong(uint32 length, uint256 least) private pure {
+    function _requireLength(uint32 length, uint256 least, uint32 most) private pure {
         if (length < least) revert IStudyRegistry.StudyRegistryPhaseTooShort(length, least);
+        if (length > most) revert IStudyRegistry.StudyRegistryPhaseTooLong(length, most);
     }
 }

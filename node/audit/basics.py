@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from node.types import Address, BlockRef
+from node.words import format_amount
 
 
 class Verdict(enum.Enum):
@@ -61,7 +62,5 @@ class NetworkView:
 
     def amount(self, units: int) -> str:
         """An amount of the token for readers: exact, without needless zeros, with its symbol."""
-        # Decimal's own arithmetic would round at 28 digits.
-        whole, part = divmod(abs(units), 10**self.token_decimals)
-        digits = f"{part:0{self.token_decimals}d}".rstrip("0") if part else ""
-        return f"{'-' if units < 0 else ''}{whole:,}{'.' if digits else ''}{digits} {self.token_symbol}"
+        sign = "-" if units < 0 else ""
+        return f"{sign}{format_amount(abs(units), self.token_decimals)} {self.token_symbol}"

@@ -12,10 +12,11 @@ from node.audit.ledger import Source
 from node.audit.money_checks import check_money
 from node.audit.reproof import aggregation_proof_holds, training_proof_holds
 from node.audit.views import CeremonyView, ModelView, RoundView, StudyView
+from node.chain.round_reads import submission_hash, sum_digest
 from node.errors import ChainError, ContentMismatch, StorageError
 from node.proofs.babyjubjub import IDENTITY, Point, add
 from node.proofs.commitments import weights_root
-from node.types import CeremonyStep, Phase
+from node.types import CeremonyStep, Phase, Submission
 
 _ACKNOWLEDGED = "All hospitals acknowledged one transcript"
 
@@ -67,6 +68,9 @@ def _plan(source: Source, view: StudyView) -> Iterator[Check]:
             "verified share": (document.money.verified_share_bps, terms.verified_share_bps),
             "unopened rounds": (document.money.unopened_rounds, terms.unopened_rounds),
             "privacy budget": (document.privacy.budget, terms.privacy_budget),
+            "privacy cost": (document.privacy.cost, terms.privacy_cost),
+            "noise bound": (document.privacy.noise_bound, terms.noise_bound),
+            "update bound": (document.training.update_bound, terms.update_bound),
             "plan root": (document.root(), plan.root),
             "training circuit": (document.training.circuit, plan.training.name),
             "aggregation circuit": (document.aggregation.circuit, plan.aggregation.name),
@@ -127,6 +131,7 @@ def _round(source: Source, contents: ContentReader, view: StudyView, item: Round
         "the root before equals that of the last finalised round, or of the plan",
     )
     if item.submissions:
+        yield _kept(view, item, subject)
         yield _reproved(
             subject,
             "Every training proof holds when it is verified again",
@@ -163,6 +168,17 @@ def _round(source: Source, contents: ContentReader, view: StudyView, item: Round
         )
 
 
+def _kept(view: StudyView, item: RoundView, subject: str) -> Check:
+    """Events tell what was submitted; the contract keeps a hash, against which it checks what it adds up."""
+    wrong = [
+        view.name_of(each.hospital_id)
+        for each in item.submissions
+        if submission_hash(Submission(each.file.digest, each.file.size, *each.commitment)) != each.kept
+    ]
+    detail = f"other: {', '.join(wrong)}" if wrong else f"{len(item.submissions)} hashes compared"
+    return _check(subject, "What events tell of the updates is what the contract keeps", not wrong, detail)
+
+
 def _sums(view: StudyView, item: RoundView, subject: str) -> Check:
     total, rows = IDENTITY, 0
     for submission in item.submissions:
@@ -171,7 +187,7 @@ def _sums(view: StudyView, item: RoundView, subject: str) -> Check:
     return _check(
         subject,
         "Commitments and rows of the included updates add up to the sums on chain",
-        total == item.sum_commitment and rows == item.sum_rows,
+        total == item.sum_commitment and rows == item.sum_rows and sum_digest(*total) == item.sum_digest,
         f"{len(item.included)} points added on Baby Jubjub, {rows} rows",
     )
 

@@ -42,13 +42,38 @@ def check_money(view: StudyView) -> Iterator[Check]:
     yield from _rounds(view)
     yield _check(
         "Bonds locked = given back + cut + still held",
-        money.locked == money.released + money.slashed + money.held,
-        f"{show(money.locked)} = {show(money.released)} + {show(money.slashed)} + {show(money.held)}",
+        money.locked == money.released + money.slashed_while_held + money.held,
+        f"{show(money.locked)} = {show(money.released)} + {show(money.slashed_while_held)} + {show(money.held)}",
     )
+    yield from _pots(view)
     yield _check(
-        "The vault's tokens cover the bonds still held",
-        money.vault_balance >= money.held,
-        f"{show(money.vault_balance)} held for all studies, {show(money.held)} of them for this one",
+        "The vault's tokens cover the bonds still held and the cut ones not yet taken",
+        money.vault_balance >= money.held + money.untaken,
+        f"{show(money.vault_balance)} held for all studies, of them for this one {show(money.held)} + "
+        f"{show(money.untaken)}",
+    )
+
+
+def _pots(view: StudyView) -> Iterator[Check]:
+    money, show = view.money, view.network.amount
+    shared, bounties = sum(pot.amount for pot in money.pots), sum(pot.bounty for pot in money.pots)
+    yield _check(
+        "Cut bonds = shares of other hospitals + bounties",
+        money.slashed == shared + bounties,
+        f"{show(money.slashed)} = {show(shared)} + {show(bounties)}",
+    )
+    if not money.pots:
+        return
+    wrong = [
+        f"pot {pot.pot_id}"
+        for pot in money.pots
+        if sum(part.amount for part in pot.parts) != pot.amount
+        or any(part.hospital_id in pot.cut or part.taken not in (0, part.amount) for part in pot.parts)
+    ]
+    yield _check(
+        "Each cut bond is shared out to the last unit, among hospitals that were not cut with it",
+        not wrong,
+        "; ".join(wrong) or f"{len(money.pots)} pot(s), {show(money.untaken)} not yet taken",
     )
 
 

@@ -20,13 +20,48 @@ class PaymentView:
 
 @dataclass(frozen=True)
 class SlashView:
-    """A cut of a hospital's bond; `stage` is the round, or the ceremony for a missing dealing."""
+    """A cut of a hospital's bond; `stage` is the round, or the ceremony for a missing dealing.
+
+    `after_release`: the study had given the bond back by then, and it was taken from what the hospital still had.
+    """
 
     hospital_id: int
     offence: Offence
     stage: int
     amount: int
+    after_release: bool
     act: Act
+
+
+@dataclass(frozen=True)
+class PartView:
+    """A hospital's part of a pot, and what it has taken of it (0: nothing yet)."""
+
+    hospital_id: int
+    amount: int
+    taken: int
+
+
+@dataclass(frozen=True)
+class PotView:
+    """Cut bonds that belong to other hospitals; `bounty` went to who showed the offence.
+
+    `cut` are the hospitals whose bonds had been cut for that round or ceremony when the pot was made.
+    """
+
+    pot_id: int
+    offence: Offence
+    stage: int
+    amount: int
+    bounty: int
+    parts: tuple[PartView, ...]
+    cut: tuple[int, ...]
+    act: Act
+
+    @property
+    def untaken(self) -> int:
+        """What hospitals have not yet taken."""
+        return self.amount - sum(part.taken for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -61,6 +96,7 @@ class MoneyView:
     held: int
     vault_balance: int
     slashes: tuple[SlashView, ...]
+    pots: tuple[PotView, ...]
 
     @property
     def paid_in(self) -> int:
@@ -91,3 +127,13 @@ class MoneyView:
     def slashed(self) -> int:
         """What was cut from bonds."""
         return sum(item.amount for item in self.slashes)
+
+    @property
+    def slashed_while_held(self) -> int:
+        """What was cut from bonds before the study gave them back."""
+        return sum(item.amount for item in self.slashes if not item.after_release)
+
+    @property
+    def untaken(self) -> int:
+        """What hospitals have not yet taken of cut bonds."""
+        return sum(pot.untaken for pot in self.pots)

@@ -19,12 +19,13 @@ from node.types import Circuit, CircuitKind
 WIRING = {
     "TOKEN": "ConsiliumToken",
     "HOSPITALS": "HospitalRegistry",
+    "CATALOGUE": "CircuitCatalogue",
     "VAULT": "StakeVault",
     "STUDIES": "StudyRegistry",
-    "STUDY_REGISTRY": "StudyRegistry",
     "ROUNDS": "RoundManager",
     "ROUND_MANAGER": "RoundManager",
     "REWARDS": "RewardPool",
+    "COURT": "EquivocationCourt",
 }
 #: Immutables that the contracts' libraries compute for themselves begin like this.
 _OF_A_LIBRARY = "_"
@@ -73,8 +74,6 @@ def _immutable(reader: ChainReader, expected: Expected, name: str, immutable: st
         return _check(name, f"knows the {WIRING[immutable]}", _same(_address(found), wanted), detail)
     parameter = immutable.lower()
     stated = expected.parameters.get(parameter, None)
-    if parameter == "treasury":
-        stated = stated or _council(reader, expected)
     if isinstance(stated, str):
         detail = f"{_address(found)}; the parameters say {stated}"
         return _check(name, f"has the {_words(parameter)} of the parameters", _same(_address(found), stated), detail)

@@ -20,7 +20,7 @@ _WORD = 32
 _PROOF_WORDS = 8
 _PROOF = "(uint256[2],uint256[2][2],uint256[2])"
 _SUBMIT = keccak(text=f"submitUpdate(uint256,uint32,bytes32,uint64,uint256,uint256,{_PROOF})")[:4]
-_FINALISE = keccak(text=f"finalise(uint256,uint32,uint256,{_PROOF})")[:4]
+_FINALISE = keccak(text=f"finalise(uint256,uint32,uint256,uint256,uint256,{_PROOF})")[:4]
 
 
 class ProofUnavailable(ChainError):

@@ -54,7 +54,7 @@ def _read_round(
         started_at=state.started_at,
         root_before=state.root_before,
         root_after=state.root_after,
-        submissions=tuple(_submission(ledger, event) for event in events["UpdateSubmitted"]),
+        submissions=tuple(_submission(ledger, event, study_id, number) for event in events["UpdateSubmitted"]),
         attestations=tuple(
             AttestationView(
                 hospital_id=event.arguments["hospitalId"],
@@ -65,7 +65,8 @@ def _read_round(
         ),
         included=members(state.included_bitmap, hospitals),
         included_act=ledger.act(included) if included else None,
-        sum_commitment=(state.sum_cx, state.sum_cy),
+        sum_commitment=(included.arguments["sumCx"], included.arguments["sumCy"]) if included else (0, 0),
+        sum_digest=state.sum_digest,
         sum_rows=state.sum_rows,
         quorums=_quorums(ledger, study_id, number, terms, state),
         verified=state.verified,
@@ -91,13 +92,14 @@ def _quorums(
     return tuple(quorum for quorum in named if quorum)
 
 
-def _submission(ledger: Ledger, event: ChainEvent) -> SubmissionView:
+def _submission(ledger: Ledger, event: ChainEvent, study_id: int, number: int) -> SubmissionView:
     fields = event.arguments
     return SubmissionView(
         hospital_id=fields["hospitalId"],
         file=posted_file(event),
         rows=fields["rows"],
         commitment=(fields["cx"], fields["cy"]),
+        kept=bytes(ledger.call("RoundManager", "submission", study_id, number, fields["hospitalId"])),
         act=ledger.act(event, fields["hospitalId"]),
     )
 

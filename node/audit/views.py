@@ -110,12 +110,16 @@ class CeremonyView:
 
 @dataclass(frozen=True)
 class SubmissionView:
-    """A hospital's update in a round: encrypted file, commitment, and the proof that the contract accepted."""
+    """A hospital's update in a round: encrypted file, commitment, and the proof that the contract accepted.
+
+    An event tells all of it; `kept` is the hash of it that the contract keeps.
+    """
 
     hospital_id: int
     file: FileView
     rows: int
     commitment: tuple[int, int]
+    kept: bytes
     act: Act
 
 
@@ -140,7 +144,10 @@ class ShareView:
 
 @dataclass(frozen=True)
 class RoundView:
-    """One round from its start to its end; hospitals by registry number, roots as field elements."""
+    """One round from its start to its end; hospitals by registry number, roots as field elements.
+
+    An event tells the sum of the included commitments; `sum_digest` is what the contract keeps of it.
+    """
 
     number: int
     phase: Phase
@@ -153,6 +160,7 @@ class RoundView:
     included: tuple[int, ...]
     included_act: Act | None
     sum_commitment: tuple[int, int]
+    sum_digest: bytes
     sum_rows: int
     quorums: tuple[tuple[int, ...], ...]
     verified: bool

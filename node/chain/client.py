@@ -3,32 +3,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from node.chain.connection import BlockTag, Connection
+from node.chain.connection import BlockTag
 from node.chain.records import to_record
+from node.chain.round_reads import RoundReader, posts
 from node.types import (
     Address,
     CeremonyState,
     CeremonyStep,
-    ChainEvent,
     Circuit,
     Enrolment,
     FilePost,
     Hospital,
-    ModelPost,
-    Outcome,
-    Phase,
-    PhaseState,
-    RoundState,
+    Offence,
+    Pot,
     Study,
     StudyState,
-    Submission,
     Withdrawal,
 )
 
 
-class ChainReader(Connection):
+class ChainReader(RoundReader):
     """The contracts' views; `at` asks for the state at an earlier block.
 
     Raises what `Connection` raises; the contract refuses a number that was never given (`ContractReverted`).
@@ -69,6 +65,32 @@ class ChainReader(Connection):
         amount, available_at = self.call("StakeVault", "pending", hospital_id)
         return Withdrawal(amount, available_at)
 
+    def pots(self, study: int) -> tuple[Pot, ...]:
+        """The slashed bonds of a study, oldest first."""
+        made = self.events("StakeVault", "PotMade", studyId=study)
+        return tuple(
+            to_record(
+                Pot,
+                self.call("StakeVault", "pot", event.arguments["potId"]),
+                id=event.arguments["potId"],
+                offence=Offence(event.arguments["offence"]),
+                stage=event.arguments["stage"],
+            )
+            for event in made
+        )
+
+    def part_of_pot(self, pot_id: int, hospital_id: int) -> int:
+        """A hospital's part of a pot, claimed or not; 0 if it has none."""
+        return int(self.call("StakeVault", "partOf", pot_id, hospital_id))
+
+    def punished(self, study: int, offence: Offence, stage: int) -> int:
+        """Bitmap of the indices whose bonds were cut for an offence in a round, or a ceremony for a dealing."""
+        return int(self.call("StakeVault", "punished", study, offence, stage))
+
+    def bounty(self, reporter: Address) -> int:
+        """What a reporter of equivocations earned and was not yet paid."""
+        return int(self.call("StakeVault", "bounty", reporter))
+
     # Studies
 
     def study_count(self) -> int:
@@ -97,15 +119,20 @@ class ChainReader(Connection):
 
     def circuit(self, circuit_id: int) -> Circuit:
         """A circuit by its number, listed or not."""
-        return to_record(Circuit, self.call("StudyRegistry", "circuit", circuit_id))
+        return to_record(Circuit, self.call("CircuitCatalogue", "circuit", circuit_id))
 
     def circuit_count(self) -> int:
         """Circuits are numbered 1 to this."""
-        return int(self.call("StudyRegistry", "circuitCount"))
+        return int(self.call("CircuitCatalogue", "circuitCount"))
 
     def is_listed(self, circuit_id: int) -> bool:
         """Whether new studies may name the circuit."""
-        return bool(self.call("StudyRegistry", "isListed", circuit_id))
+        return bool(self.call("CircuitCatalogue", "isListed", circuit_id))
+
+    def acted_for(self, study: int, operator: Address) -> int:
+        """The hospital that an address acts or once acted for in a study; 0 for none."""
+        hospital_id, _until = self.call("StudyRegistry", "actedFor", study, operator)
+        return int(hospital_id)
 
     def enrolment(self, study: int, hospital_id: int, at: BlockTag = "latest") -> Enrolment:
         """A hospital's place in a study; refused where it has none."""
@@ -140,72 +167,7 @@ class ChainReader(Connection):
     def ceremony_posts(self, study: int, ceremony: int, step: CeremonyStep) -> Mapping[int, FilePost]:
         """What was posted in a ceremony step with sizes, by hospital number."""
         events = self.events("StudyRegistry", "CeremonyPosted", studyId=study, ceremony=ceremony)
-        return _posts(event for event in events if event.arguments["step"] == step)
-
-    # Rounds
-
-    def current_round(self, study: int) -> int:
-        """The round that is going on, from 1; 0 before the first, the last one during a ceremony and after the end."""
-        return int(self.call("RoundManager", "currentRound", study))
-
-    def phase(self, study: int, round_number: int, at: BlockTag = "latest") -> PhaseState:
-        """A round's phase and the second at which it ends."""
-        phase, deadline = self.call("RoundManager", "phase", study, round_number, at=at)
-        return PhaseState(Phase(phase), deadline)
-
-    def round_state(self, study: int, round_number: int, at: BlockTag = "latest") -> RoundState:
-        """A round's record."""
-        return to_record(RoundState, self.call("RoundManager", "roundState", study, round_number, at=at))
-
-    def submission(self, study: int, round_number: int, hospital_id: int) -> Submission | None:
-        """What a hospital submitted, or None."""
-        record = to_record(Submission, self.call("RoundManager", "submission", study, round_number, hospital_id))
-        return record if any(record.digest) else None
-
-    def attestation(self, study: int, round_number: int, hospital_id: int) -> int:
-        """The bitmap a hospital attested; 0 if none."""
-        return int(self.call("RoundManager", "attestation", study, round_number, hospital_id))
-
-    def current_attempt(self, study: int, round_number: int, at: BlockTag = "latest") -> int:
-        """The opening attempt by the clock, from 0; the plan's number of attempts once all ran out."""
-        return int(self.call("RoundManager", "currentAttempt", study, round_number, at=at))
-
-    def quorum(self, study: int, round_number: int, attempt: int, at: BlockTag = "latest") -> tuple[int, ...]:
-        """Hospital numbers named for an attempt, in order; empty where there is no quorum."""
-        return tuple(self.call("RoundManager", "quorum", study, round_number, attempt, at=at))
-
-    def shares_posted(self, study: int, round_number: int, attempt: int) -> int:
-        """Bitmap of the indices that posted a share in an attempt."""
-        return int(self.call("RoundManager", "sharesPosted", study, round_number, attempt))
-
-    def share_posts(self, study: int, round_number: int, attempt: int) -> Mapping[int, FilePost]:
-        """The shares of an attempt with their sizes, by hospital number."""
-        events = self.events("RoundManager", "SharePosted", studyId=study, round=round_number)
-        return _posts(event for event in events if event.arguments["attempt"] == attempt)
-
-    def model_posts(self, study: int, round_number: int) -> tuple[ModelPost, ...]:
-        """Claims of where a finalised model's file is, oldest first."""
-        events = self.events("RoundManager", "ModelPosted", studyId=study, round=round_number)
-        return tuple(
-            ModelPost(e.arguments["from"], e.arguments["digest"], e.arguments["size"], e.block_number) for e in events
-        )
-
-    def outcome(self, study: int) -> Outcome:
-        """How a study's rounds ended, or OPEN."""
-        return Outcome(self.call("RoundManager", "outcome", study))
-
-    def tally(self, study: int) -> tuple[int, int]:
-        """Rounds whose work was verified, and rounds finalised."""
-        verified, finalised = self.call("RoundManager", "tally", study)
-        return int(verified), int(finalised)
-
-    def training_context(self, study: int, round_number: int, hospital_id: int, digest: bytes) -> int:
-        """The `context` of a training proof, as the contract computes it."""
-        return int(self.call("RoundManager", "trainingContext", study, round_number, hospital_id, digest))
-
-    def aggregation_context(self, study: int, round_number: int, included: int) -> int:
-        """The `context` of an aggregation proof, as the contract computes it."""
-        return int(self.call("RoundManager", "aggregationContext", study, round_number, included))
+        return posts(event for event in events if event.arguments["step"] == step)
 
     # Money
 
@@ -244,15 +206,3 @@ class ChainReader(Connection):
     def token_allowance(self, holder: Address, spender: Address) -> int:
         """Tokens that `spender` may take from `holder`."""
         return int(self.call("ConsiliumToken", "allowance", holder, spender))
-
-
-def _posts(events: Iterable[ChainEvent]) -> dict[int, FilePost]:
-    return {
-        event.arguments["hospitalId"]: FilePost(
-            event.arguments["hospitalId"],
-            event.arguments["digest"],
-            event.arguments["size"],
-            event.block_number,
-        )
-        for event in events
-    }

@@ -16,7 +16,10 @@ from node.types import Address, BlockRef, ChainEvent, Deployment
 BlockTag = int | str
 """A block's number, or "latest"."""
 
+RESCAN_WINDOW = 32
+"""Blocks that a reorganisation may reach back, so that what was found at one is looked for this far below it."""
 _LOG_RANGE = 5_000
+_FIRST_STEP = 64
 _Result = TypeVar("_Result")
 
 
@@ -36,6 +39,7 @@ class Connection:
         self._endpoints = tuple(Rpc(url) for url in rpc_urls)
         self._checked: set[Rpc] = set()
         self._alone: list[Self] = []
+        self._since: dict[int, int] = {}
 
     def request(self, method: str, *parameters: Any) -> Any:
         """One raw request, to the first endpoint that answers."""
@@ -89,6 +93,29 @@ class Connection:
     def block(self, number: int) -> BlockRef:
         """A block by number; raises `ChainUnavailable` when the endpoint does not have it (yet)."""
         return self._block(number)
+
+    def block_since(self, timestamp: int) -> int:
+        """A block's number from which everything is found that happened at `timestamp` or later.
+
+        The first such block by a search that begins at the head, less what a reorganisation may reach back.
+        """
+        if timestamp not in self._since:
+            start, newest = self.deployment.start_block, self.head().number
+            step, early, late = _FIRST_STEP, newest, newest
+            while early > start and self.block(early).timestamp >= timestamp:
+                early, late, step = max(start, early - step), early, step * 4
+            while early < late:
+                middle = (early + late) // 2
+                if self.block(middle).timestamp < timestamp:
+                    early = middle + 1
+                else:
+                    late = middle
+            self._since[timestamp] = max(start, late - RESCAN_WINDOW)
+        return self._since[timestamp]
+
+    def forget_blocks(self) -> None:
+        """Search anew the next time `block_since` is asked, as where something was not found where it should be."""
+        self._since.clear()
 
     def is_confirmed(self, number: int, confirmations: int) -> bool:
         """Whether `number` lies at least `confirmations` blocks deep, in the same chain on every endpoint.

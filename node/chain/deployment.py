@@ -17,9 +17,11 @@ from node.types import Address, CircuitRecord, Deployment
 CONTRACTS = (
     "ConsiliumToken",
     "HospitalRegistry",
+    "CircuitCatalogue",
     "StakeVault",
     "StudyRegistry",
     "RoundManager",
+    "EquivocationCourt",
     "RewardPool",
 )
 

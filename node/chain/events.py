@@ -11,12 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from node.chain.connection import Connection
+from node.chain.connection import RESCAN_WINDOW, Connection
 from node.errors import ChainUnavailable
 from node.types import ChainEvent, Checkpoint
 
-RESCAN_WINDOW = 32
-"""Blocks below the cursor that every pass reads again."""
 _KEPT = 64
 
 

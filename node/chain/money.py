@@ -43,9 +43,23 @@ class MoneyWriter(Writer):
         self.approve(f"{intent}/approve", "RewardPool", amount)
         return self._sender.send(intent, "RewardPool", "fund", study, amount)
 
+    def claim_slashed(self, pot_id: int, hospital_id: int) -> Receipt:
+        """Add a hospital's part of a pot to its available bond; anyone, once."""
+        return self._sender.send(f"pot/{pot_id}/claim/{hospital_id}", "StakeVault", "claimSlashed", pot_id, hospital_id)
+
+    def claim_bounty(self, intent: str) -> Receipt:
+        """Pay the sender what it earned by reporting equivocations."""
+        return self._sender.send(intent, "StakeVault", "claimBounty")
+
     def claim(self, intent: str, study: int, hospital_id: int, rounds: Sequence[int]) -> Receipt:
-        """Pay a hospital's owner what it earned in these rounds; anyone."""
+        """Pay a hospital's owner what it earned in these rounds; anyone, but only the owner after a commitment."""
         return self._sender.send(intent, "RewardPool", "claim", study, hospital_id, list(rounds))
+
+    def claim_to(
+        self, intent: str, study: int, hospital_id: int, rounds: Sequence[int], payout: Address, salt: bytes
+    ) -> Receipt:
+        """Pay it to the address that the hospital committed to, with the salt (32 bytes) of its commitment; anyone."""
+        return self._sender.send(intent, "RewardPool", "claimTo", study, hospital_id, list(rounds), payout, salt)
 
     def refund(self, intent: str, study: int) -> Receipt:
         """Pay the sponsor what no hospital earned; anyone, once the study ended."""

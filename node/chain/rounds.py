@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from node.chain.evidence import opening_share
 from node.chain.records import to_struct
 from node.chain.writer import Writer
-from node.types import Proof, Receipt
+from node.types import Proof, Receipt, SignedShare, Submission
 
 
 class RoundWriter(Writer):
@@ -21,17 +24,28 @@ class RoundWriter(Writer):
         """Say which ciphertexts the sender's hospital holds, over enrolment indices."""
         return self._send(study, round_number, "attest", "attest", bitmap)
 
-    def include_updates(self, study: int, round_number: int) -> Receipt:
-        """Fix the included set and add up its commitments and rows; anyone, after Attest."""
-        return self._send(study, round_number, "include", "includeUpdates")
+    def include_updates(self, study: int, round_number: int, submissions: Sequence[Submission]) -> Receipt:
+        """Fix the included set and add up its commitments and rows; anyone, after Attest.
 
-    def post_share(self, study: int, round_number: int, attempt: int, digest: bytes, size: int) -> Receipt:
-        """Record an opening share; an operator of the attempt's quorum."""
-        return self._send(study, round_number, f"share/{attempt}", "postShare", attempt, digest, size)
+        `submissions` of the set, in the order of indices; none where it is below the minimum.
+        """
+        structs = [to_struct(submission) for submission in submissions]
+        return self._send(study, round_number, "include", "includeUpdates", structs)
 
-    def finalise(self, study: int, round_number: int, root_after: int, proof: Proof) -> Receipt:
-        """Set the new model with the proof of aggregation; anyone."""
-        return self._send(study, round_number, "finalise", "finalise", root_after, to_struct(proof))
+    def post_share(
+        self, study: int, round_number: int, attempt: int, included_bitmap: int, digest: bytes, size: int
+    ) -> Receipt:
+        """Record an opening share with the sender's signature; an operator of the attempt's quorum."""
+        deployment = self._sender.reader.deployment
+        message = opening_share(deployment, study, round_number, included_bitmap, attempt, digest)
+        signature = self._sender.sign_typed(message)
+        return self._send(study, round_number, f"share/{attempt}", "postShare", attempt, digest, size, signature)
+
+    def finalise(
+        self, study: int, round_number: int, total: tuple[int, int], root_after: int, proof: Proof
+    ) -> Receipt:
+        """Set the new model with the proof of aggregation over the summed commitment `total`; anyone."""
+        return self._send(study, round_number, "finalise", "finalise", *total, root_after, to_struct(proof))
 
     def post_model(self, study: int, round_number: int, digest: bytes, size: int) -> Receipt:
         """Log where a finalised model's file can be found; anyone."""
@@ -40,6 +54,23 @@ class RoundWriter(Writer):
     def fail_round(self, study: int, round_number: int) -> Receipt:
         """Record a round whose phase is Failed; anyone."""
         return self._send(study, round_number, "fail", "failRound")
+
+    def report_equivocation(self, first: SignedShare, second: SignedShare) -> Receipt:
+        """Show that a hospital signed two different shares for one attempt; anyone."""
+        return self._sender.send(
+            f"study/{first.study_id}/round/{first.round}/equivocation/{first.hospital_id}",
+            "EquivocationCourt",
+            "reportEquivocation",
+            first.study_id,
+            first.round,
+            first.hospital_id,
+            first.included_bitmap,
+            first.attempt,
+            first.digest,
+            first.signature,
+            second.digest,
+            second.signature,
+        )
 
     def _send(self, study: int, round_number: int, step: str, function: str, *arguments: object) -> Receipt:
         intent = f"study/{study}/round/{round_number}/{step}"

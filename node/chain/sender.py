@@ -62,6 +62,10 @@ class TransactionSender:
                 receipt = self._drive(self._sign_new(intent_key, contract, function, arguments))
             return receipt
 
+    def sign_typed(self, message: Mapping[str, Any]) -> bytes:
+        """The key's signature of typed data (EIP-712); nothing is sent."""
+        return self._wallet.sign_typed(message)
+
     def settle(self) -> None:
         """Bring what an earlier run left open to its end: waited on, sent again, or noted as displaced."""
         with self._lock:

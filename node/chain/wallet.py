@@ -51,6 +51,10 @@ class Wallet:
         signed = self._account.sign_transaction(dict(transaction))
         return "0x" + bytes(signed.hash).hex(), bytes(signed.raw_transaction)
 
+    def sign_typed(self, message: Mapping[str, Any]) -> bytes:
+        """Sign typed data (EIP-712): 65 bytes r, s, v, the same for the same data (RFC 6979)."""
+        return bytes(self._account.sign_typed_data(full_message=dict(message)).signature)
+
 
 def create_keyfile(path: Path, passphrase: str, *, work_factor: int = WORK_FACTOR) -> Address:
     """Make a new key and write its keyfile; returns its address.

@@ -21,6 +21,7 @@ from node.cli.participation import add_participation_commands
 from node.cli.process import node
 from node.cli.rotation import add_rotation_commands
 from node.cli.session import Options, Session
+from node.cli.slashed import slashed
 from node.cli.stake import stake
 from node.cli.study import study
 from node.cli.trust import add_trust_command
@@ -52,7 +53,7 @@ def cli() -> None:
     """
 
 
-for group in (wallet, council, hospital, stake, study, node, network, model, keys):
+for group in (wallet, council, hospital, stake, slashed, study, node, network, model, keys):
     cli.add_command(group)
 add_trust_command(node)
 add_participation_commands(cli)

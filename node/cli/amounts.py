@@ -19,10 +19,3 @@ def parse_amount(text: str, decimals: int) -> int:
     if len(part) > decimals:
         raise UsageError(f"{text} is finer than the token's smallest unit ({decimals} decimals).")
     return int(whole + part.ljust(decimals, "0"))
-
-
-def format_amount(amount: int, decimals: int) -> str:
-    """An integer of the smallest unit in whole tokens, exact and without trailing zeros."""
-    whole, part = divmod(amount, 10**decimals)
-    digits = str(part).rjust(decimals, "0").rstrip("0") if decimals else ""
-    return f"{whole:,}" + (f".{digits}" if digits else "")

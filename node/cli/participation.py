@@ -9,9 +9,12 @@ from pathlib import Path
 
 import click
 
+from node.chain.studies import NO_PAYOUT_COMMITMENT
+from node.chain.wallet import checked_address
 from node.cli.group import command
 from node.cli.session import Session, passphrase, sent, transaction
-from node.errors import UsageError
+from node.errors import StudyError, UsageError
+from node.payout import Payout, Payouts
 from node.types import Receipt
 
 
@@ -26,18 +29,23 @@ def add_participation_commands(cli: click.Group) -> None:
         type=click.Path(path_type=Path),
         help="The plan document, where no store has it.",
     )
+    @click.option("--payout", metavar="ADDRESS", help="Where rewards can be claimed to [the owner].")
     @click.option("--yes", is_flag=True, help="Go on although values clip beyond the plan's share.")
-    def enrol(session: Session, study_id: int, plan_file: Path | None, yes: bool) -> None:
+    def enrol(session: Session, study_id: int, plan_file: Path | None, payout: str | None, yes: bool) -> None:
         """Take a place in a study (operator's key).
 
         The plan document must agree with the chain in every number, and the bond is locked. Of the
         node's table only a commitment leaves this machine.
+
+        With --payout the chain gets a hash of that address and of a secret salt, so that nobody knows who is
+        paid before `consilium claim --payout`. The salt is in the node's folder: keep a copy of it.
 
         \b
         Example: consilium enrol 1 --plan plan.json
         """
         from node.runner import open_hospital
         from node.steps.enrolment import enrol as enrol_hospital
+        from node.steps.enrolment import is_sent
 
         def confirm(warning: str) -> bool:
             if yes:
@@ -49,10 +57,23 @@ def add_participation_commands(cli: click.Group) -> None:
                 return False
             return click.confirm("Enrol all the same?", err=True)
 
-        config = session.node_config
-        with open_hospital(config, passphrase()) as hospital:
-            receipt = enrol_hospital(hospital, study_id, config.data, confirm=confirm, plan_file=plan_file)
+        config, opening = session.node_config, passphrase()
+        address = checked_address(payout) if payout else None
+        commitment = NO_PAYOUT_COMMITMENT
+        with open_hospital(config, opening) as hospital:
+            if address is not None:
+                payouts = Payouts(config.payouts_folder, opening)
+                if not is_sent(hospital, study_id):
+                    payouts.forget(study_id)
+                commitment = payouts.keep(study_id, address).commitment
+            receipt = enrol_hospital(
+                hospital, study_id, config.data, confirm=confirm, plan_file=plan_file, payout_commitment=commitment
+            )
             place = hospital.reader.enrolment(study_id, hospital.id)
+        if address is not None and place.payout_commitment != commitment:
+            raise StudyError(
+                f"Enrolled in study {study_id} by an earlier try, which committed to no payout: claim without --payout."
+            )
         session.out.done(
             sent(f"Enrolled in study {study_id} with {place.rows} rows", receipt),
             {
@@ -61,6 +82,7 @@ def add_participation_commands(cli: click.Group) -> None:
                 "index": place.index,
                 "rows": place.rows,
                 "data_root": place.data_root,
+                "payout_commitment": place.payout_commitment,
                 "transaction": transaction(receipt),
             },
         )
@@ -68,12 +90,18 @@ def add_participation_commands(cli: click.Group) -> None:
     @command(cli, "claim")
     @click.argument("study_id", type=click.IntRange(min=1), metavar="STUDY")
     @click.option("--hospital", "hospital_id", type=click.IntRange(min=1), help="Number [one's own].")
-    def claim(session: Session, study_id: int, hospital_id: int | None) -> None:
+    @click.option("--payout", metavar="ADDRESS", help="Pay rewards to the address given at enrolment [the owner].")
+    def claim(session: Session, study_id: int, hospital_id: int | None, payout: str | None) -> None:
         """Claim rewards, and the bond after the end.
 
-        Rewards go to the hospital's owner, whoever sends the transaction (owner's key by default). Once the
-        study has ended, or goes on without the hospital, its bond is released: to be withdrawn, or used again.
+        Rewards go to the hospital's owner, whoever sends the transaction (owner's key by default); with --payout to
+        the address that the node committed to when it enrolled. Once the study has ended, or goes on without the
+        hospital, its bond is released: to be withdrawn, or used again.
+
+        \b
+        Example: consilium claim 1 --payout 0x90F79bf6EB2c4f870365E785982E1f101E93b906
         """
+        to = _payout(session, study_id, payout) if payout else None
         reader = session.reader
         number = session.hospital_id(hospital_id)
         rounds = [r for r in range(1, reader.current_round(study_id) + 1) if reader.claimable(study_id, number, [r])]
@@ -83,16 +111,21 @@ def add_participation_commands(cli: click.Group) -> None:
         if not rounds and not releasable:
             raise UsageError(f"Hospital {number} has nothing to claim in study {study_id} now.")
         receipts: list[Receipt] = []
-        paid = released = 0
+        paid, paid_to, released = 0, None, 0
         with session.signing("owner") as key:
             if rounds:
                 intent = key.intent(f"claim/{study_id}/{number}/{'-'.join(map(str, rounds))}")
-                receipts.append(key.ledger.claim(intent, study_id, number, rounds))
-                paid = receipts[-1].event("RewardClaimed").arguments["amount"]
+                receipts.append(
+                    key.ledger.claim(intent, study_id, number, rounds)
+                    if to is None
+                    else key.ledger.claim_to(intent, study_id, number, rounds, to.address, to.salt)
+                )
+                event = receipts[-1].event("RewardClaimed")
+                paid, paid_to = event.arguments["amount"], event.arguments["to"]
             if releasable:
                 receipts.append(key.ledger.release_bond(study_id, number))
                 released = receipts[-1].event("BondReleased").arguments["amount"]
-        parts = [f"{session.tokens(paid)} paid for rounds {', '.join(map(str, rounds))}"] if rounds else []
+        parts = [f"{session.tokens(paid)} paid to {paid_to} for rounds {', '.join(map(str, rounds))}"] if rounds else []
         slashed = reader.study(study_id).plan.bond - released if releasable else 0
         parts += [f"a bond of {session.tokens(released)} is free again"] if releasable else []
         parts += [f"{session.tokens(slashed)} of it were slashed for an offence"] if slashed else []
@@ -103,8 +136,14 @@ def add_participation_commands(cli: click.Group) -> None:
                 "hospital": number,
                 "rounds": rounds,
                 "paid": paid,
+                "paid_to": paid_to,
                 "bond_released": released,
                 "bond_slashed": slashed,
                 "transactions": [transaction(receipt) for receipt in receipts],
             },
         )
+
+
+def _payout(session: Session, study_id: int, address: str) -> Payout:
+    """The payout that the session's node committed to."""
+    return Payouts(session.config.payouts_folder, passphrase()).of(study_id, checked_address(address))

@@ -11,7 +11,7 @@ from typing import get_args
 import click
 
 from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, create_keyfile, keyfile_address
-from node.cli.amounts import format_amount, parse_amount
+from node.cli.amounts import parse_amount
 from node.cli.group import command
 from node.cli.session import DEFAULT_RPC, Session, passphrase
 from node.cli.study import waits_for
@@ -20,6 +20,7 @@ from node.database import is_held
 from node.errors import UsageError
 from node.files import make_private_folder
 from node.state import recent_steps
+from node.words import format_amount
 
 ROOT = Path(__file__).resolve().parents[2]
 _FILE = click.Path(path_type=Path)

@@ -6,19 +6,21 @@ from __future__ import annotations
 from node.errors import DataError, UsageError
 from node.plan import LOSSES, TrainingPlan
 from node.proofs.commitments import weights_root
-from node.types import Circuit, Deployment, PlanTerms
+from node.types import Circuit, CircuitKind, Deployment, PlanTerms
 
 
 def plan_terms(plan: TrainingPlan, deployment: Deployment) -> PlanTerms:
     """The terms that agree with a plan; raises `UsageError` for a circuit that the deployment lacks."""
     return PlanTerms(
         document_digest=plan.digest(),
-        document_size=len(plan.canonical()),
         initial_root=weights_root(plan.model.initial),
+        document_size=len(plan.canonical()),
         training_circuit=_circuit(deployment, plan.training.circuit),
         aggregation_circuit=_circuit(deployment, plan.aggregation.circuit),
         epochs=plan.training.epochs,
         learning_rate=plan.training.learning_rate,
+        confirmations=plan.phases.confirmations,
+        update_bound=plan.training.update_bound,
         threshold=plan.encryption.threshold,
         minimum=plan.participation.minimum,
         maximum=plan.participation.maximum,
@@ -26,16 +28,17 @@ def plan_terms(plan: TrainingPlan, deployment: Deployment) -> PlanTerms:
         unopened_rounds=plan.money.unopened_rounds,
         rounds=plan.participation.rounds,
         batch_rounds=plan.participation.batch_rounds,
-        confirmations=plan.phases.confirmations,
         enrol_length=plan.phases.enrol,
         ceremony_step_length=plan.phases.ceremony_step,
         submit_length=plan.phases.submit,
         attest_length=plan.phases.attest,
         open_length=plan.phases.open,
+        verified_share_bps=plan.money.verified_share_bps,
         bond=int(plan.money.bond),
         reward_per_round=int(plan.money.reward_per_round),
-        verified_share_bps=plan.money.verified_share_bps,
         privacy_budget=plan.privacy.budget,
+        privacy_cost=plan.privacy.cost,
+        noise_bound=plan.privacy.noise_bound,
     )
 
 
@@ -44,7 +47,9 @@ def check_circuits(plan: TrainingPlan, training: Circuit, aggregation: Circuit) 
 
     The contracts take a circuit's shape from the circuit: they would publish it, and no hospital would enrol.
     """
-    numbers = {
+    numbers: dict[str, tuple[object, object]] = {
+        "training.circuit (what it proves)": (CircuitKind.TRAINING.name.lower(), training.kind.name.lower()),
+        "aggregation.circuit (what it proves)": (CircuitKind.AGGREGATION.name.lower(), aggregation.kind.name.lower()),
         "model.features (their number)": (len(plan.model.features), training.features),
         "model.loss": (LOSSES[plan.model.loss], training.loss),
         "training.batch_size": (plan.training.batch_size, training.batch_size),

@@ -21,12 +21,13 @@ from node.chain.journal import SendingPolicy
 from node.chain.sender import TransactionSender
 from node.chain.wallet import Wallet, keyfile_address
 from node.chain.writes import Ledger
-from node.cli.amounts import format_amount, parse_amount
+from node.cli.amounts import parse_amount
 from node.cli.output import Output
 from node.config import FILE_NAME, PASSPHRASE_VARIABLE, NodeConfig, load_config
 from node.errors import ConfigError, UsageError
 from node.state import NodeState
 from node.types import Address, Receipt, TransactionStatus
+from node.words import format_amount
 
 Role = Literal["owner", "operator"]
 DEFAULT_RPC = "http://127.0.0.1:8545"

@@ -6,9 +6,9 @@ from __future__ import annotations
 import click
 
 from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, checked_address, create_keyfile
-from node.cli.amounts import format_amount
 from node.cli.group import command
 from node.cli.session import Session, passphrase, sent, transaction
+from node.words import format_amount
 
 
 @click.group()

@@ -11,6 +11,7 @@ from node.steps.attestation import attest_ciphertexts, release_own
 from node.steps.ceremony import advance_ceremony, erase_superseded, forget_ceremony_seed
 from node.steps.context import Hospital, StudyContext, plan_document
 from node.steps.enrolment import check_plan
+from node.steps.evidence import watch_shares
 from node.steps.opening import close_round, finalise, include_updates, keep_shares, post_share
 from node.steps.submission import submit_update
 from node.types import Phase, RoundState, StudyState
@@ -134,6 +135,8 @@ def _advance_round(context: StudyContext, number: int) -> None:
         finally:
             # A node that cannot open, as after its secrets were lost, can still serve and finalise.
             keep_shares(context, number)
+            with _set_aside(context):
+                watch_shares(context, number)
             finalise(context, number)
     elif phase.phase is Phase.FAILED and context.is_my_turn(number, _failed_at(context, number, state)):
         try:

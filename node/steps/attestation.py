@@ -75,10 +75,13 @@ def _collect(context: StudyContext, round_number: int, state: RoundState) -> tup
     binding = round_context(context, round_number)
     enrolled = hospital.reader.enrolled_ids(context.id)
     held, missing = [], []
-    for index in indices(state.submitted_bitmap):
-        number = enrolled[index]
-        submission = hospital.reader.submission(context.id, round_number, number)
+    submitted = {enrolled[index]: index for index in indices(state.submitted_bitmap)}
+    told = hospital.reader.submissions(context.id, round_number, submitted)
+    for number, index in submitted.items():
+        submission = told.get(number)
         if submission is None:
+            # The contract has it, and no event tells it yet.
+            missing.append(number)
             continue
         try:
             content, _ = fetch_ciphertext(context, binding, number, submission)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from node.bytecode import is_verifier_of
 from node.chain.client import ChainReader
+from node.chain.studies import NO_PAYOUT_COMMITMENT, enrolment_intent
 from node.crypto.context import CeremonyContext
 from node.crypto.dealing import dealing_size
 from node.errors import ContractReverted, DataError, KeyNotTrusted, ParameterError, StudyError
@@ -19,7 +20,7 @@ from node.proofs.trust import KnownKey, known_key
 from node.steps.context import Hospital, encryption_parameters, plan_document
 from node.steps.records import Records, read_records
 from node.storage.cid import SIZE_MAX
-from node.types import Receipt, Study, TransactionStatus
+from node.types import CircuitKind, Receipt, Study, TransactionStatus
 
 #: Asked with a warning before the hospital commits to data that clip; True goes on.
 Confirm = Callable[[str], bool]
@@ -40,11 +41,13 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
         "root of the starting model": (weights_root(plan.model.initial), terms.initial_root),
         "plan root": (plan.root(), reader.plan_root(study.id)),
         "training circuit": (plan.training.circuit, training.name),
+        "what the training circuit proves": (CircuitKind.TRAINING, training.kind),
         "rows of the circuit": (plan.training.rows_maximum, training.capacity),
         "batch size": (plan.training.batch_size, training.batch_size),
         "number of features": (len(plan.model.features), training.features),
         "value bits": (plan.quantisation.value_bits, training.value_bits),
         "aggregation circuit": (plan.aggregation.circuit, aggregation.name),
+        "what the aggregation circuit proves": (CircuitKind.AGGREGATION, aggregation.kind),
         "epochs": (plan.training.epochs, terms.epochs),
         "learning rate": (plan.training.learning_rate, terms.learning_rate),
         "threshold": (plan.encryption.threshold, terms.threshold),
@@ -64,6 +67,9 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
         "reward per round": (int(plan.money.reward_per_round), terms.reward_per_round),
         "verified share": (plan.money.verified_share_bps, terms.verified_share_bps),
         "privacy budget": (plan.privacy.budget, terms.privacy_budget),
+        "privacy cost of a round": (plan.privacy.cost, terms.privacy_cost),
+        "bound of the noise": (plan.privacy.noise_bound, terms.noise_bound),
+        "bound of an update": (plan.training.update_bound, terms.update_bound),
     }
     different = [name for name, (document_says, chain_says) in agreed.items() if document_says != chain_says]
     if different:
@@ -118,7 +124,7 @@ def check_key(reader: ChainReader, circuit_id: int, transcripts: Sequence[Path],
 
 
 def fetch_plan(hospital: Hospital, study: Study, file: Path | None = None) -> TrainingPlan:
-    """The study's plan from a file or from the stores, kept and served by this hospital from now on."""
+    """The study's plan from a file or from the stores, once it agrees with the chain."""
     if file is not None:
         try:
             document = file.read_bytes()
@@ -126,13 +132,19 @@ def fetch_plan(hospital: Hospital, study: Study, file: Path | None = None) -> Tr
             raise DataError(f"The plan {file} cannot be read ({error.strerror}).") from None
     else:
         document = plan_document(hospital.store, study.plan)
-    plan = check_plan(hospital.reader, study, document)
-    hospital.store.put(document)
-    return plan
+    return check_plan(hospital.reader, study, document)
 
 
-def enrol(hospital: Hospital, study_id: int, data: Path, *, confirm: Confirm, plan_file: Path | None = None) -> Receipt:
-    """Enrol the hospital in a study with its table, and keep the records it committed to.
+def enrol(
+    hospital: Hospital,
+    study_id: int,
+    data: Path,
+    *,
+    confirm: Confirm,
+    plan_file: Path | None = None,
+    payout_commitment: bytes = NO_PAYOUT_COMMITMENT,
+) -> Receipt:
+    """Enrol the hospital in a study with its table; keep the records it committed to, and serve the plan.
 
     Raises `DataError` for a table that does not fit, or where `confirm` declines a warning; `StudyError`
     where the plan is not what the chain says; `KeyNotTrusted` where the study proves under a key that this
@@ -146,18 +158,25 @@ def enrol(hospital: Hospital, study_id: int, data: Path, *, confirm: Confirm, pl
     records = _committed_records(hospital, study_id, data, plan, confirm)
     hospital.log.info("study %d: enrolling with %d rows", study_id, len(records.rows))
     try:
-        return hospital.ledger.enrol(study_id, records.commitment(plan), len(records.rows))
+        receipt = hospital.ledger.enrol(study_id, records.commitment(plan), len(records.rows), payout_commitment)
     except ContractReverted:
         # The study is not this hospital's: it keeps no records for it.
         hospital.secrets.erase(_records_name(study_id))
         raise
+    hospital.store.put(plan.canonical())
+    return receipt
+
+
+def is_sent(hospital: Hospital, study_id: int) -> bool:
+    """Whether an enrolment in the study left this node, and was not refused: what it committed to stands."""
+    sent = hospital.state.transaction(hospital.operator, enrolment_intent(study_id))
+    return sent is not None and sent.status in (TransactionStatus.PENDING, TransactionStatus.MINED)
 
 
 def _committed_records(hospital: Hospital, study_id: int, data: Path, plan: TrainingPlan, confirm: Confirm) -> Records:
     """The table's records, kept before their commitment leaves; what already left stands."""
     name = _records_name(study_id)
-    sent = hospital.state.transaction(hospital.operator, f"study/{study_id}/enrol")
-    if sent is not None and sent.status in (TransactionStatus.PENDING, TransactionStatus.MINED):
+    if is_sent(hospital, study_id):
         return Records.from_bytes(hospital.secrets.get(name))
     if hospital.id in hospital.reader.enrolled_ids(study_id):
         raise StudyError(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from node.chain.client import ChainReader
 from node.crypto.encryption import add
 from node.crypto.opening import open_sum, opening_share, read_share, share_size
-from node.errors import CryptoError, OpeningFailed, OpeningRefused, StorageError
+from node.errors import ChainUnavailable, CryptoError, OpeningFailed, OpeningRefused, StorageError
 from node.learning import fixed_point
 from node.proofs.babyjubjub import Point
 from node.proofs.commitments import weights_root
@@ -19,6 +19,7 @@ from node.steps.attestation import fetch_ciphertext
 from node.steps.batches import is_participant, sits_out
 from node.steps.ceremony import keys_name
 from node.steps.context import StudyContext
+from node.steps.evidence import watch_shares
 from node.steps.models import (
     known_weights,
     post_model,
@@ -28,7 +29,7 @@ from node.steps.models import (
 )
 from node.steps.payload import from_sum
 from node.steps.submission import round_context
-from node.types import FilePost, Phase, RoundState, indices
+from node.types import FilePost, Phase, RoundState, Submission, indices
 
 #: No node helps to open a sum over fewer hospitals, whatever the contract says.
 MINIMUM_INCLUDED = 3
@@ -39,24 +40,37 @@ Opened = tuple[tuple[int, ...], int]
 
 
 def include_updates(context: StudyContext, round_number: int, state: RoundState) -> None:
-    """Have the contract fix the included set and add up its commitments; whoever's turn it is."""
-    if context.is_my_turn(round_number, context.attestation_end(state)):
-        with context.stage("include", round_number):
-            context.hospital.ledger.include_updates(context.id, round_number)
+    """Have the contract fix the included set and add up its commitments; whoever's turn it is.
+
+    Raises `ChainUnavailable` while the endpoint does not tell what a hospital of the set submitted.
+    """
+    if not context.is_my_turn(round_number, context.attestation_end(state)):
+        return
+    reader = context.hospital.reader
+    enrolled = reader.enrolled_ids(context.id)
+    chosen = [enrolled[index] for index in indices(reader.includable(context.id, round_number))]
+    if len(chosen) < context.plan.participation.minimum:
+        # Then the contract looks at none of them, and the round fails.
+        chosen = []
+    submissions = reader.submissions(context.id, round_number, chosen)
+    with context.stage("include", round_number):
+        found = [_told(context, round_number, submissions, number) for number in chosen]
+        context.hospital.ledger.include_updates(context.id, round_number, found)
 
 
 def post_share(context: StudyContext, round_number: int, confirmed: int) -> None:
     """Post an opening share where the final chain state names this hospital in the attempt's quorum."""
     hospital, reader = context.hospital, context.hospital.reader
 
-    def named(endpoint: ChainReader) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
+    def named(endpoint: ChainReader) -> tuple[int, tuple[int, ...], int, tuple[int, ...]]:
         state = endpoint.round_state(context.id, round_number, at=confirmed)
         attempt = endpoint.current_attempt(context.id, round_number, at=confirmed)
         included = _included(endpoint, context.id, state)
-        return included, attempt, endpoint.quorum(context.id, round_number, attempt, at=confirmed)
+        quorum = endpoint.quorum(context.id, round_number, attempt, at=confirmed)
+        return state.included_bitmap, included, attempt, quorum
 
     # One endpoint that lies must not get a share out of this node: all configured ones have to agree.
-    included, attempt, quorum = reader.agreed(named)
+    bitmap, included, attempt, quorum = reader.agreed(named)
     if hospital.id not in quorum or attempt != reader.current_attempt(context.id, round_number):
         return
     if reader.shares_posted(context.id, round_number, attempt) >> context.enrolment.index & 1:
@@ -74,7 +88,8 @@ def post_share(context: StudyContext, round_number: int, confirmed: int) -> None
         secret = hospital.secrets.get(keys_name(context, binding.ceremony, round_number))
         share = opening_share(binding, hospital.id, secret, included, attempt, quorum)
         address = hospital.store.put(share)
-    hospital.ledger.post_share(context.id, round_number, attempt, address.digest, address.size)
+    _sign_once(context, round_number, attempt, address.digest)
+    hospital.ledger.post_share(context.id, round_number, attempt, bitmap, address.digest, address.size)
     context.log.info("round %d: posted an opening share (attempt %d)", round_number, attempt)
 
 
@@ -121,7 +136,8 @@ def finalise(context: StudyContext, round_number: int) -> None:
         )
         proved = hospital.prover.prove(context.circuit(context.plan.aggregation.circuit), statement)
     with context.stage("finalise", round_number):
-        hospital.ledger.finalise(context.id, round_number, statement.root_after, proved.proof)
+        total = reader.included_sum(context.id, round_number, state)
+        hospital.ledger.finalise(context.id, round_number, total, statement.root_after, proved.proof)
     remember_weights(context, round_number, after)
     post_model(context, round_number, after)
     context.log.info("round %d: finalised", round_number)
@@ -147,14 +163,14 @@ def open_attempt(
         content = hospital.store.get(post.digest, post.size)
         shares.append(read_share(binding, number, included, attempt, quorum, content))
     ciphertexts = []
+    submissions = hospital.reader.submissions(context.id, round_number, included)
     for number in included:
-        submission = hospital.reader.submission(context.id, round_number, number)
-        assert submission is not None
-        _, ciphertext = fetch_ciphertext(context, binding, number, submission)
+        told = _told(context, round_number, submissions, number)
+        _, ciphertext = fetch_ciphertext(context, binding, number, told)
         ciphertexts.append(ciphertext)
     values = open_sum(binding, add(binding, ciphertexts), shares)
     opened = from_sum(values, context.coordinates, context.plan.quantisation.value_bits)
-    if commit(*opened) != Point(state.sum_cx, state.sum_cy):
+    if commit(*opened) != Point(*hospital.reader.included_sum(context.id, round_number, state)):
         raise OpeningFailed(
             f"Study {context.id}, round {round_number}, attempt {attempt}: the opened sum does not open the "
             "sum of the commitments. A share or a ciphertext is wrong; the next attempt names another quorum."
@@ -175,7 +191,8 @@ def learn_model(context: StudyContext, round_number: int, state: RoundState) -> 
         try:
             sums, _ = open_attempt(context, round_number, state, attempt, posts)
             after = fixed_point.aggregate(weights_before(context, round_number), sums, state.sum_rows)
-        except (CryptoError, StorageError):
+        except (ChainUnavailable, CryptoError, StorageError):
+            # An endpoint may have the contracts' state and not the events that tell what was submitted.
             continue
         if weights_root(after) == state.root_after:
             remember_weights(context, round_number, after)
@@ -205,6 +222,7 @@ def close_round(context: StudyContext, round_number: int) -> bool:
         ceremony, _ = hospital.reader.ceremony_of(context.id, round_number)
         hospital.secrets.erase(keys_name(context, ceremony, round_number))
         hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
+        watch_shares(context, round_number)
         hospital.state.done(key, {"as": end.name.lower()})
         context.log.info("round %d: closed (%s), its secrets are erased", round_number, end.name.lower())
     closed = hospital.state.result(key)
@@ -214,6 +232,20 @@ def close_round(context: StudyContext, round_number: int) -> bool:
         with context.stage("rebuild", round_number):
             learn_model(context, round_number, hospital.reader.round_state(context.id, round_number))
     return _is_posted(context, round_number)
+
+
+def _sign_once(context: StudyContext, round_number: int, attempt: int, digest: bytes) -> None:
+    """Record the one share that this hospital signs for an attempt: with a second one it could be slashed.
+
+    A reorganisation can name another quorum for an attempt, and with it another share.
+    """
+    state, key = context.hospital.state, f"{context.round_key(round_number)}/signed-share/{attempt}"
+    state.done(key, {"digest": digest.hex()})
+    if state.result(key) != {"digest": digest.hex()}:
+        raise OpeningRefused(
+            f"Study {context.id}, round {round_number}, attempt {attempt}: this node has signed another share for "
+            "this attempt and signs no second one."
+        )
 
 
 def _is_posted(context: StudyContext, round_number: int) -> bool:
@@ -236,6 +268,18 @@ def _is_posted(context: StudyContext, round_number: int) -> bool:
         post_model(context, round_number, weights)
     hospital.state.done(key)
     return True
+
+
+def _told(
+    context: StudyContext, round_number: int, submissions: Mapping[int, Submission], hospital_id: int
+) -> Submission:
+    try:
+        return submissions[hospital_id]
+    except KeyError:
+        raise ChainUnavailable(
+            f"The RPC endpoint has no event that tells what hospital {hospital_id} submitted in round {round_number} "
+            f"of study {context.id}: give one with the whole history, or wait until it has caught up."
+        ) from None
 
 
 def _included(reader: ChainReader, study: int, state: RoundState) -> tuple[int, ...]:

@@ -68,6 +68,7 @@ class CircuitKind(enum.IntEnum):
     NONE = 0
     TRAINING = 1
     AGGREGATION = 2
+    BOUNDED = 3
 
 
 class Outcome(enum.IntEnum):
@@ -92,6 +93,7 @@ class Offence(enum.IntEnum):
     MISSING_DEALING = 0
     CIPHERTEXT_LEFT_OUT = 1
     MISSING_SHARE = 2
+    EQUIVOCATION = 3
 
 
 @dataclass(frozen=True)
@@ -127,20 +129,27 @@ class Circuit:
     capacity: int
     value_bits: int
     loss: int
+    noisy: bool
     verifying_key_digest: bytes
 
 
 @dataclass(frozen=True)
 class PlanTerms:
-    """The numbers of a plan that the contracts hold; lengths in seconds, `learning_rate` times 256."""
+    """The numbers of a plan that the contracts hold; lengths in seconds, `learning_rate` times 256.
+
+    `update_bound` is that of an update's squared L2 norm in integer units, 0 where training itself is proved;
+    `privacy_budget` and `privacy_cost` (per round) are zero-concentrated differential privacy, rho in 1e-9.
+    """
 
     document_digest: bytes
-    document_size: int
     initial_root: int
+    document_size: int
     training_circuit: int
     aggregation_circuit: int
     epochs: int
     learning_rate: int
+    confirmations: int
+    update_bound: int
     threshold: int
     minimum: int
     maximum: int
@@ -148,21 +157,25 @@ class PlanTerms:
     unopened_rounds: int
     rounds: int
     batch_rounds: int
-    confirmations: int
     enrol_length: int
     ceremony_step_length: int
     submit_length: int
     attest_length: int
     open_length: int
+    verified_share_bps: int
     bond: int
     reward_per_round: int
-    verified_share_bps: int
     privacy_budget: int
+    privacy_cost: int
+    noise_bound: int
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study's record; `filled_at` and `started_at` are 0 before they happen, `batches` counts ceremonies."""
+    """A study's record; `filled_at` and `started_at` are 0 before they happen, `batches` counts ceremonies.
+
+    `rounds` is how many there can be: the plan's, or fewer where its privacy budget does not last for all.
+    """
 
     id: int
     sponsor: Address
@@ -172,6 +185,7 @@ class Study:
     enrolled: int
     closed: bool
     batches: int
+    rounds: int
     plan: PlanTerms
 
 
@@ -213,7 +227,10 @@ class PhaseState:
 
 @dataclass(frozen=True)
 class RoundState:
-    """A round's record; blocks are 0 where a deadline, not a transaction, ended the phase."""
+    """A round's record; `submit_ended_at` and `attest_ended_at` are 0 where a deadline ended the phase.
+
+    `sum_digest` is that of the sum of the included commitments, zero before they are added up.
+    """
 
     started_at: int
     submitted_bitmap: int
@@ -223,16 +240,12 @@ class RoundState:
     attest_ended_at: int
     included_at: int
     closed_at: int
-    submit_ended_block: int
-    attest_ended_block: int
-    included_block: int
     sum_rows: int
     verified: bool
     closed_as: Phase
     root_before: int
     root_after: int
-    sum_cx: int
-    sum_cy: int
+    sum_digest: bytes
 
 
 @dataclass(frozen=True)
@@ -252,6 +265,35 @@ class Proof:
     a: tuple[int, int]
     b: tuple[tuple[int, int], tuple[int, int]]
     c: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Pot:
+    """Slashed bonds that belong in equal parts to the hospitals of a bitmap; `claimed` of them have taken theirs.
+
+    `stage` is the round of the offence, or the ceremony for a missing dealing.
+    """
+
+    id: int
+    offence: Offence
+    stage: int
+    study_id: int
+    amount: int
+    beneficiaries: int
+    claimed: int
+
+
+@dataclass(frozen=True)
+class SignedShare:
+    """An opening share as a hospital's operator signed it: what the signature covers, and its 65 bytes."""
+
+    study_id: int
+    round: int
+    hospital_id: int
+    included_bitmap: int
+    attempt: int
+    digest: bytes
+    signature: bytes
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,10 @@ from scripts import solc
 
 solc.prepare()  # compiler and anvil, so that `ape test` works as typed
 
-from tests.support.suite import BOND, UNIT, Hospital, Stage, make_circuit, make_suite  # noqa: E402
+from tests.support.proving import Work  # noqa: E402
+from tests.support.real_proofs import make_proving, submit, work_of  # noqa: E402
+from tests.support.stage import Hospital, Stage  # noqa: E402
+from tests.support.suite import BOND, UNIT, make_circuit, make_suite  # noqa: E402
 
 HOSPITALS = 6
 
@@ -23,8 +26,8 @@ def deployed(accounts: Any, project: Any) -> Stage:
     council, sponsor, stranger = accounts[0], accounts[1], accounts[2]
     suite = make_suite(council)
     double = council.deploy(project.VerifierDouble)
-    suite.studies.listCircuit(make_circuit(double.address), sender=council)
-    suite.studies.listCircuit(make_circuit(double.address, training=False), sender=council)
+    suite.catalogue.listCircuit(make_circuit(double.address), sender=council)
+    suite.catalogue.listCircuit(make_circuit(double.address, training=False), sender=council)
     suite.token.transfer(sponsor, 10**9 * UNIT // 4, sender=council)
     hospitals = []
     for number in range(1, HOSPITALS + 1):
@@ -50,3 +53,25 @@ def running(deployed: Stage) -> Stage:
     stage = dataclasses.replace(deployed, plan={}, members=[])
     stage.run(4)
     return stage
+
+
+@pytest.fixture(scope="module")
+def proving(deployed: Stage, accounts: Any) -> Stage:
+    """A study of three hospitals on real verifiers, in round 1."""
+    return make_proving(deployed, accounts[23])
+
+
+@pytest.fixture(scope="module")
+def works(proving: Stage) -> dict[int, Work]:
+    """Everybody's proved update of round 1."""
+    return {hospital.id: work_of(proving, hospital) for hospital in proving.members}
+
+
+@pytest.fixture
+def proved_round(proving: Stage, works: dict[int, Work]) -> Stage:
+    """Round 1 on real verifiers, with all real updates included."""
+    for hospital in proving.members:
+        submit(proving, hospital, works[hospital.id])
+    proving.attest_all()
+    proving.include()
+    return proving

@@ -7,7 +7,9 @@ import ape
 import pytest
 from ape.api import ReceiptAPI
 
-from tests.support.suite import BOND, DIGEST, REWARD, Hospital, Phase, Stage, State, Step, pass_until, rows_of
+from tests.support.settlement import everybody_is_whole, nothing_is_left, of_a_model, open_books
+from tests.support.stage import Hospital, Phase, Stage, State, rows_of
+from tests.support.suite import BOND, DIGEST, REWARD, Step, pass_until
 
 SLICE = BOND // 4
 
@@ -26,30 +28,15 @@ def start(stage: Stage, count: int = 4, **changes: int) -> list[Hospital]:
 def finish(stage: Stage, round_: int, among: list[Hospital] | None = None) -> ReceiptAPI:
     """Play a round to its end with those who take part."""
     stage.submit_all(among, round_)
-    everyone = among or stage.members
-    everything = sum(1 << stage.index(hospital) for hospital in everyone)
-    for hospital in everyone:
-        stage.attest(hospital, everything, round_)
+    stage.attest_all(by=among, round_=round_)
     stage.include(round_)
     return stage.finalise(1000 + round_, round_)
 
 
 def settle(stage: Stage) -> None:
-    """Everybody takes back what is theirs; nothing is left, to the last unit."""
-    suite, rounds = stage.suite, list(range(1, stage.plan["rounds"] + 1))
+    """The study has ended, and everybody takes out what is theirs; nothing is left."""
     assert stage.state() in (State.COMPLETED, State.CANCELLED)
-    for hospital in stage.hospitals:
-        if hospital.id not in suite.studies.enrolledIds(stage.study):
-            continue
-        if suite.rewards.claimable(stage.study, hospital.id, rounds):
-            suite.rewards.claim(stage.study, hospital.id, rounds, sender=stage.stranger)
-        if suite.vault.locked(stage.study, hospital.id):
-            suite.studies.releaseBond(stage.study, hospital.id, sender=stage.stranger)
-    if suite.rewards.refundable(stage.study):
-        suite.rewards.refund(stage.study, sender=stage.stranger)
-    assert suite.token.balanceOf(suite.rewards) == 0
-    owed = sum(suite.vault.available(hospital.id) for hospital in stage.hospitals)
-    assert suite.token.balanceOf(suite.vault) == owed + suite.vault.slashed()
+    nothing_is_left(stage)
 
 
 def bitmap(stage: Stage, round_: int) -> tuple[int, int]:
@@ -190,6 +177,7 @@ def test_leave__by_a_stranger__reverts(stage: Stage) -> None:
 
 def test_leave__below_the_minimum__the_study_ends_with_the_round_and_everyone_is_paid(stage: Stage) -> None:
     members, suite = start(stage, batchRounds=6), stage.suite
+    books = open_books(stage)
     suite.studies.leaveStudy(stage.study, sender=members[0].operator)
     suite.studies.leaveStudy(stage.study, sender=members[3].operator)
     assert stage.state() is State.RUNNING
@@ -198,8 +186,7 @@ def test_leave__below_the_minimum__the_study_ends_with_the_round_and_everyone_is
     with ape.reverts(suite.studies.StudyRegistryNoCeremony):
         stage.post(members[1], Step.KEY, ceremony=2)
     assert suite.rewards.refundable(stage.study) == 5 * REWARD
-    settle(stage)
-    assert [suite.vault.available(hospital.id) for hospital in members] == [3 * BOND] * 4
+    everybody_is_whole(books, rewards=of_a_model(members))
 
 
 def test_join__while_the_study_runs__takes_part_from_the_next_ceremony_on(stage: Stage) -> None:

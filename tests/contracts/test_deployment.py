@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 
 from scripts.deployment import (
+    SUITE,
     VERIFIERS,
     DeploymentRefused,
     catalogue,
@@ -18,48 +18,9 @@ from scripts.deployment import (
     require_unforgeable,
     verifier_name,
 )
-from tests.support.bn254 import add, multiply, negate
-from tests.support.solidity import compile_text
-from tests.support.suite import Stage
 
-SOURCE = (VERIFIERS / "Aggregation5Verifier.sol").read_text()
-
-
-def constants_of(source: str) -> dict[str, int]:
-    return {name: int(value) for name, value in re.findall(r"uint256 constant (\w+)\s*=\s*(\d+);", source)}
-
-
-@pytest.fixture(scope="module")
-def forgeable() -> str:
-    """A verifier whose key has γ = δ, as some published ones have."""
-    source = SOURCE.replace("Aggregation5Verifier", "ForgeableVerifier")
-    for coordinate in ("x1", "x2", "y1", "y2"):
-        gamma = constants_of(SOURCE)[f"gamma{coordinate}"]
-        source = re.sub(rf"(delta{coordinate}\s*=\s*)\d+", rf"\g<1>{gamma}", source)
-    return source
-
-
-def forge(source: str, signals: list[int]) -> tuple[Any, Any, Any]:
-    """A "proof" made of the key alone: A = α, B = β, C = −(IC0 + Σ sᵢ·ICᵢ)."""
-    key = constants_of(source)
-    total = (key["IC0x"], key["IC0y"])
-    for number, signal in enumerate(signals, start=1):
-        total = add(total, multiply((key[f"IC{number}x"], key[f"IC{number}y"]), signal))
-    beta = ((key["betax1"], key["betax2"]), (key["betay1"], key["betay2"]))
-    return (key["alphax"], key["alphay"]), beta, negate(total)
-
-
-def test_key_with_gamma_equal_delta__passes_a_forgery_and_is_refused(
-    stage: Stage, accounts: Any, forgeable: str
-) -> None:
-    signals = [1, 2, 3, 4, 5, 6]
-    weak = accounts[0].deploy(compile_text(forgeable, "ForgeableVerifier"))
-    assert weak.verifyProof(*forge(forgeable, signals), signals), "the forgery works where γ = δ"
-    with pytest.raises(DeploymentRefused, match="forge"):
-        require_unforgeable(forgeable, "ForgeableVerifier")
-
-    sound = accounts[0].deploy(compile_text(SOURCE, "Aggregation5Verifier"))
-    assert not sound.verifyProof(*forge(SOURCE, signals), signals)
+#: EIP-170: bytes of code that a contract may have.
+MOST_CODE = 24_576
 
 
 def test_committed_verifiers__are_all_unforgeable_this_way() -> None:
@@ -95,23 +56,37 @@ def test_verifier_name__of_a_circuit() -> None:
     assert verifier_name("training_192x30") == "Training192x30Verifier"
 
 
+def test_suite__fits_what_a_network_accepts(project: Any) -> None:
+    sizes = {
+        name: len(bytes.fromhex(getattr(project, name).contract_type.runtime_bytecode.bytecode.removeprefix("0x")))
+        for name in SUITE
+    }
+    assert {name: size for name, size in sizes.items() if size > MOST_CODE} == {}
+
+
 def test_deploy__everything__knows_each_other_and_lists_the_circuits(accounts: Any, project: Any) -> None:
     listings, development = catalogue()
     record = deploy(accounts[23], load_parameters("local"), listings, development, say=lambda _: None)
     at = record["contracts"]
     studies = project.StudyRegistry.at(at["StudyRegistry"])
+    circuits = project.CircuitCatalogue.at(at["CircuitCatalogue"])
+    court = project.EquivocationCourt.at(at["EquivocationCourt"])
     rounds = project.RoundManager.at(at["RoundManager"])
     vault = project.StakeVault.at(at["StakeVault"])
     rewards = project.RewardPool.at(at["RewardPool"])
     assert (studies.HOSPITALS(), studies.VAULT()) == (at["HospitalRegistry"], at["StakeVault"])
     assert (studies.ROUNDS(), studies.REWARDS()) == (at["RoundManager"], at["RewardPool"])
     assert (rounds.STUDIES(), rounds.VAULT()) == (at["StudyRegistry"], at["StakeVault"])
-    assert (vault.STUDY_REGISTRY(), vault.ROUND_MANAGER()) == (at["StudyRegistry"], at["RoundManager"])
+    assert (vault.STUDIES(), vault.ROUND_MANAGER(), vault.COURT()) == tuple(
+        at[name] for name in ("StudyRegistry", "RoundManager", "EquivocationCourt")
+    )
+    assert (studies.CATALOGUE(), circuits.HOSPITALS()) == (at["CircuitCatalogue"], at["HospitalRegistry"])
+    assert (court.STUDIES(), court.ROUNDS(), court.VAULT()) == (studies, rounds, vault)
     assert (vault.TOKEN(), rewards.TOKEN()) == (at["ConsiliumToken"], at["ConsiliumToken"])
     assert (rewards.STUDIES(), rewards.ROUNDS()) == (at["StudyRegistry"], at["RoundManager"])
     assert record["development_keys"] is development
     for listing in listings:
         entry = record["circuits"][listing.name]
-        listed = studies.circuit(entry["id"])
+        listed = circuits.circuit(entry["id"])
         assert (listed.name, listed.verifier) == (listing.name, entry["verifier"])
         assert "0x" + listed.verifyingKeyDigest.hex().removeprefix("0x") == entry["verifying_key_digest"]

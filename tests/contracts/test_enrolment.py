@@ -7,7 +7,8 @@ from typing import Any
 
 import ape
 
-from tests.support.suite import BOND, FIELD_ORDER, Stage, State, Step, rows_of
+from tests.support.stage import Stage, State, rows_of
+from tests.support.suite import BOND, FIELD_ORDER, Step
 
 
 def test_enrol__admitted_and_bonded__locks_the_bond_at_the_next_index(stage: Stage) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import ape
 import pytest
 
-from tests.support.suite import Stage
+from tests.support.stage import Stage
 
 
 @pytest.fixture

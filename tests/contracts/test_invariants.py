@@ -7,16 +7,14 @@ import random
 
 import pytest
 
-from tests.support.suite import BOND, DIGEST, NO_PROOF, Phase, Stage, State, commitment, pass_until, rapidly
+from tests.support.settlement import nothing_is_left, owed_by_vault
+from tests.support.stage import Phase, Stage, State
+from tests.support.suite import BOND, DIGEST, pass_until, rapidly
 
 
 def check_money(stage: Stage, deposited: int) -> None:
     """The vault holds exactly what it owes; the pool what came in less what it paid."""
-    suite = stage.suite
-    vault, owed = suite.vault, suite.vault.slashed()
-    for hospital in stage.hospitals:
-        owed += vault.available(hospital.id) + vault.locked(stage.study, hospital.id)
-    assert suite.token.balanceOf(vault) == owed == deposited
+    assert stage.suite.token.balanceOf(stage.suite.vault) == owed_by_vault(stage) == deposited
 
 
 def play_ceremony(stage: Stage, rng: random.Random) -> None:
@@ -42,9 +40,7 @@ def play_round(stage: Stage, rng: random.Random, round_: int) -> None:
     diligence = rng.choice([0.6, 0.9, 1.0])
     for hospital in members:
         if rng.random() < diligence:
-            point = commitment(hospital)
-            update = (stage.study, round_, DIGEST, 9, *point, NO_PROOF)
-            rapidly(rounds.submitUpdate, *update, sender=hospital.operator)
+            stage.submit_all([hospital], round_)
     if stage.phase(round_) is Phase.SUBMIT:
         stage.end_phase(round_)
     if stage.phase(round_) is Phase.ATTEST:
@@ -55,16 +51,13 @@ def play_round(stage: Stage, rng: random.Random, round_: int) -> None:
                 rapidly(rounds.attest, stage.study, round_, bitmap, sender=hospital.operator)
         if stage.phase(round_) is Phase.ATTEST:
             stage.end_phase(round_)
-        rapidly(rounds.includeUpdates, stage.study, round_, sender=stage.stranger)
-    operators = {hospital.id: hospital.operator for hospital in members}
+        stage.include(round_)
     while stage.phase(round_) is Phase.OPEN:
         attempt = rounds.currentAttempt(stage.study, round_)
-        for number in stage.quorum(attempt, round_):
-            if rng.random() < diligence:
-                share = (stage.study, round_, attempt, DIGEST, 9)
-                rapidly(rounds.postShare, *share, sender=operators[number])
+        silent = [number for number in stage.quorum(attempt, round_) if rng.random() >= diligence]
+        stage.share_all(attempt, round_, but=silent)
         if rng.random() < 0.4:
-            rapidly(rounds.finalise, stage.study, round_, round_, NO_PROOF, sender=stage.stranger)
+            stage.finalise(round_, round_)
         else:
             stage.end_phase(round_)
     if stage.phase(round_) is Phase.FAILED and rounds.roundState(stage.study, round_).closedAs == 0:
@@ -110,13 +103,4 @@ def test_random_study__ends_and_pays_out_to_the_last_unit(stage: Stage, seed: in
         check_money(stage, deposited)
     assert stage.state() in (State.COMPLETED, State.CANCELLED)
 
-    every_round = list(range(1, played + 1))
-    for hospital in stage.members:
-        if suite.rewards.claimable(stage.study, hospital.id, every_round):
-            rapidly(suite.rewards.claim, stage.study, hospital.id, every_round, sender=stage.stranger)
-        if suite.vault.locked(stage.study, hospital.id):
-            rapidly(suite.studies.releaseBond, stage.study, hospital.id, sender=stage.stranger)
-    if suite.rewards.refundable(stage.study):
-        rapidly(suite.rewards.refund, stage.study, sender=stage.stranger)
-    assert suite.token.balanceOf(suite.rewards) == 0
-    check_money(stage, deposited)
+    nothing_is_left(stage)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import ape
 import pytest
 
 from tests.support.suite import BASE, FIELD_ORDER, add_points, multiply
@@ -33,6 +34,12 @@ def test_sum__of_none_one_doubled_and_opposite_points__is_right(library: Any) ->
 def test_sum__of_sixty_four_points__equals_the_affine_sum(library: Any) -> None:
     points = [multiply(BASE, 7 * number + 3) for number in range(64)]
     assert sum_of(library, points) == multiply(BASE, sum(7 * number + 3 for number in range(64)))
+
+
+def test_sum__of_points_off_the_curve__may_not_exist_and_says_so(library: Any) -> None:
+    # x₁·x₂·y₁·y₂·d = 1 makes a denominator of the sum zero; on the curve no two points do.
+    with ape.reverts(library.BabyJubJubNotInvertible, value=0):
+        sum_of(library, [(1, 1), (1, pow(168696, -1, FIELD_ORDER))])
 
 
 def test_is_on_curve__off_it_or_not_reduced__is_false(library: Any) -> None:

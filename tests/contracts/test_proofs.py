@@ -4,171 +4,32 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 from typing import Any
 
 import ape
 import pytest
 
-from node.learning.reference import aggregate, train, update
-from node.proofs.artefacts import find_artefacts
-from node.proofs.babyjubjub import ORDER
-from node.proofs.commitments import aggregation_context, data_commitment, training_context, weights_root
-from node.proofs.proof import Proved
-from node.proofs.prover import NativeProver
-from node.proofs.statements import aggregation_statement, training_statement
-from scripts.deployment import catalogue, deploy, load_parameters
+from node.proofs.commitments import aggregation_context, training_context
 from tests.support.bn254 import BASE_ORDER
-from tests.support.suite import FIELD_ORDER, Hospital, Phase, Stage, contracts_of
+from tests.support.proving import CIRCUITS, Work, proof_of
+from tests.support.real_proofs import DIGEST, begin, finalise, prove_sum, submit, work_of
+from tests.support.stage import Phase, Stage
+from tests.support.suite import FIELD_ORDER
 
-TRAINING, AGGREGATION = "training_8x4", "aggregation_5"
-SHAPE = {"capacity": 8, "batch_size": 4}
-EPOCHS, RATE, VALUE_BITS = 2, 128, 26
-DIGEST = b"\xab" * 32
 # With real verification, for the first submission of a round.
-SUBMIT_GAS, FINALISE_GAS = 480_000, 430_000
+SUBMIT_GAS, FINALISE_GAS = 420_000, 400_000
 
 
-@dataclasses.dataclass(frozen=True)
-class Records:
-    """A hospital's rows, and the salt of its commitment."""
-
-    rows: tuple[tuple[int, ...], ...]
-    labels: tuple[int, ...]
-    salt: int
-
-    @property
-    def root(self) -> int:
-        return int(data_commitment(self.rows, self.labels, salt=self.salt, **SHAPE))
-
-
-@dataclasses.dataclass(frozen=True)
-class Work:
-    """What a hospital makes in a round."""
-
-    update: tuple[int, ...]
-    blinding: int
-    proved: Proved
-
-    @property
-    def commitment(self) -> tuple[int, int]:
-        return self.proved.public_signals[5], self.proved.public_signals[6]
-
-
-WEIGHTS = (120_000, -40_000, 5, 0, -77_777)
-RANDOM = random.Random("records")
-RECORDS = {
-    number: Records(
-        tuple(tuple(RANDOM.randint(-128, 127) for _ in range(4)) for _ in range(4 + number)),
-        tuple(RANDOM.randint(0, 1) for _ in range(4 + number)),
-        RANDOM.getrandbits(248),
-    )
-    for number in (1, 2, 3)
-}
-
-
-@pytest.fixture(scope="module")
-def proving(deployed: Stage, accounts: Any) -> Stage:
-    """A study of three hospitals on real verifiers, deployed by the deployment itself, in round 1."""
-    council = accounts[23]
-    listings = [one for one in catalogue(with_test_circuits=True)[0] if one.name in (TRAINING, AGGREGATION)]
-    record = deploy(council, load_parameters("local"), listings, True, say=lambda _: None)
-    suite = contracts_of(record, council)
-    suite.token.transfer(deployed.sponsor, 10**12, sender=council)
-    for hospital in deployed.hospitals[:3]:
-        suite.registry.register(hospital.operator, f"H{hospital.id}", "", sender=hospital.owner)
-        suite.registry.admit(hospital.id, sender=council)
-    circuits = record["circuits"]
-    stage = dataclasses.replace(
-        deployed,
-        suite=suite,
-        training=circuits[TRAINING]["id"],
-        aggregation=circuits[AGGREGATION]["id"],
-        members=deployed.hospitals[:3],
-        plan={},
-    )
-    stage.publish(maximum=3, bond=0, initialRoot=weights_root(WEIGHTS), epochs=EPOCHS, learningRate=RATE)
-    for hospital in stage.members:
-        records = RECORDS[hospital.id]
-        stage.enrol(hospital, rows=len(records.rows), root=records.root)
-    stage.hold_ceremony(stage.members)
-    return stage
-
-
-def work_of(stage: Stage, hospital: Hospital, round_: int = 1, digest: bytes = DIGEST) -> Work:
-    """Train on the hospital's records and prove it."""
-    records, rng = RECORDS[hospital.id], random.Random(f"{hospital.id}/{round_}")
-    local = train(WEIGHTS, records.rows, records.labels, epochs=EPOCHS, learning_rate=RATE, **SHAPE)
-    made = tuple(update(WEIGHTS, local, len(records.rows), VALUE_BITS))
-    blinding = rng.randrange(ORDER)
-    statement = training_statement(
-        context=stage.suite.rounds.trainingContext(stage.study, round_, hospital.id, digest),
-        weights=WEIGHTS,
-        rows=records.rows,
-        labels=records.labels,
-        salt=records.salt,
-        update=made,
-        blinding=blinding,
-        epochs=EPOCHS,
-        learning_rate=RATE,
-        value_bits=VALUE_BITS,
-        **SHAPE,
-    )
-    return Work(made, blinding, NativeProver().prove(find_artefacts(TRAINING), statement))
-
-
-def arguments(proved: Proved) -> tuple[Any, Any, Any]:
-    return proved.proof.a, proved.proof.b, proved.proof.c
-
-
-@pytest.fixture(scope="module")
-def works(proving: Stage) -> dict[int, Work]:
-    """Everybody's proved update of round 1."""
-    return {hospital.id: work_of(proving, hospital) for hospital in proving.members}
-
-
-def submit(stage: Stage, hospital: Hospital, work: Work, round_: int = 1, **changes: Any) -> Any:
-    x, y = work.commitment
-    given = {"digest": DIGEST, "cx": x, "cy": y, "proof": arguments(work.proved), **changes}
-    return stage.submit(hospital, round_, **given)
-
-
-def prove_sum(stage: Stage, works: dict[int, Work], round_: int = 1) -> tuple[tuple[int, ...], Proved]:
-    """The new weights and the proof that they follow from the opened sum."""
-    sums = tuple(sum(parts) for parts in zip(*(work.update for work in works.values()), strict=True))
-    rows = sum(len(RECORDS[number].rows) for number in works)
-    after = tuple(aggregate(WEIGHTS, sums, rows))
-    statement = aggregation_statement(
-        context=stage.suite.rounds.aggregationContext(stage.study, round_, 0b111),
-        weights=WEIGHTS,
-        weights_after=after,
-        sums=sums,
-        blinding=sum(work.blinding for work in works.values()) % ORDER,
-        row_sum=rows,
-    )
-    return after, NativeProver().prove(find_artefacts(AGGREGATION), statement)
-
-
-@pytest.fixture
-def opening(proving: Stage, works: dict[int, Work]) -> Stage:
-    """Round 1 with all real updates included."""
-    for hospital in proving.members:
-        submit(proving, hospital, works[hospital.id])
-    for hospital in proving.members:
-        proving.attest(hospital, 0b111)
-    proving.include()
-    return proving
-
-
-def test_round__with_real_proofs__moves_the_model_to_the_proved_root(opening: Stage, works: dict[int, Work]) -> None:
-    after, proved = prove_sum(opening, works)
-    state = opening.suite.rounds.roundState(opening.study, 1)
-    assert (state.sumCx, state.sumCy, state.sumRows) == proved.public_signals[1:4]
-    root = weights_root(after)
-    receipt = opening.suite.rounds.finalise(opening.study, 1, root, arguments(proved), sender=opening.stranger)
+def test_round__with_real_proofs__moves_the_model_to_the_proved_root(
+    proved_round: Stage, works: dict[int, Work]
+) -> None:
+    root, proved = prove_sum(proved_round, works)
+    state = proved_round.suite.rounds.roundState(proved_round.study, 1)
+    assert (*proved_round.sum(), state.sumRows) == proved.public_signals[1:4]
+    receipt = finalise(proved_round, root, proof_of(proved))
     assert receipt.gas_used < FINALISE_GAS
-    assert opening.suite.rounds.RoundFinalised(opening.study, 1, root) in receipt.events
-    assert opening.suite.rounds.roundState(opening.study, 2).rootBefore == root
+    assert proved_round.suite.rounds.RoundFinalised(proved_round.study, 1, root) in receipt.events
+    assert proved_round.suite.rounds.roundState(proved_round.study, 2).rootBefore == root
 
 
 def test_contexts__of_contract_and_node__are_equal(proving: Stage) -> None:
@@ -213,6 +74,16 @@ def test_proof__of_another_round__reverts(proving: Stage, works: dict[int, Work]
     assert receipt.gas_used < SUBMIT_GAS
 
 
+def test_proof__of_another_study__reverts(proving: Stage, works: dict[int, Work]) -> None:
+    # The same hospitals, records, plan and starting model, beside the first.
+    other, hospital = dataclasses.replace(proving), proving.members[0]
+    begin(other)
+    with refused(other):
+        submit(other, hospital, works[hospital.id])
+    submit(proving, hospital, works[hospital.id])
+    submit(other, hospital, work_of(other, hospital))
+
+
 def test_proof__for_another_commitment__reverts(proving: Stage, works: dict[int, Work]) -> None:
     first, second = proving.members[0], proving.members[1]
     x, y = works[second.id].commitment
@@ -222,8 +93,8 @@ def test_proof__for_another_commitment__reverts(proving: Stage, works: dict[int,
 
 def test_proof__with_a_changed_point__reverts(proving: Stage, works: dict[int, Work]) -> None:
     hospital = proving.members[0]
-    a, b, c = arguments(works[hospital.id].proved)
-    other = arguments(works[proving.members[1].id].proved)[2]
+    a, b, c = proof_of(works[hospital.id].proved)
+    other = proof_of(works[proving.members[1].id].proved)[2]
     for proof in ((a, b, other), (c, b, a), ((a[0], a[1] + 1), b, c)):
         with refused(proving):
             submit(proving, hospital, works[hospital.id], proof=proof)
@@ -243,39 +114,83 @@ def test_commitment__plus_the_field_order__reverts(proving: Stage, works: dict[i
 def test_verifier__signal_plus_the_field_order_or_off_by_one__is_false(
     proving: Stage, works: dict[int, Work], project: Any, position: int
 ) -> None:
-    address = proving.suite.record["circuits"][TRAINING]["verifier"]
+    address = proving.suite.record["circuits"][CIRCUITS[0]]["verifier"]
     verifier = project.Training8x4Verifier.at(address)
     proved = works[1].proved
     signals = list(proved.public_signals)
-    assert verifier.verifyProof(*arguments(proved), signals)
+    assert verifier.verifyProof(*proof_of(proved), signals)
     for step in (FIELD_ORDER, 1):
         changed = [*signals]
         changed[position] += step
-        assert not verifier.verifyProof(*arguments(proved), changed)
+        assert not verifier.verifyProof(*proof_of(proved), changed)
+
+
+def opposite(proof: Any) -> Any:
+    """(−A, −B, C): another proof of the same statement, made by anybody who saw the first."""
+    a, b, c = proof
+    return (a[0], -a[1] % BASE_ORDER), (b[0], tuple(-part % BASE_ORDER for part in b[1])), c
+
+
+def half_opposite(proof: Any) -> Any:
+    """(−A, B, C), which proves nothing."""
+    return opposite(proof)[0], *proof[1:]
 
 
 def test_proof__malleated__verifies_and_still_spends_no_second_slot(proving: Stage, works: dict[int, Work]) -> None:
     hospital = proving.members[0]
-    a, b, c = arguments(works[hospital.id].proved)
-    opposite = (
-        (a[0], -a[1] % BASE_ORDER),
-        (b[0], tuple(-part % BASE_ORDER for part in b[1])),
-        c,
-    )
-    submit(proving, hospital, works[hospital.id], proof=opposite)
+    proof = proof_of(works[hospital.id].proved)
+    with refused(proving):
+        submit(proving, hospital, works[hospital.id], proof=half_opposite(proof))
+    submit(proving, hospital, works[hospital.id], proof=opposite(proof))
     with ape.reverts(proving.suite.rounds.RoundManagerAlreadySubmitted, hospitalId=hospital.id):
-        submit(proving, hospital, works[hospital.id])
+        submit(proving, hospital, works[hospital.id], proof=proof)
 
 
-def test_finalise__another_root_or_another_rounds_proof__reverts(opening: Stage, works: dict[int, Work]) -> None:
-    after, proved = prove_sum(opening, works)
-    root = weights_root(after)
-    rounds = opening.suite.rounds
-    with refused(opening):
-        rounds.finalise(opening.study, 1, root + 1, arguments(proved), sender=opening.stranger)
+def test_proof__malleated__is_of_no_use_to_another_hospital(proving: Stage, works: dict[int, Work]) -> None:
+    thief, victim = proving.members[0], works[proving.members[1].id]
+    with refused(proving):
+        submit(proving, thief, victim, proof=opposite(proof_of(victim.proved)))
+
+
+def test_finalise__with_a_malleated_proof__sets_the_same_model_once(
+    proved_round: Stage, works: dict[int, Work]
+) -> None:
+    root, proved = prove_sum(proved_round, works)
+    with refused(proved_round):
+        finalise(proved_round, root, half_opposite(proof_of(proved)))
+    finalise(proved_round, root, opposite(proof_of(proved)))
+    rounds = proved_round.suite.rounds
+    assert rounds.roundState(proved_round.study, 1).rootAfter == root
+    with ape.reverts(rounds.RoundManagerWrongPhase, phase=Phase.FINALISED):
+        finalise(proved_round, root, proof_of(proved))
+
+
+def test_finalise__another_root_or_another_rounds_proof__reverts(proved_round: Stage, works: dict[int, Work]) -> None:
+    root, proved = prove_sum(proved_round, works)
+    rounds = proved_round.suite.rounds
+    with refused(proved_round):
+        finalise(proved_round, root + 1, proof_of(proved))
     with ape.reverts(rounds.RoundManagerNotInField, value=root + FIELD_ORDER):
-        rounds.finalise(opening.study, 1, root + FIELD_ORDER, arguments(proved), sender=opening.stranger)
-    _, elsewhere = prove_sum(opening, works, round_=2)
-    with refused(opening):
-        rounds.finalise(opening.study, 1, root, arguments(elsewhere), sender=opening.stranger)
-    assert opening.phase() is Phase.OPEN
+        finalise(proved_round, root + FIELD_ORDER, proof_of(proved))
+    _, elsewhere = prove_sum(proved_round, works, round_=2)
+    with refused(proved_round):
+        finalise(proved_round, root, proof_of(elsewhere))
+    # A proof of training proves no model.
+    with refused(proved_round):
+        finalise(proved_round, root, proof_of(works[1].proved))
+    assert proved_round.phase() is Phase.OPEN
+
+
+@pytest.mark.parametrize("position", range(6))
+def test_aggregation_verifier__signal_plus_the_field_order_or_off_by_one__is_false(
+    proved_round: Stage, works: dict[int, Work], project: Any, position: int
+) -> None:
+    address = proved_round.suite.record["circuits"][CIRCUITS[1]]["verifier"]
+    verifier = project.Aggregation5Verifier.at(address)
+    _, proved = prove_sum(proved_round, works)
+    signals = list(proved.public_signals)
+    assert verifier.verifyProof(*proof_of(proved), signals)
+    for step in (FIELD_ORDER, 1):
+        changed = [*signals]
+        changed[position] += step
+        assert not verifier.verifyProof(*proof_of(proved), changed)

@@ -8,7 +8,7 @@ import dataclasses
 import ape
 import pytest
 
-from tests.support.suite import Phase, Stage
+from tests.support.stage import Phase, Stage
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
 import ape
 
-from tests.support.suite import BOND, REWARD, Stage, State, make_circuit, make_suite, rows_of
+from tests.support.stage import Stage, State, rows_of
+from tests.support.suite import REWARD
 
 VERIFIED = REWARD * 3_333 // 10_000
 
@@ -118,27 +116,3 @@ def test_refund__before_the_end_or_twice__reverts(stage: Stage) -> None:
     assert stage.suite.token.balanceOf(stage.sponsor) - before == 3 * REWARD + 5
     with ape.reverts(rewards.RewardPoolNothingToRefund, studyId=stage.study):
         rewards.refund(stage.study, sender=stage.sponsor)
-
-
-def test_token_with_a_fee__credits_only_what_arrived(stage: Stage, accounts: Any, project: Any) -> None:
-    sponsor, owner, operator = accounts[20], accounts[21], accounts[22]
-    token = sponsor.deploy(project.FeeToken, 10**30)
-    suite = make_suite(sponsor, token=token.address)
-    double = sponsor.deploy(project.VerifierDouble)
-    for training in (True, False):
-        suite.studies.listCircuit(make_circuit(double.address, training), sender=sponsor)
-    suite = dataclasses.replace(suite, token=token)
-    suite.registry.register(operator, "H", "", sender=owner)
-    token.approve(suite.vault, BOND, sender=sponsor)
-    suite.vault.deposit(1, BOND, sender=sponsor)
-    assert suite.vault.available(1) == BOND - BOND // 100 == token.balanceOf(suite.vault)
-
-    taxed = Stage(suite, sponsor, stage.stranger, [], 1, 2, double)
-    taxed.publish(funded=False)
-    required = suite.studies.requiredFunding(taxed.study)
-    taxed.fund(required)
-    assert suite.rewards.funded(taxed.study) == required - required // 100
-    assert taxed.state() is State.PUBLISHED
-    taxed.end_enrolment()
-    suite.rewards.refund(taxed.study, sender=stage.stranger)
-    assert token.balanceOf(suite.rewards) == 0

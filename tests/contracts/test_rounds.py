@@ -3,22 +3,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import ape
 import pytest
+from eth_abi import encode
+from eth_utils import keccak
 
-from tests.support.suite import (
-    BOND,
-    FIELD_ORDER,
-    Phase,
-    Stage,
-    State,
-    add_points,
-    commitment,
-    rows_of,
-    update_digest,
-)
+from tests.support.stage import Phase, Stage, State, Update, commitment, rows_of, update_digest
+from tests.support.suite import BOND, DIGEST, FIELD_ORDER, NO_PROOF, add_points
 
 SLICE = BOND // 4
 TOO_FEW_SUBMISSIONS, TOO_FEW_INCLUDED, UNOPENED = range(3)
@@ -35,7 +29,7 @@ def test_round__from_submit_to_finalise__sets_the_new_root_and_starts_the_next(r
     for hospital in running.members:
         receipt = running.attest(hospital, 0b1111)
     assert running.phase() is Phase.INCLUDE
-    assert rounds.roundState(running.study, 1).attestEndedBlock == receipt.block_number
+    assert rounds.roundState(running.study, 1).attestEndedAt == receipt.block.timestamp
     receipt = running.include()
     assert running.phase() is Phase.OPEN
 
@@ -44,9 +38,9 @@ def test_round__from_submit_to_finalise__sets_the_new_root_and_starts_the_next(r
     for hospital in running.members:
         expected = add_points(expected, commitment(hospital))
     rows = sum(rows_of(hospital) for hospital in running.members)
-    assert (state.sumCx, state.sumCy, state.sumRows) == (*expected, rows)
+    assert (state.sumDigest, state.sumRows) == (keccak(encode(["uint256", "uint256"], expected)), rows)
     assert receipt.events == [rounds.UpdatesIncluded(running.study, 1, 0b1111, *expected, rows)]
-    assert state.includedBlock == receipt.block_number
+    assert state.includedAt == receipt.block.timestamp
 
     for number in running.quorum():
         running.share(number)
@@ -75,16 +69,16 @@ def test_submit__proved_update__is_recorded_and_logged(running: Stage) -> None:
     receipt = running.submit(hospital)
     rows = rows_of(hospital)
     assert receipt.events == [rounds.UpdateSubmitted(running.study, 1, hospital.id, digest, 1000, rows, x, y)]
-    record = rounds.submission(running.study, 1, hospital.id)
-    assert (record.digest, record.size, record.cx, record.cy) == (digest, 1000, x, y)
+    recorded = keccak(encode(["bytes32", "uint64", "uint256", "uint256"], [digest, 1000, x, y]))
+    assert rounds.submission(running.study, 1, hospital.id) == recorded
+    assert rounds.submission(running.study, 1, running.members[0].id) == bytes(32)
 
 
 def test_submit__by_all__ends_the_phase_at_that_block(running: Stage) -> None:
     running.submit_all(running.members[:3])
-    assert running.suite.rounds.roundState(running.study, 1).submitEndedBlock == 0
+    assert running.suite.rounds.roundState(running.study, 1).submitEndedAt == 0
     receipt = running.submit(running.members[3])
-    state = running.suite.rounds.roundState(running.study, 1)
-    assert (state.submitEndedBlock, state.submitEndedAt) == (receipt.block_number, receipt.block.timestamp)
+    assert running.suite.rounds.roundState(running.study, 1).submitEndedAt == receipt.block.timestamp
 
 
 def test_submit__after_deadline__reverts(running: Stage) -> None:
@@ -125,6 +119,9 @@ def test_submit__commitment_plus_the_field_order_or_no_digest__reverts(running: 
         running.submit(hospital, cy=y + FIELD_ORDER)
     with ape.reverts(rounds.RoundManagerEmptyDigest):
         running.submit(hospital, digest=bytes(32))
+    # Points off the curve may have no sum: a verifier that lets one through must not strand the round.
+    with ape.reverts(rounds.RoundManagerNotOnCurve, cx=x, cy=y + 1):
+        running.submit(hospital, cy=y + 1)
 
 
 def test_submit__proof_that_fails__reverts(running: Stage) -> None:
@@ -206,6 +203,28 @@ def test_include__below_the_minimum__fails_the_round_unopened(running: Stage) ->
     assert [vault.locked(running.study, h.id) for h in running.members] == [BOND] * 2 + [BOND - SLICE] * 2
 
 
+def test_include__other_submissions_than_recorded__reverts(running: Stage) -> None:
+    rounds = running.suite.rounds
+    running.submit_all()
+    running.attest_all(0b0111)
+    assert rounds.includable(running.study, 1) == 0b0111
+
+    def include(updates: list[Update]) -> Any:
+        given = [(one.digest, one.size, one.cx, one.cy) for one in updates]
+        return rounds.includeUpdates(running.study, 1, given, sender=running.stranger)
+
+    right = running.included(0b0111)
+    for size, updates in ((0, []), (2, right[:2]), (4, running.included(0b1111))):
+        with ape.reverts(rounds.RoundManagerWrongSubmissionCount, given=size, needed=3):
+            include(updates)
+    with ape.reverts(rounds.RoundManagerWrongSubmission, round=1, hospitalId=running.members[0].id):
+        include([right[1], right[0], right[2]])
+    for changes in ({"size": 1001}, {"digest": DIGEST}, {"cx": right[2].cx + FIELD_ORDER}, {"cy": 1}):
+        with ape.reverts(rounds.RoundManagerWrongSubmission, hospitalId=running.members[2].id):
+            include([*right[:2], dataclasses.replace(right[2], **changes)])
+    include(right)
+
+
 def test_include__before_attesting_ended__reverts(running: Stage) -> None:
     running.submit_all()
     with ape.reverts(running.suite.rounds.RoundManagerWrongPhase, phase=2, needed=3):
@@ -229,13 +248,30 @@ def test_share__not_named_twice_wrong_attempt_or_empty__reverts(opening: Stage) 
         opening.share(named[0], attempt=1)
     insider = next(h for h in opening.members if h.id == named[0])
     with ape.reverts(rounds.RoundManagerEmptyDigest):
-        rounds.postShare(opening.study, 1, 0, bytes(32), 1, sender=insider.operator)
+        opening.share(named[0], digest=bytes(32))
     receipt = opening.share(named[0])
-    assert receipt.events == [rounds.SharePosted(opening.study, 1, 0, named[0], b"\x11" * 32, 500)]
-    assert rounds.shareDigest(opening.study, 1, 0, named[0]) == b"\x11" * 32
+    signature = opening.sign(insider.operator, 0, DIGEST)
+    assert receipt.events == [rounds.SharePosted(opening.study, 1, 0, named[0], DIGEST, 500, signature)]
     assert rounds.sharesPosted(opening.study, 1, 0) == 1 << opening.index(insider)
     with ape.reverts(rounds.RoundManagerAlreadyPosted, attempt=0, hospitalId=named[0]):
         opening.share(named[0])
+
+
+def test_share__signed_by_another_key_or_for_something_else__reverts(opening: Stage) -> None:
+    rounds, insider = opening.suite.rounds, next(h for h in opening.members if h.id == opening.quorum()[0])
+    signatures = (
+        b"",
+        bytes(65),
+        opening.sign(opening.stranger, 0, DIGEST),
+        opening.sign(insider.owner, 0, DIGEST),
+        opening.sign(insider.operator, 0, b"\x12" * 32),
+        opening.sign(insider.operator, 1, DIGEST),
+        opening.sign(insider.operator, 0, DIGEST, round_=2, included=0b1111),
+        opening.sign(insider.operator, 0, DIGEST, included=0b0111),
+    )
+    for signature in signatures:
+        with ape.reverts(rounds.RoundManagerWrongSignature, round=1, hospitalId=insider.id):
+            rounds.postShare(opening.study, 1, 0, DIGEST, 500, signature, sender=insider.operator)
 
 
 def test_shares__of_a_full_quorum__verify_the_work_and_do_not_end_the_phase(opening: Stage) -> None:
@@ -257,6 +293,10 @@ def test_finalise__out_of_range_refused_or_too_early__reverts(running: Stage) ->
     running.reach_open()
     with ape.reverts(rounds.RoundManagerNotInField, value=FIELD_ORDER + 1):
         running.finalise(root=FIELD_ORDER + 1)
+    x, y = running.sum()
+    for point in ((x + FIELD_ORDER, y), (x, y + 1), (0, 1)):
+        with ape.reverts(rounds.RoundManagerWrongSum, studyId=running.study, round=1):
+            rounds.finalise(running.study, 1, *point, 777, NO_PROOF, sender=running.stranger)
     running.double.setAccepts(False, sender=running.stranger)
     with ape.reverts(rounds.RoundManagerProofInvalid, round=1):
         running.finalise()
@@ -290,8 +330,10 @@ def test_unopened__after_all_attempts__fails_and_slashes_who_was_named(opening: 
     assert opening.phase() is Phase.FAILED
     receipt = opening.fail_round()
     assert rounds.RoundFailed(opening.study, 1, UNOPENED) in receipt.events
-    # Two quorums of two, and nobody of the first is named again: all four kept silent.
-    assert [vault.locked(opening.study, h.id) for h in opening.members] == [BOND - SLICE] * 4
+    # Two quorums of two, and nobody of the first is named again: all four kept silent, so that nobody is left
+    # whom it could go to, and nobody gains by it.
+    assert [vault.locked(opening.study, h.id) for h in opening.members] == [BOND] * 4
+    assert vault.potCount() == 0
     assert rounds.roundState(opening.study, 2).rootBefore == 42
 
 
@@ -343,9 +385,6 @@ def test_post_model__of_a_finalised_round__is_logged_as_often_as_wanted(opening:
 
 
 def test_context__of_a_proof__binds_chain_contract_study_round_hospital_and_digest(running: Stage) -> None:
-    from eth_abi import encode
-    from eth_utils import keccak
-
     rounds = running.suite.rounds
 
     def context(tag: bytes, *values: Any) -> int:

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
-import ape
+from typing import Any
 
-from tests.support.suite import BOND, Stage, pass_until
+import ape
+from ape.utils import ZERO_ADDRESS
+
+from tests.support.stage import Stage
+from tests.support.suite import BOND, pass_until
 
 
 def test_deposit__anyone_for_a_known_hospital__adds_what_arrived(stage: Stage) -> None:
@@ -69,9 +73,28 @@ def test_lock_release_slash__anyone_else__reverts_even_for_the_council(stage: St
         with ape.reverts(vault.StakeVaultNotStudyRegistry, caller=caller.address):
             vault.release(1, 1, sender=caller)
         with ape.reverts(vault.StakeVaultNotJudge, caller=caller.address):
-            vault.slash(1, 1, BOND, 0, 1, sender=caller)
+            vault.slash(1, 1, 1, 0b1, 0b10, ZERO_ADDRESS, sender=caller)
 
 
-def test_collect_slashed__nothing_there__reverts(stage: Stage) -> None:
-    with ape.reverts(stage.suite.vault.StakeVaultNothingSlashed):
-        stage.suite.vault.collectSlashed(sender=stage.stranger)
+def test_unbonding__no_longer_than_the_evidence_window__is_refused(stage: Stage, project: Any) -> None:
+    vault, council, week = stage.suite.vault, stage.suite.council, stage.suite.court.EVIDENCE_WINDOW()
+    known = (vault.TOKEN(), vault.HOSPITALS(), vault.STUDIES(), vault.ROUND_MANAGER(), vault.COURT())
+    # Else an equivocator could be gone with its bond before it is shown.
+    with ape.reverts(vault.StakeVaultUnbondingTooShort, unbondingDelay=week, evidenceWindow=week):
+        council.deploy(project.StakeVault, *known, week)
+    assert council.deploy(project.StakeVault, *known, week + 1).UNBONDING_DELAY() == week + 1
+
+
+def test_lock__of_a_hospital_that_has_a_bond_in_the_study__reverts(stage: Stage, accounts: Any) -> None:
+    suite = stage.suite
+    stage.publish()
+    stage.enrol(stage.hospitals[0])
+    ape.chain.provider.make_request("anvil_setBalance", [suite.studies.address, hex(10**18)])
+    registry = accounts.impersonate_account(suite.studies.address)
+    with ape.reverts(suite.vault.StakeVaultAlreadyLocked, studyId=stage.study, hospitalId=1, amount=BOND):
+        suite.vault.lock(stage.study, 1, BOND, sender=registry)
+
+
+def test_claim_bounty__none_earned__reverts(stage: Stage) -> None:
+    with ape.reverts(stage.suite.vault.StakeVaultNoBounty, reporter=stage.stranger.address):
+        stage.suite.vault.claimBounty(sender=stage.stranger)

@@ -12,7 +12,8 @@ import ape
 import pytest
 
 from node.proofs.pedersen import commit
-from tests.support.suite import Stage, make_circuit
+from tests.support.stage import Stage
+from tests.support.suite import make_circuit
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
 CONTEXT = json.loads((VECTORS / "context.json").read_text())
@@ -47,15 +48,15 @@ def test_aggregation_context__is_the_vectors(placed: Any) -> None:
 
 
 def test_plan_root__is_the_vectors(stage: Stage) -> None:
-    vector, studies = CONTEXT["plan"], stage.suite.studies
+    vector, catalogue, studies = CONTEXT["plan"], stage.suite.catalogue, stage.suite.studies
     shape = {"features": vector["features"], "valueBits": vector["value_bits"]}
     training = {"batchSize": vector["batch_size"], "maxEpochs": vector["epochs"], "loss": vector["loss"]}
     for circuit in (
         make_circuit(stage.double.address, **shape, **training),
         make_circuit(stage.double.address, False, **{**shape, "features": vector["features"] + 1}),
     ):
-        studies.listCircuit(circuit, sender=stage.suite.council)
-    newest = studies.circuitCount()
+        catalogue.listCircuit(circuit, sender=stage.suite.council)
+    newest = catalogue.circuitCount()
     stage.publish(
         trainingCircuit=newest - 1,
         aggregationCircuit=newest,

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from node.chain.round_reads import sum_digest
 from node.plan import TrainingPlan
 from node.proofs.commitments import aggregation_context, training_context
 from node.types import (
@@ -41,7 +42,7 @@ def round_state(root_before: int, **changes: Any) -> RoundState:
     """A round that began just now."""
     empty = {name: 0 for name in RoundState.__dataclass_fields__}
     begun = {**empty, "started_at": int(time.time()), "root_before": root_before}
-    return RoundState(**{**begun, "verified": False, "closed_as": Phase.NONE, **changes})
+    return RoundState(**{**begun, "verified": False, "sum_digest": bytes(32), "closed_as": Phase.NONE, **changes})
 
 
 @dataclass
@@ -62,7 +63,10 @@ class FakeChain:
     #: What a block that is final says, where it is not what the newest one says.
     final_phases: dict[int, PhaseState] = field(default_factory=dict)
     final_rounds: dict[int, RoundState] = field(default_factory=dict)
-    submissions: dict[tuple[int, int], Submission] = field(default_factory=dict)
+    submitted: dict[tuple[int, int], Submission] = field(default_factory=dict)
+    includable_bitmap: int = 0
+    #: The sum of the included commitments, as an event tells it.
+    total: tuple[int, int] = (0, 0)
     attempt: int = 0
     final_attempt: int | None = None
     quorums: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -132,8 +136,16 @@ class FakeChain:
         chosen = self.rounds if at == "latest" else {**self.rounds, **self.final_rounds}
         return chosen[round_number]
 
-    def submission(self, study: int, round_number: int, hospital_id: int) -> Submission | None:
-        return self.submissions.get((round_number, hospital_id))
+    def submissions(self, study: int, round_number: int, hospital_ids: Iterable[int]) -> dict[int, Submission]:
+        asked = ((number, self.submitted.get((round_number, number))) for number in hospital_ids)
+        return {number: submission for number, submission in asked if submission is not None}
+
+    def includable(self, study: int, round_number: int) -> int:
+        return self.includable_bitmap
+
+    def included_sum(self, study: int, round_number: int, state: RoundState) -> tuple[int, int]:
+        assert state.sum_digest == sum_digest(*self.total)
+        return self.total
 
     def current_attempt(self, study: int, round_number: int, at: Any = "latest") -> int:
         return self.attempt if at == "latest" or self.final_attempt is None else self.final_attempt
@@ -195,21 +207,26 @@ class FakeLedger:
         self, study: int, round_number: int, digest: bytes, size: int, cx: int, cy: int, proof: Proof
     ) -> None:
         self._send("submit_update", round_number, digest, size, cx, cy, proof)
-        self._chain.submissions[round_number, self._number] = Submission(digest, size, cx, cy)
+        self._chain.submitted[round_number, self._number] = Submission(digest, size, cx, cy)
         bit = 1 << self._chain.enrolled.index(self._number)
         self._chain.change_round(round_number, submitted_bitmap=self._chain.rounds[round_number].submitted_bitmap | bit)
 
     def attest(self, study: int, round_number: int, bitmap: int) -> None:
         self._send("attest", round_number, bitmap)
 
-    def include_updates(self, study: int, round_number: int) -> None:
-        self._send("include_updates", round_number)
+    def include_updates(self, study: int, round_number: int, submissions: Sequence[Submission]) -> None:
+        self._send("include_updates", round_number, tuple(submissions))
 
-    def post_share(self, study: int, round_number: int, attempt: int, digest: bytes, size: int) -> None:
-        self._send("post_share", round_number, attempt, digest, size)
+    def post_share(
+        self, study: int, round_number: int, attempt: int, included_bitmap: int, digest: bytes, size: int
+    ) -> None:
+        self._send("post_share", round_number, attempt, included_bitmap, digest, size)
         self._chain.shares.setdefault(attempt, {})[self._number] = FilePost(self._number, digest, size, 90)
 
-    def finalise(self, study: int, round_number: int, root_after: int, proof: Proof) -> None:
+    def finalise(
+        self, study: int, round_number: int, total: tuple[int, int], root_after: int, proof: Proof
+    ) -> None:
+        assert total == self._chain.total
         self._send("finalise", round_number, root_after)
 
     def post_model(self, study: int, round_number: int, digest: bytes, size: int) -> None:

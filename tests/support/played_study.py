@@ -22,12 +22,15 @@ from eth_utils.crypto import keccak
 
 from node.chain.abi import load_interfaces
 from node.chain.client import ChainReader
-from node.chain.deployment import load_deployment
+from node.chain.deployment import CONTRACTS, load_deployment
+from node.chain.evidence import opening_share
+from node.chain.records import to_struct
+from node.cli.publishing import plan_terms
 from node.plan import TrainingPlan
 from node.proofs.commitments import weights_root
 from node.proofs.pedersen import commit
 from node.storage.local import LocalStore
-from node.types import CeremonyStep
+from node.types import CeremonyStep, indices
 from scripts.children import ROOT
 from tests.support.chain import CHAIN_ID, Anvil, running_anvil
 from tests.support.plans import small_plan
@@ -35,7 +38,6 @@ from tests.support.plans import small_plan
 UNIT = 10**18
 NAMES = ("St. Anna University Hospital", "Klinikum Nord", "Hospital San Rafael")
 ROWS = (8, 6, 5)
-_SUITE = ("ConsiliumToken", "HospitalRegistry", "StakeVault", "StudyRegistry", "RoundManager", "RewardPool")
 _KEY_DIGEST = bytes(range(32))
 
 
@@ -87,36 +89,10 @@ class Stage:
 
     def publish(self) -> int:
         """Publishes and funds the plan; hospitals can enrol."""
-        plan = self.plan
-        digest, size = self.store(plan.canonical())
-        terms = {
-            "documentDigest": digest,
-            "documentSize": size,
-            "initialRoot": weights_root(plan.model.initial),
-            "trainingCircuit": 1,
-            "aggregationCircuit": 2,
-            "epochs": plan.training.epochs,
-            "learningRate": plan.training.learning_rate,
-            "threshold": plan.encryption.threshold,
-            "minimum": plan.participation.minimum,
-            "maximum": plan.participation.maximum,
-            "attempts": plan.encryption.attempts,
-            "unopenedRounds": plan.money.unopened_rounds,
-            "rounds": plan.participation.rounds,
-            "batchRounds": plan.participation.batch_rounds,
-            "confirmations": plan.phases.confirmations,
-            "enrolLength": plan.phases.enrol,
-            "ceremonyStepLength": plan.phases.ceremony_step,
-            "submitLength": plan.phases.submit,
-            "attestLength": plan.phases.attest,
-            "openLength": plan.phases.open,
-            "bond": int(plan.money.bond),
-            "rewardPerRound": int(plan.money.reward_per_round),
-            "verifiedShareBps": plan.money.verified_share_bps,
-            "privacyBudget": 0,
-        }
-        self.send(self.sponsor, "StudyRegistry", "publish", terms)
+        self.store(self.plan.canonical())
         reader = self.played().reader()
+        terms = to_struct(plan_terms(self.plan, reader.deployment))
+        self.send(self.sponsor, "StudyRegistry", "publish", terms)
         study = reader.study_count()
         total = reader.required_funding(study)
         self.send(self.sponsor, "ConsiliumToken", "approve", self.contracts["RewardPool"], total)
@@ -151,18 +127,34 @@ class Stage:
         """All attest that they hold everything, and the set is fixed."""
         for operator in self.operators:
             self.send(operator, "RoundManager", "attest", study, number, 0b111)
-        self.send(self.sponsor, "RoundManager", "includeUpdates", study, number)
+        reader = self.played().reader()
+        chosen = [index + 1 for index in indices(reader.includable(study, number))]
+        told = reader.submissions(study, number, chosen)
+        given = [to_struct(told[hospital]) for hospital in chosen]
+        self.send(self.sponsor, "RoundManager", "includeUpdates", study, number, given)
 
     def post_shares(self, study: int, number: int) -> None:
         """The first quorum posts its shares."""
-        ids = self.played().reader().quorum(study, number, 0)
-        for hospital in ids:
+        reader = self.played().reader()
+        included = reader.round_state(study, number).included_bitmap
+        for hospital in reader.quorum(study, number, 0):
             digest, size = self.store(self.random.randbytes(5_000))
-            self.send(self.operators[hospital - 1], "RoundManager", "postShare", study, number, 0, digest, size)
+            signature = self.sign_share(hospital, study, number, included, digest)
+            arguments = (study, number, 0, digest, size, signature)
+            self.send(self.operators[hospital - 1], "RoundManager", "postShare", *arguments)
+
+    def sign_share(self, hospital: int, study: int, number: int, included: int, digest: bytes) -> bytes:
+        """A hospital's signature over a share of the first attempt."""
+        message = opening_share(load_deployment(self.deployment), study, number, included, 0, digest)
+        readable = json.loads(json.dumps(message, default=lambda value: "0x" + bytes(value).hex()))
+        signature = self.anvil.request("eth_signTypedData_v4", self.operators[hospital - 1], readable)
+        return bytes.fromhex(signature[2:])
 
     def finalise(self, study: int, number: int, weights: tuple[int, ...]) -> None:
         """A new model is set and its file posted."""
-        self.send(self.sponsor, "RoundManager", "finalise", study, number, weights_root(weights), _PROOF)
+        reader = self.played().reader()
+        total = reader.included_sum(study, number, reader.round_state(study, number))
+        self.send(self.sponsor, "RoundManager", "finalise", study, number, *total, weights_root(weights), _PROOF)
         value = {"consilium": "model/1", "round": number, "study": study, "weights": list(weights)}
         digest, size = self.store(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
         self.send(self.sponsor, "RoundManager", "postModel", study, number, digest, size)
@@ -200,17 +192,21 @@ class Stage:
     def _deploy(self) -> None:
         deployer, code = self.sponsor, compile_suite()
         nonce = int(self.anvil.request("eth_getTransactionCount", deployer, "latest"), 16)
-        order = (*_SUITE, "VerifierDouble")
+        order = (*CONTRACTS, "VerifierDouble")
         at = {name: _created(deployer, nonce + place) for place, name in enumerate(order)}
         words: dict[str, list[Any]] = {
             "ConsiliumToken": [10**9 * UNIT],
             "HospitalRegistry": [deployer, 0],
+            "CircuitCatalogue": [at["HospitalRegistry"]],
             "StakeVault": [
-                at["ConsiliumToken"], at["HospitalRegistry"], at["StudyRegistry"], at["RoundManager"], deployer, 60
+                at["ConsiliumToken"], at["HospitalRegistry"], at["StudyRegistry"], at["RoundManager"],
+                at["EquivocationCourt"], 604_801
             ],
             "StudyRegistry": [
-                at["HospitalRegistry"], at["StakeVault"], at["RoundManager"], at["RewardPool"], 1, 1
+                at["HospitalRegistry"], at["CircuitCatalogue"], at["StakeVault"], at["RoundManager"], at["RewardPool"],
+                1, 1
             ],
+            "EquivocationCourt": [at["StudyRegistry"], at["RoundManager"], at["StakeVault"]],
             "RoundManager": [at["StudyRegistry"], at["StakeVault"]],
             "RewardPool": [at["ConsiliumToken"], at["HospitalRegistry"], at["StudyRegistry"], at["RoundManager"]],
             "VerifierDouble": [],
@@ -218,14 +214,14 @@ class Stage:
         for name in order:
             self._transact({"from": deployer, "data": code[name] + b"".join(map(_word, words[name])).hex()}, name)
         self.contracts = at
-        training = ("training_8x4", 1, at["VerifierDouble"], 4, 4, 2, 8, 26, 1, _KEY_DIGEST)
-        aggregation = ("aggregation_5", 2, at["VerifierDouble"], 5, 0, 0, 0, 26, 0, _KEY_DIGEST)
+        training = ("training_8x4", 1, at["VerifierDouble"], 4, 4, 2, 8, 26, 1, False, _KEY_DIGEST)
+        aggregation = ("aggregation_5", 2, at["VerifierDouble"], 5, 0, 0, 0, 26, 0, False, _KEY_DIGEST)
         names = (
-            "name", "kind", "verifier", "features", "batchSize", "maxEpochs", "capacity", "valueBits", "loss",
+            "name", "kind", "verifier", "features", "batchSize", "maxEpochs", "capacity", "valueBits", "loss", "noisy",
             "verifyingKeyDigest",
         )  # fmt: skip
         for circuit in (training, aggregation):
-            self.send(deployer, "StudyRegistry", "listCircuit", dict(zip(names, circuit, strict=True)))
+            self.send(deployer, "CircuitCatalogue", "listCircuit", dict(zip(names, circuit, strict=True)))
         for number, (owner, operator) in enumerate(zip(self.owners, self.operators, strict=True)):
             self.send(owner, "HospitalRegistry", "register", operator, NAMES[number], "http://127.0.0.1:1")
             self.send(deployer, "HospitalRegistry", "admit", number + 1)
@@ -238,7 +234,7 @@ class Stage:
             "chain_id": CHAIN_ID,
             "start_block": 0,
             "development_keys": True,
-            "contracts": {name: self.contracts[name] for name in _SUITE},
+            "contracts": {name: self.contracts[name] for name in CONTRACTS},
             "circuits": {"training_8x4": {"id": 1, **circuit}, "aggregation_5": {"id": 2, **circuit}},
         }
 
@@ -265,7 +261,7 @@ def play_study(anvil: Anvil, folder: Path) -> Played:
 @lru_cache(maxsize=1)
 def compile_suite() -> dict[str, str]:
     """Creation code of every contract, as hex with 0x; takes about ten seconds."""
-    paths = {name: f"contracts/{name}.sol" for name in _SUITE} | {
+    paths = {name: f"contracts/{name}.sol" for name in CONTRACTS} | {
         "VerifierDouble": "contracts/mocks/VerifierDouble.sol"
     }
     request = {

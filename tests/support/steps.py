@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from node.bytecode import verifier_code
+from node.chain.round_reads import sum_digest
 from node.crypto.context import RoundContext
 from node.errors import ChainUnavailable, ContentNotFound
 from node.plan import TrainingPlan
@@ -58,12 +59,14 @@ def terms_of(plan: TrainingPlan) -> PlanTerms:
     """What the chain holds of a plan that was published as it is."""
     return PlanTerms(
         document_digest=plan.digest(),
-        document_size=len(plan.canonical()),
         initial_root=weights_root(plan.model.initial),
+        document_size=len(plan.canonical()),
         training_circuit=1,
         aggregation_circuit=2,
         epochs=plan.training.epochs,
         learning_rate=plan.training.learning_rate,
+        confirmations=plan.phases.confirmations,
+        update_bound=plan.training.update_bound,
         threshold=plan.encryption.threshold,
         minimum=plan.participation.minimum,
         maximum=plan.participation.maximum,
@@ -71,16 +74,17 @@ def terms_of(plan: TrainingPlan) -> PlanTerms:
         unopened_rounds=plan.money.unopened_rounds,
         rounds=plan.participation.rounds,
         batch_rounds=plan.participation.batch_rounds,
-        confirmations=plan.phases.confirmations,
         enrol_length=plan.phases.enrol,
         ceremony_step_length=plan.phases.ceremony_step,
         submit_length=plan.phases.submit,
         attest_length=plan.phases.attest,
         open_length=plan.phases.open,
+        verified_share_bps=plan.money.verified_share_bps,
         bond=int(plan.money.bond),
         reward_per_round=int(plan.money.reward_per_round),
-        verified_share_bps=plan.money.verified_share_bps,
         privacy_budget=plan.privacy.budget,
+        privacy_cost=plan.privacy.cost,
+        noise_bound=plan.privacy.noise_bound,
     )
 
 
@@ -154,7 +158,7 @@ def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None)
     plan = plan or small_plan()
     numbers = NUMBERS[:count]
     tables = [_records(number, plan) for number in numbers]
-    study = Study(STUDY, ADDRESS, 0, 0, 0, count, False, 1, terms_of(plan))
+    study = Study(STUDY, ADDRESS, 0, 0, 0, count, False, 1, plan.participation.rounds, terms_of(plan))
     root = study.plan.initial_root
     chain = FakeChain(plan, study, numbers, tuple(len(t.rows) for t in tables), _circuits(plan))
     chain.ceremony = replace(chain.ceremony, participants=(1 << count) - 1)
@@ -205,15 +209,16 @@ def reach_open(chain: FakeChain, parties: Sequence[Party], included: Sequence[Pa
     chosen = list(included or parties)
     now = int(time.time())
     for party in chosen:
-        entry = chain.submissions[1, party.number]
+        entry = chain.submitted[1, party.number]
         party.store.release(entry.digest, entry.size)
-    points = [Point(entry.cx, entry.cy) for entry in (chain.submissions[1, party.number] for party in chosen)]
+    points = [Point(entry.cx, entry.cy) for entry in (chain.submitted[1, party.number] for party in chosen)]
     total = points[0]
     for point in points[1:]:
         total = add(total, point)
     indices = [chain.enrolled.index(party.number) for party in chosen]
+    chain.total = (total.x, total.y)
     chain.change_round(
-        submit_ended_at=now, attest_ended_at=now, included_at=now, included_block=80, sum_cx=total.x, sum_cy=total.y,
+        submit_ended_at=now, attest_ended_at=now, included_at=now, sum_digest=sum_digest(*chain.total),
         included_bitmap=sum(1 << index for index in indices), sum_rows=sum(chain.rows[index] for index in indices),
     )  # fmt: skip
     chain.phases[1] = PhaseState(Phase.OPEN, now + chain.plan.phases.open)
@@ -238,11 +243,11 @@ def _circuits(plan: TrainingPlan) -> dict[int, Circuit]:
     training = Circuit(
         first.name, CircuitKind.TRAINING, VERIFIERS[0], first.parameters["features"], first.parameters["batch_size"],
         first.parameters["epochs"], first.parameters["capacity"], first.parameters["value_bits"],
-        first.parameters["loss"], bytes.fromhex(first.verifying_key_digest),
+        first.parameters["loss"], False, bytes.fromhex(first.verifying_key_digest),
     )  # fmt: skip
     aggregation = Circuit(
         second.name, CircuitKind.AGGREGATION, VERIFIERS[1], first.parameters["features"] + 1, 0, 0, 0,
-        second.parameters["value_bits"], 0, bytes.fromhex(second.verifying_key_digest),
+        second.parameters["value_bits"], 0, False, bytes.fromhex(second.verifying_key_digest),
     )  # fmt: skip
     return {1: training, 2: aggregation}
 

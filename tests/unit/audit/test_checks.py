@@ -68,7 +68,7 @@ def test_checks__of_a_good_study__all_hold(played_study: Played, contents: Conte
     assert bad(checks) == []
     subjects = dict.fromkeys(check.subject for check in checks)
     assert list(subjects) == ["Plan", "Key ceremony", "Round 1", "Round 2", "Round 3", "Money"]
-    assert len(checks) == 31
+    assert len(checks) == 35
 
 
 def test_checks__of_a_study_that_has_just_begun__hold_or_wait(stage: Stage) -> None:
@@ -156,7 +156,7 @@ def test_checks__of_an_included_set_that_the_attestations_do_not_give__fail(
     ]
 
 
-@pytest.mark.parametrize("changes", [{"sum_rows": 20}, {"sum_commitment": (0, 1)}])
+@pytest.mark.parametrize("changes", [{"sum_rows": 20}, {"sum_commitment": (0, 1)}, {"sum_digest": bytes(32)}])
 def test_checks__of_sums_that_do_not_add_up__fail(
     played_study: Played, contents: ContentReader, view: StudyView, changes: dict[str, Any]
 ) -> None:
@@ -203,7 +203,7 @@ def test_checks__of_a_transcript_that_one_did_not_acknowledge__fail(
         ({"refundable": 1}, "Paid in = rewards paid + rewards not yet taken + given back + refund not yet taken"),
         ({"pool_balance": 1}, "The pool's tokens cover what is left of this study"),
         ({"held": 1}, "Bonds locked = given back + cut + still held"),
-        ({"vault_balance": 1}, "The vault's tokens cover the bonds still held"),
+        ({"vault_balance": 1}, "The vault's tokens cover the bonds still held and the cut ones not yet taken"),
     ],
 )
 def test_checks__of_money_that_does_not_add_up__fail(

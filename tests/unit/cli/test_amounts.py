@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.cli.amounts import format_amount, parse_amount
+from node.cli.amounts import parse_amount
 from node.errors import UsageError
+from node.words import format_amount
 
 
 @pytest.mark.parametrize(

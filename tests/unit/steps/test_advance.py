@@ -110,7 +110,7 @@ def test_advance__include_phase__releases_the_ciphertext_once_the_end_of_submiss
     chain: FakeChain, hospital: Party, final: Phase, released: bool
 ) -> None:
     advance(hospital.context)
-    entry = chain.submissions[1, hospital.number]
+    entry = chain.submitted[1, hospital.number]
     chain.phases[1], chain.final_phases[1] = PhaseState(Phase.INCLUDE, 0), PhaseState(final, 0)
     advance(hospital.context)
     assert hospital.store.local.released(entry.digest, entry.size) is released

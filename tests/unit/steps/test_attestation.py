@@ -29,7 +29,7 @@ def submitted(chain: FakeChain, parties: list[Party]) -> list[Party]:
     """All three have submitted and released; the attest phase has just begun."""
     for party in parties:
         submit_update(party.context, 1, chain.rounds[1])
-        entry = chain.submissions[1, party.number]
+        entry = chain.submitted[1, party.number]
         party.store.release(entry.digest, entry.size)
     now = int(time.time())
     chain.change_round(submit_ended_at=now)
@@ -50,12 +50,12 @@ def attest(chain: FakeChain, party: Party, *, seconds_left: int | None = None) -
 def substitute(chain: FakeChain, party: Party, content: bytes) -> None:
     """Put other bytes on record as a hospital's ciphertext, and serve them."""
     stored = party.store.put(content)
-    entry = chain.submissions[1, party.number]
-    chain.submissions[1, party.number] = replace(entry, digest=stored.digest, size=stored.size)
+    entry = chain.submitted[1, party.number]
+    chain.submitted[1, party.number] = replace(entry, digest=stored.digest, size=stored.size)
 
 
 def original(chain: FakeChain, party: Party) -> bytes:
-    entry = chain.submissions[1, party.number]
+    entry = chain.submitted[1, party.number]
     return party.store.get(entry.digest, entry.size)
 
 
@@ -65,7 +65,7 @@ def test_attest__three_sound_ciphertexts__attests_keeps_and_serves_all(
     hospital = submitted[0]
     assert attest(chain, hospital) == 0b111
     for party in submitted:
-        entry = chain.submissions[1, party.number]
+        entry = chain.submitted[1, party.number]
         assert hospital.store.local.released(entry.digest, entry.size)
 
 
@@ -125,9 +125,9 @@ def test_attest__other_size_than_the_plan_implies__is_not_even_fetched(
     chain: FakeChain, submitted: list[Party], size: int
 ) -> None:
     hospital, other = submitted[0], submitted[1]
-    entry = chain.submissions[1, other.number]
+    entry = chain.submitted[1, other.number]
     announced = entry.size + size if abs(size) == 1 else size
-    chain.submissions[1, other.number] = replace(entry, size=announced)
+    chain.submitted[1, other.number] = replace(entry, size=announced)
     assert attest(chain, hospital) == 0b101
     assert entry.digest not in hospital.store.fetched
 
@@ -142,7 +142,7 @@ def test_attest__content_that_is_not_its_cid__is_waited_for_and_then_left_out(
     chain: FakeChain, submitted: list[Party], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hospital, other = submitted[0], submitted[1]
-    digest = chain.submissions[1, other.number].digest
+    digest = chain.submitted[1, other.number].digest
     hospital.store.failure[digest] = ContentMismatch("other bytes than its CID says")
     chain.phases[1] = PhaseState(Phase.ATTEST, int(time.time()) + 100)
     assert attest(chain, hospital) is None
@@ -157,7 +157,7 @@ def test_attest__unreleased_ciphertext__is_waited_for_and_attested_once_it_is_th
 ) -> None:
     hospital, other = parties[0], parties[1]
     submit_update(other.context, 1, chain.rounds[1])
-    entry = chain.submissions[1, other.number]
+    entry = chain.submitted[1, other.number]
     assert attest(chain, hospital, seconds_left=60) is None
     other.store.release(entry.digest, entry.size)
     assert attest(chain, hospital, seconds_left=60) == 0b010
@@ -180,14 +180,14 @@ def test_attest__first_look_late_in_the_phase__still_waits_half_of_what_is_left(
 
 def test_attest__nobody_submitted_or_nothing_to_be_had__says_so(chain: FakeChain, parties: list[Party]) -> None:
     chain.change_round(submitted_bitmap=0b010)
-    chain.submissions[1, parties[1].number] = Submission(b"\x01" * 32, 10, 0, 1)
+    chain.submitted[1, parties[1].number] = Submission(b"\x01" * 32, 10, 0, 1)
     assert attest(chain, parties[0], seconds_left=-1) == 0
 
 
 def test_release__end_of_submission_not_final__waits(chain: FakeChain, hospital: Party) -> None:
     """Until then a reorganisation could let somebody submit who has seen the ciphertext."""
     submit_update(hospital.context, 1, chain.rounds[1])
-    entry = chain.submissions[1, hospital.number]
+    entry = chain.submitted[1, hospital.number]
     chain.phases[1] = PhaseState(Phase.ATTEST, int(time.time()) + 60)
     chain.final_phases[1] = PhaseState(Phase.SUBMIT, int(time.time()) + 60)
     advance(hospital.context)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from node.chain.round_reads import sum_digest
 from node.crypto.opening import opening_share, share_size
 from node.errors import (
     ChainUnavailable,
@@ -253,7 +254,8 @@ def test_finalise__ciphertext_that_does_not_fit_its_commitment__is_not_accepted(
 ) -> None:
     """What the proof says nothing about: it is caught here, by everybody."""
     post_shares(chain, opening)
-    chain.change_round(sum_cx=chain.rounds[1].sum_cx + 1)
+    chain.total = (chain.total[0] + 1, chain.total[1])
+    chain.change_round(sum_digest=sum_digest(*chain.total))
     with pytest.raises(OpeningFailed, match="does not open the sum of the commitments"):
         finalise(opening[0].context, 1)
 
@@ -262,8 +264,8 @@ def test_finalise__included_ciphertext_with_another_size__is_not_fetched(
     chain: FakeChain, opening: list[Party]
 ) -> None:
     post_shares(chain, opening)
-    entry = chain.submissions[1, opening[2].number]
-    chain.submissions[1, opening[2].number] = replace(entry, size=entry.size + 1)
+    entry = chain.submitted[1, opening[2].number]
+    chain.submitted[1, opening[2].number] = replace(entry, size=entry.size + 1)
     with pytest.raises(MalformedCiphertext, match="announced with"):
         finalise(opening[0].context, 1)
 

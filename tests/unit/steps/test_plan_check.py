@@ -35,6 +35,9 @@ NAMES = {
     "reward_per_round": "reward per round",
     "verified_share_bps": "verified share",
     "privacy_budget": "privacy budget",
+    "privacy_cost": "privacy cost of a round",
+    "noise_bound": "bound of the noise",
+    "update_bound": "bound of an update",
 }
 CIRCUITS = {"training_circuit": 2, "aggregation_circuit": 1}
 PARTS = {
@@ -43,6 +46,7 @@ PARTS = {
     "batch_size": "batch size",
     "features": "number of features",
     "value_bits": "value bits",
+    "kind": "what the training circuit proves",
 }
 
 

@@ -23,7 +23,7 @@ def submit(party: Party, chain: FakeChain) -> None:
 
 def test_submit__sent__is_on_record_with_the_stored_ciphertext_unreleased(chain: FakeChain, hospital: Party) -> None:
     submit(hospital, chain)
-    entry = chain.submissions[1, hospital.number]
+    entry = chain.submitted[1, hospital.number]
     assert hospital.store.holds(entry.digest, entry.size)
     assert not hospital.store.local.released(entry.digest, entry.size)
     submit(hospital, chain)
@@ -38,7 +38,7 @@ def test_submit__connection_lost__sends_the_same_bytes_later(chain: FakeChain, h
     proofs = len(hospital.prover.statements)
     submit(hospital, chain)
     assert made is not None
-    assert chain.submissions[1, hospital.number].digest.hex() == made["digest"]
+    assert chain.submitted[1, hospital.number].digest.hex() == made["digest"]
     assert len(hospital.prover.statements) == proofs == 1
 
 
@@ -53,7 +53,7 @@ def test_submit__stopped_before_the_ciphertext_is_on_record__sends_one_that_is_s
         with pytest.raises(KeyboardInterrupt):
             submit(hospital, chain)
     submit(hospital, chain)
-    entry = chain.submissions[1, hospital.number]
+    entry = chain.submitted[1, hospital.number]
     assert hospital.hospital.state.result("study-1/round-1/encryption") == {
         "digest": entry.digest.hex(),
         "size": entry.size,

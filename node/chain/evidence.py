@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator signs with an opening share (EIP-712), and whose signature one is.
+
+Two different shares for one attempt, both signed, are evidence of equivocation against the hospital.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+
+from node.errors import DataError
+from node.types import Address, Deployment, SignedShare
+
+SIGNATURE_BYTES = 65
+_NAME, _VERSION = "Consilium", "1"
+_FIELDS = [
+    {"name": "studyId", "type": "uint256"},
+    {"name": "round", "type": "uint32"},
+    {"name": "includedBitmap", "type": "uint64"},
+    {"name": "attempt", "type": "uint8"},
+    {"name": "digest", "type": "bytes32"},
+]
+
+
+def opening_share(
+    deployment: Deployment, study: int, round_number: int, included_bitmap: int, attempt: int, digest: bytes
+) -> Mapping[str, Any]:
+    """The typed data of a share, bound to the deployment's chain and RoundManager."""
+    return {
+        "types": {
+            "EIP712Domain": [
+                {"name": "name", "type": "string"},
+                {"name": "version", "type": "string"},
+                {"name": "chainId", "type": "uint256"},
+                {"name": "verifyingContract", "type": "address"},
+            ],
+            "OpeningShare": _FIELDS,
+        },
+        "primaryType": "OpeningShare",
+        "domain": {
+            "name": _NAME,
+            "version": _VERSION,
+            "chainId": deployment.chain_id,
+            "verifyingContract": deployment.contracts["RoundManager"],
+        },
+        "message": {
+            "studyId": study,
+            "round": round_number,
+            "includedBitmap": included_bitmap,
+            "attempt": attempt,
+            "digest": digest,
+        },
+    }
+
+
+def signer_of(deployment: Deployment, share: SignedShare) -> Address:
+    """The address that signed a share; raises `DataError` where the signature is none at all."""
+    message = opening_share(
+        deployment, share.study_id, share.round, share.included_bitmap, share.attempt, share.digest
+    )
+    try:
+        return str(Account.recover_message(encode_typed_data(full_message=dict(message)), signature=share.signature))
+    except Exception:
+        # eth_account and its curve libraries raise a dozen kinds for what is no signature or no such value.
+        raise DataError("This is no signature of an opening share: check its fields and its 65 bytes.") from None

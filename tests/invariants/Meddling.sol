@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IRoundManager} from "../../contracts/interfaces/IRoundManager.sol";
+import {IStakeVault} from "../../contracts/interfaces/IStakeVault.sol";
+import {IStudyRegistry} from "../../contracts/interfaces/IStudyRegistry.sol";
+import {Money} from "./Money.sol";
+import {VM} from "./Vm.sol";
+
+/// @title What nobody may do, tried at every moment
+abstract contract Meddling is Money {
+    function _grab(uint256 studyId, uint256 seed) internal {
+        uint32 id = uint32(1 + seed % HOSPITALS);
+        uint64 all = type(uint64).max;
+        IStakeVault.Offence offence = IStakeVault.Offence(_draw(seed, "offence") % 4);
+        // The council is nobody here, either.
+        address thief = seed % 3 == 0 ? COUNCIL : seed % 3 == 1 ? STRANGER : _sponsor(seed);
+        _refused(thief, address(VAULT), abi.encodeCall(VAULT.slash, (studyId, offence, 1, 1, all, thief)));
+        _refused(thief, address(VAULT), abi.encodeCall(VAULT.lock, (studyId, id, 1)));
+        _refused(thief, address(VAULT), abi.encodeCall(VAULT.release, (studyId, id)));
+        _refused(thief, address(VAULT), abi.encodeCall(VAULT.requestWithdrawal, (id, 1)));
+        _refused(thief, address(VAULT), abi.encodeCall(VAULT.withdraw, (id)));
+        if (!_isOver(studyId)) _refused(thief, address(POOL), abi.encodeCall(POOL.refund, (studyId)));
+        if (thief == COUNCIL) return;
+        _refused(thief, address(STUDIES), abi.encodeCall(STUDIES.setPaused, (true)));
+        _refused(thief, address(REGISTRY), abi.encodeCall(REGISTRY.suspend, (id)));
+        _refused(thief, address(CATALOGUE), abi.encodeCall(CATALOGUE.delistCircuit, (1)));
+    }
+
+    /// @dev A pot's part twice, or by whom it does not belong to; rewards to another address.
+    function _grabParts(uint256 studyId, uint256 seed) internal {
+        if (_pots.length != 0) {
+            Slashed memory pot = _pots[seed % _pots.length];
+            for (uint256 i = 0; i < _ids[pot.studyId].length; ++i) {
+                if (_has(pot.beneficiaries & ~pot.claimed, i)) continue;
+                uint32 id = _ids[pot.studyId][i];
+                uint256 number = 1 + seed % _pots.length;
+                _refused(_owner(id), address(VAULT), abi.encodeCall(VAULT.claimSlashed, (number, id)));
+            }
+        }
+        uint32[] memory first = new uint32[](2);
+        (first[0], first[1]) = (1, 1);
+        for (uint256 i = 0; i < _ids[studyId].length; ++i) {
+            uint32 id = _ids[studyId][i];
+            bytes32 salt = _salts[studyId][id];
+            _refused(STRANGER, address(POOL), abi.encodeCall(POOL.claimTo, (studyId, id, first, STRANGER, salt)));
+            if (salt != 0) _refused(STRANGER, address(POOL), abi.encodeCall(POOL.claim, (studyId, id, first)));
+            if (!_isOver(studyId) && !STUDIES.enrolment(studyId, id).barred) {
+                _refused(_owner(id), address(STUDIES), abi.encodeCall(STUDIES.releaseBond, (studyId, id)));
+            }
+        }
+    }
+
+    /// @dev The same again, somebody else's, too late, with a wrong list, sum or proof.
+    function _cheat(uint256 studyId, uint256 seed) internal {
+        uint32 round = ROUNDS.currentRound(studyId);
+        if (round == 0) return;
+        (IRoundManager.Phase phase,) = ROUNDS.phase(studyId, round);
+        Kept memory kept = _kept[studyId][round];
+        address target = address(ROUNDS);
+        _refused(STRANGER, target, abi.encodeCall(ROUNDS.attest, (studyId, round, 0)));
+        for (uint256 i = 0; i < _ids[studyId].length; ++i) {
+            address operator = _operator(studyId, _ids[studyId][i]);
+            if (_has(kept.submitted, i) || phase != IRoundManager.Phase.Submit) {
+                _refused(operator, target, _update(studyId, round));
+            }
+            if (_has(kept.attested, i) || phase != IRoundManager.Phase.Attest) {
+                _refused(operator, target, abi.encodeCall(ROUNDS.attest, (studyId, round, kept.submitted)));
+            }
+            _refused(operator, target, _share(studyId, round, seed));
+        }
+        if (phase != IRoundManager.Phase.Failed || kept.closedAt != 0) {
+            _refused(STRANGER, target, abi.encodeCall(ROUNDS.failRound, (studyId, round)));
+        }
+        if (phase == IRoundManager.Phase.Include) _cheatAtInclude(studyId, round, seed);
+        if (phase == IRoundManager.Phase.Open) _cheatAtFinalise(studyId, round);
+        else _refused(STRANGER, target, _finalisation(studyId, round, 0));
+    }
+
+    function _cheatAtInclude(uint256 studyId, uint32 round, uint256 seed) private {
+        uint64 set = ROUNDS.includable(studyId, round);
+        if (_count(set) < STUDIES.roundTerms(studyId, round).minimum) return;
+        IRoundManager.Submission[] memory listed = _listed(studyId, round, set);
+        listed[seed % listed.length].cx ^= 1;
+        _refused(STRANGER, address(ROUNDS), abi.encodeCall(ROUNDS.includeUpdates, (studyId, round, listed)));
+        listed = new IRoundManager.Submission[](0);
+        _refused(STRANGER, address(ROUNDS), abi.encodeCall(ROUNDS.includeUpdates, (studyId, round, listed)));
+    }
+
+    function _cheatAtFinalise(uint256 studyId, uint32 round) private {
+        _refused(STRANGER, address(ROUNDS), _finalisation(studyId, round, 1));
+        DOUBLE.setAccepts(false);
+        _refused(STRANGER, address(ROUNDS), _finalisation(studyId, round, 0));
+        DOUBLE.setAccepts(true);
+    }
+
+    function _update(uint256 studyId, uint32 round) private view returns (bytes memory) {
+        return abi.encodeCall(
+            ROUNDS.submitUpdate,
+            (studyId, round, bytes32(uint256(1)), 1, _multiples[1].x, _multiples[1].y, _noProof())
+        );
+    }
+
+    /// @dev A share with a signature for another attempt.
+    function _share(uint256 studyId, uint32 round, uint256 seed) private view returns (bytes memory) {
+        uint8 attempt = ROUNDS.currentAttempt(studyId, round);
+        bytes32 digest = bytes32(seed | 1);
+        bytes32 other = ROUNDS.openingShareHash(studyId, round, _kept[studyId][round].included, attempt + 1, digest);
+        address operator = _operator(studyId, _ids[studyId][seed % _ids[studyId].length]);
+        return
+            abi.encodeCall(ROUNDS.postShare, (studyId, round, attempt, digest, 9, _signed(operator, other)));
+    }
+
+    function _finalisation(uint256 studyId, uint32 round, uint256 error) private view returns (bytes memory) {
+        (Point memory sum,) = _sum(studyId, round);
+        return abi.encodeCall(ROUNDS.finalise, (studyId, round, sum.x, sum.y ^ error, 5, _noProof()));
+    }
+
+    function _refused(address sender, address target, bytes memory call) private {
+        VM.prank(sender);
+        (bool passed,) = target.call(call);
+        require(!passed, "a call went through that must not");
+        _did("refused");
+    }
+}

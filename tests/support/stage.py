@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Actors on a deployed suite, and shortcuts through a study's phases."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from functools import cache, reduce
+from typing import Any
+
+from ape.api import AccountAPI, ReceiptAPI
+
+from tests.support.shares import sign_share
+from tests.support.suite import (
+    BASE,
+    DIGEST,
+    NO_PROOF,
+    Step,
+    Suite,
+    add_points,
+    make_plan,
+    multiply,
+    pass_until,
+    rapidly,
+)
+
+
+class Phase(IntEnum):
+    """Phases of a round."""
+
+    NONE = 0
+    SUBMIT = 1
+    ATTEST = 2
+    INCLUDE = 3
+    OPEN = 4
+    FINALISED = 5
+    FAILED = 6
+
+
+class State(IntEnum):
+    """States of a study."""
+
+    NONE = 0
+    PUBLISHED = 1
+    ENROLLING = 2
+    CEREMONY = 3
+    RUNNING = 4
+    COMPLETED = 5
+    CANCELLED = 6
+
+
+@dataclass(frozen=True)
+class Hospital:
+    """A hospital's number and its two wallets."""
+
+    id: int
+    owner: AccountAPI
+    operator: AccountAPI
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a submission records."""
+
+    digest: bytes
+    size: int
+    cx: int
+    cy: int
+
+
+@dataclass
+class Stage:
+    """A suite with actors: what a test plays on."""
+
+    suite: Suite
+    sponsor: AccountAPI
+    stranger: AccountAPI
+    hospitals: list[Hospital]
+    training: int
+    aggregation: int
+    double: Any
+    study: int = 0
+    members: list[Hospital] = field(default_factory=list)
+    plan: dict[str, Any] = field(default_factory=dict)
+    #: By study, round and index: as nodes know them from the events.
+    updates: dict[tuple[int, int, int], Update] = field(default_factory=dict)
+
+    @property
+    def operators(self) -> dict[int, AccountAPI]:
+        """Who acts for a hospital, by its number."""
+        return {hospital.id: hospital.operator for hospital in self.hospitals}
+
+    def publish(self, funded: bool = True, **changes: Any) -> int:
+        """Publish (and fund) a study; `changes` replace fields of `make_plan`."""
+        self.plan = make_plan(self.training, self.aggregation, **changes)
+        self.suite.studies.publish(self.plan, sender=self.sponsor)
+        self.study = self.suite.studies.studyCount()
+        if funded:
+            self.fund()
+        return self.study
+
+    def fund(self, amount: int | None = None) -> None:
+        """Escrow what the study requires, or `amount`."""
+        suite = self.suite
+        wanted = suite.studies.requiredFunding(self.study) if amount is None else amount
+        suite.token.approve(suite.rewards, wanted, sender=self.sponsor)
+        suite.rewards.fund(self.study, wanted, sender=self.sponsor)
+
+    def enrol_all(self, hospitals: list[Hospital]) -> None:
+        """Enrol several, in order, with their own rows and data roots."""
+        enrol = self.suite.studies.enrol
+        for hospital in hospitals:
+            rapidly(enrol, self.study, hospital.id, rows_of(hospital), bytes(32), sender=hospital.operator)
+
+    def enrol(
+        self, hospital: Hospital, rows: int | None = None, root: int | None = None, payout: bytes = bytes(32)
+    ) -> ReceiptAPI:
+        """Enrol with the hospital's own rows and data root, unless told otherwise."""
+        return self.suite.studies.enrol(
+            self.study,
+            hospital.id if root is None else root,
+            rows_of(hospital) if rows is None else rows,
+            payout,
+            sender=hospital.operator,
+        )
+
+    def end_enrolment(self) -> None:
+        """Let the enrolment's deadline pass."""
+        pass_until(self.suite.studies.enrolmentEnd(self.study))
+
+    def post(self, hospital: Hospital, step: Step, digest: bytes = DIGEST, ceremony: int = 1) -> ReceiptAPI:
+        """Post one file of the ceremony."""
+        return self.suite.studies.postCeremony(self.study, ceremony, int(step), digest, 32, sender=hospital.operator)
+
+    def hold_ceremony(
+        self, hospitals: Iterable[Hospital], ceremony: int = 1, until: Step = Step.ACKNOWLEDGEMENT
+    ) -> None:
+        """Play a ceremony up to and with step `until`."""
+        everyone = list(hospitals)
+        for step in Step:
+            if step <= until:
+                self.hold_step(everyone, step, ceremony)
+
+    def hold_step(self, hospitals: Iterable[Hospital], step: Step, ceremony: int = 1) -> None:
+        """These hospitals post the same file in one step of a ceremony."""
+        for hospital in hospitals:
+            post = self.suite.studies.postCeremony
+            rapidly(post, self.study, ceremony, int(step), DIGEST, 32, sender=hospital.operator)
+
+    def run(self, count: int = 4, **changes: Any) -> list[Hospital]:
+        """A study with `count` hospitals, its members from now on, at the beginning of round 1."""
+        self.publish(**{"maximum": count, **changes})
+        self.members = self.hospitals[:count]
+        self.enrol_all(self.members)
+        self.hold_ceremony(self.members)
+        return self.members
+
+    def submit(self, hospital: Hospital, round_: int = 1, **changes: Any) -> ReceiptAPI:
+        """Submit an update; the commitment is a point of the hospital's own."""
+        proof = changes.pop("proof", NO_PROOF)
+        given = {**update_of(hospital, round_).__dict__, **changes}
+        receipt = self.suite.rounds.submitUpdate(self.study, round_, *given.values(), proof, sender=hospital.operator)
+        self.updates[self.study, round_, self.index(hospital)] = Update(**given)
+        return receipt
+
+    def attest(self, hospital: Hospital, bitmap: int, round_: int = 1) -> ReceiptAPI:
+        """Say which ciphertexts the hospital holds."""
+        return self.suite.rounds.attest(self.study, round_, bitmap, sender=hospital.operator)
+
+    def included(self, bitmap: int, round_: int = 1) -> list[Update]:
+        """The updates of a set, in the order of indices."""
+        return [self.updates[self.study, round_, index] for index in range(bitmap.bit_length()) if bitmap >> index & 1]
+
+    def include(self, round_: int = 1) -> ReceiptAPI:
+        """Fix the included set; a stranger does it."""
+        rounds = self.suite.rounds
+        updates = self.included(rounds.includable(self.study, round_), round_)
+        return rounds.includeUpdates(self.study, round_, [_fields(one) for one in updates], sender=self.stranger)
+
+    def sign(
+        self, signer: AccountAPI, attempt: int, digest: bytes, round_: int = 1, included: int | None = None
+    ) -> bytes:
+        """An opening share's signature, for the round's included set unless told otherwise."""
+        rounds = self.suite.rounds
+        bitmap = rounds.roundState(self.study, round_).includedBitmap if included is None else included
+        return sign_share(rounds.address, signer, self.study, round_, bitmap, attempt, digest)
+
+    def share(self, hospital_id: int, attempt: int = 0, round_: int = 1, digest: bytes = DIGEST) -> ReceiptAPI:
+        """Post an opening share."""
+        operator = self.operators[hospital_id]
+        signature = self.sign(operator, attempt, digest, round_)
+        return self.suite.rounds.postShare(self.study, round_, attempt, digest, 500, signature, sender=operator)
+
+    def share_all(self, attempt: int = 0, round_: int = 1, digest: bytes = DIGEST, but: Iterable[int] = ()) -> None:
+        """The whole quorum posts, but for the hospitals of these numbers."""
+        post = self.suite.rounds.postShare
+        included = int(self.suite.rounds.roundState(self.study, round_).includedBitmap)
+        for number in self.quorum(attempt, round_):
+            if number not in but:
+                operator = self.operators[number]
+                signature = self.sign(operator, attempt, digest, round_, included)
+                rapidly(post, self.study, round_, attempt, digest, 500, signature, sender=operator)
+
+    def finalise(self, root: int = 777, round_: int = 1) -> ReceiptAPI:
+        """Set a new model; a stranger does it."""
+        point = self.sum(round_)
+        return self.suite.rounds.finalise(self.study, round_, *point, root, NO_PROOF, sender=self.stranger)
+
+    def sum(self, round_: int = 1) -> tuple[int, int]:
+        """The included commitments added up."""
+        updates = self.included(self.suite.rounds.roundState(self.study, round_).includedBitmap, round_)
+        return reduce(add_points, [(one.cx, one.cy) for one in updates], (0, 1))
+
+    def submit_all(self, members: list[Hospital] | None = None, round_: int = 1) -> None:
+        """Everybody (or those named) submits."""
+        submit = self.suite.rounds.submitUpdate
+        for hospital in self.members if members is None else members:
+            update = update_of(hospital, round_)
+            rapidly(submit, self.study, round_, *_fields(update), NO_PROOF, sender=hospital.operator)
+            self.updates[self.study, round_, self.index(hospital)] = update
+
+    def reach_open(self, round_: int = 1) -> None:
+        """Everybody submits and attests everything, and the set is fixed."""
+        self.submit_all(round_=round_)
+        self.attest_all(round_=round_)
+        self.include(round_)
+
+    def attest_all(self, bitmap: int | None = None, by: Iterable[Hospital] | None = None, round_: int = 1) -> None:
+        """Everybody (or those named) attests the same: all that was submitted, unless told otherwise."""
+        rounds = self.suite.rounds
+        held = rounds.roundState(self.study, round_).submittedBitmap if bitmap is None else bitmap
+        for hospital in self.members if by is None else by:
+            rapidly(rounds.attest, self.study, round_, held, sender=hospital.operator)
+
+    def finish(self, round_: int = 1) -> None:
+        """A round in which everybody does what is asked."""
+        self.reach_open(round_)
+        self.share_all(round_=round_)
+        self.finalise(1000 + round_, round_)
+
+    def fail_rounds(self, *rounds: int) -> None:
+        """Rounds in which nobody submits."""
+        for round_ in rounds:
+            self.end_phase(round_)
+            self.fail_round(round_)
+
+    def with_operator(self, hospital: Hospital, operator: AccountAPI) -> Stage:
+        """The same stage, on which another key acts for a hospital."""
+        changed = replace(hospital, operator=operator)
+        put = {hospital.id: changed}
+        return replace(
+            self,
+            hospitals=[put.get(one.id, one) for one in self.hospitals],
+            members=[put.get(one.id, one) for one in self.members],
+        )
+
+    def fail_round(self, round_: int = 1) -> ReceiptAPI:
+        """Record a round as failed; a stranger does it."""
+        return self.suite.rounds.failRound(self.study, round_, sender=self.stranger)
+
+    def index(self, hospital: Hospital) -> int:
+        """Enrolment index."""
+        return int(self.suite.studies.enrolment(self.study, hospital.id).index)
+
+    def phase(self, round_: int = 1) -> Phase:
+        """A round's phase now."""
+        return Phase(self.suite.rounds.phase(self.study, round_)[0])
+
+    def end_phase(self, round_: int = 1) -> None:
+        """Let the deadline of a round's phase pass."""
+        pass_until(self.suite.rounds.phase(self.study, round_)[1])
+
+    def state(self) -> State:
+        """The study's state now."""
+        return State(self.suite.studies.studyState(self.study))
+
+    def quorum(self, attempt: int = 0, round_: int = 1) -> list[int]:
+        """Hospital numbers of an attempt's quorum."""
+        return [int(number) for number in self.suite.rounds.quorum(self.study, round_, attempt)]
+
+
+def rows_of(hospital: Hospital) -> int:
+    """Rows that differ by hospital, so that rewards do too."""
+    return 100 + 37 * hospital.id
+
+
+def update_digest(hospital: Hospital, round_: int) -> bytes:
+    """A ciphertext's digest of this hospital and round."""
+    return hashlib.sha256(f"{hospital.id}/{round_}".encode()).digest()
+
+
+def update_of(hospital: Hospital, round_: int) -> Update:
+    """The update that a hospital submits unless told otherwise."""
+    return Update(update_digest(hospital, round_), 1000, *commitment(hospital))
+
+
+@cache
+def commitment(hospital: Hospital) -> tuple[int, int]:
+    """A point of the hospital's own, in the prime-order subgroup."""
+    return multiply(BASE, 1000 + hospital.id)
+
+
+def _fields(update: Update) -> tuple[bytes, int, int, int]:
+    return update.digest, update.size, update.cx, update.cy
