@@ -69,9 +69,7 @@ def signed_hash(
 
 def signer_of(deployment: Deployment, share: SignedShare) -> Address:
     """The address that signed a share; raises `DataError` where the signature is none at all."""
-    message = opening_share(
-        deployment, share.study_id, share.round, share.included_bitmap, share.attempt, share.digest
-    )
+    message = opening_share(deployment, share.study_id, share.round, share.included_bitmap, share.attempt, share.digest)
     try:
         return str(Account.recover_message(encode_typed_data(full_message=dict(message)), signature=share.signature))
     except Exception:

@@ -87,7 +87,7 @@ def test_request__silent_or_dripping_endpoint__ends_in_time_and_is_left_alone_fo
 def test_request__after_the_pause__is_asked_again(
     endpoint: Callable[[Serve], Rpc], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turns = iter([say_nothing, lambda c: c.sendall(head(9) + b"{\"result\"")])
+    turns = iter([say_nothing, lambda c: c.sendall(head(9) + b'{"result"')])
     monkeypatch.setattr(rpc, "PAUSE", 0.0)
     recovering = endpoint(lambda connection: next(turns)(connection))
     with pytest.raises(ChainUnavailable, match="is silent"):
