@@ -50,15 +50,12 @@ class ContractCode:
 
 def suite_code() -> dict[str, ContractCode]:
     """The contracts of the suite, by name."""
-    return {
-        name: ContractCode(
-            name=name,
-            length=entry["length"],
-            sha256=entry["sha256"],
-            immutables={key: tuple(places) for key, places in entry["immutables"].items()},
-        )
-        for name, entry in _content()["contracts"].items()
-    }
+    return _codes("contracts")
+
+
+def created_code() -> dict[str, ContractCode]:
+    """Contracts that one of the suite makes for itself, by the immutable that says where."""
+    return _codes("created")
 
 
 def is_verifier_of(code: bytes, key: Mapping[str, Any]) -> bool:
@@ -86,6 +83,18 @@ def verifier_code(key: Mapping[str, Any]) -> bytes:
     if template is None:
         raise ConfigError(f"No verifier has {signals} public signals: is this the key of one of our circuits?")
     return _fill(template, _constants(key))
+
+
+def _codes(section: str) -> dict[str, ContractCode]:
+    return {
+        name: ContractCode(
+            name=name,
+            length=entry["length"],
+            sha256=entry["sha256"],
+            immutables={key: tuple(places) for key, places in entry["immutables"].items()},
+        )
+        for name, entry in _content()[section].items()
+    }
 
 
 def _fill(template: list[str], constants: Mapping[str, int]) -> bytes:

@@ -45,14 +45,15 @@ class ChainMismatch(ChainError):
 
 
 class ContractReverted(ChainError):
-    """A contract refused a call: `name` is its custom error, `values` the offending values."""
+    """A contract refused a call: `name` is its custom error, `values` the offending values, `meaning` a sentence."""
 
-    def __init__(self, name: str, values: dict[str, object] | None = None, call: str = "") -> None:
+    def __init__(self, name: str, values: dict[str, object] | None = None, call: str = "", meaning: str = "") -> None:
         self.name = name
         self.values = values or {}
         self.call = call
         shown = ", ".join(f"{key}={value}" for key, value in self.values.items())
-        super().__init__(f"{call + ' was refused: ' if call else ''}{name}({shown})")
+        error = f"{name}({shown})"
+        super().__init__(f"{call + ' was refused: ' if call else ''}{f'{meaning} [{error}]' if meaning else error}")
 
 
 class SpendingCapReached(ChainError):

@@ -66,7 +66,7 @@ def open_hospital(config: NodeConfig, passphrase: str) -> Iterator[Hospital]:
     """
     log = logging.getLogger("consilium.node")
     reader = ChainReader(config.rpc_urls, load_deployment(config.deployment))
-    reader.wait_until_available(START_PATIENCE)
+    _await_chain(reader, log)
     reader.verify()
     wallet = Wallet.load(config.operator_keyfile, passphrase)
     number = reader.hospital_id_of_operator(wallet.address)
@@ -109,6 +109,7 @@ def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> No
     """
     with _passphrase_kept_back(), open_hospital(config, passphrase) as hospital, _stop_signals() as stopping:
         _announce_endpoint(hospital)
+        _check_store(hospital)
         scanner = EventScanner(hospital.reader, hospital.state)
         with ActivityWatcher(hospital.reader, config.websocket_url) as watcher:
             follower = _Follower(hospital, config.studies)
@@ -116,11 +117,11 @@ def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> No
             while not stopping.asked:
                 with _logged(hospital):
                     passed = scanner.scan()
-                    for notice in notices(hospital, passed.events):
-                        hospital.log.warning("%s", notice)
                     if passed.reorganised:
                         hospital.log.warning("the chain was reorganised; going on from its new state")
                         follower.start_over()
+                    for notice in notices(hospital, passed.events):
+                        hospital.log.warning("%s", notice)
                 # Events are hints: where they cannot be had, the contracts' state still can.
                 with _logged(hospital):
                     if follower.look() and until_ended:
@@ -130,6 +131,15 @@ def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> No
                         return
                 _wait(hospital, watcher, stopping)
             hospital.log.info("stopped")
+
+
+def _await_chain(reader: ChainReader, log: logging.Logger) -> None:
+    """Wait for an endpoint, and say so; raises `ChainUnavailable` where none answers in time."""
+    try:
+        reader.head()
+    except ChainUnavailable as error:
+        log.warning("%s Waiting for it, %d s at most.", error, START_PATIENCE)
+        reader.wait_until_available(START_PATIENCE)
 
 
 class _Follower:
@@ -265,6 +275,14 @@ def _announce_endpoint(hospital: Hospital) -> None:
     endpoint = hospital.store.endpoint
     if endpoint and endpoint != hospital.reader.hospital(hospital.id).endpoint:
         hospital.ledger.set_endpoint(f"endpoint/{endpoint}/{int(time.time())}", hospital.id, endpoint)
+
+
+def _check_store(hospital: Hospital) -> None:
+    """Say at the start, and not in the middle of a round, that the store cannot do its work."""
+    try:
+        hospital.store.check()
+    except StorageError as error:
+        hospital.log.warning("%s Until then this node can take part in no round.", error)
 
 
 class _Stopping:

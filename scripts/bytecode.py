@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes `node/bytecode.json`: what a node compares deployed code with, so that it needs no compiler.
 
-Of each contract of the suite the length and SHA-256 of its runtime code, without the compiler's metadata at the
-end and with immutables as zeros, and where those immutables lie. Of verifiers, whose constants are the verifying
-key, the code as a template, one for each kind of circuit.
+Of each contract of the suite, and of those that it makes for itself, the length and SHA-256 of its runtime code,
+without the compiler's metadata at the end and with immutables as zeros, and where those immutables lie. Of
+verifiers, whose constants are the verifying key, the code as a template, one for each kind of circuit.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 import yaml
@@ -20,6 +21,8 @@ from scripts import solc
 from scripts.abis import CONTRACTS
 
 BYTECODE = solc.ROOT / "node" / "bytecode.json"
+#: Contracts that one of the suite makes for itself, by the immutable that says where.
+CREATED = {"_CHECKER": "contracts/studies/PlanChecker.sol"}
 #: A verifier of each kind of circuit, by its number of public signals: all of a kind differ in constants alone.
 VERIFIERS = {7: "Training8x4Verifier", 6: "Aggregation5Verifier"}
 _CONSTANT = "uint256 constant "
@@ -30,7 +33,7 @@ def bytecode_text() -> str:
     """The content of the file, from the contracts as they are and the compiler's settings in ape-config.yaml."""
     suite = {f"contracts/{name}.sol": name for name in CONTRACTS}
     verifiers = {f"contracts/verifiers/{name}.sol": name for name in VERIFIERS.values()}
-    made = _compile([*suite, *verifiers])
+    made = _compile([*suite, *verifiers, *CREATED.values()])
     names = dict(_immutable_names(made["sources"].values()))
     content = {
         "about": "written by scripts/bytecode.py; code without metadata, immutables as zeros; see node/bytecode.py",
@@ -38,6 +41,10 @@ def bytecode_text() -> str:
         "contracts": {
             name: _contract(made["contracts"][path][name]["evm"]["deployedBytecode"], names)
             for path, name in suite.items()
+        },
+        "created": {
+            immutable: _contract(made["contracts"][path][PurePath(path).stem]["evm"]["deployedBytecode"], names)
+            for immutable, path in CREATED.items()
         },
         "verifiers": {
             str(signals): _template(made["contracts"][f"contracts/verifiers/{name}.sol"][name], name)

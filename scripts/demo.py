@@ -134,7 +134,7 @@ def run(demo: Demo, prover: str, started: float) -> int:
         _start_hospitals(demo, anvil, prover)
         _publish(demo, reader, anvil)
         _admit(demo, reader, anvil)
-        _follow(demo, reader)
+        _follow(demo, reader, anvil)
         demo.progress.say("money", "the sponsor takes back what nobody earned")
         if reader.refundable(1):
             demo.command("sponsor", "study", "refund", "1")
@@ -211,11 +211,16 @@ def _admit(demo: Demo, reader: ChainReader, anvil: Anvil) -> None:
         time.sleep(0.3)
 
 
-def _follow(demo: Demo, reader: ChainReader) -> None:
+def _follow(demo: Demo, reader: ChainReader, anvil: Anvil) -> None:
     """Show what happens on the chain until every hospital has ended by itself."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline, is_unbonding = time.monotonic() + _PATIENCE_SECONDS, False
     while any(child.poll() is None for child in demo.children):
         _check_children(demo)
+        if not is_unbonding and all(reader.pending_withdrawal(hospital.id).amount for hospital in reader.hospitals()):
+            # Until then an equivocation can be shown, and nobody waits here for a week.
+            is_unbonding, delay = True, int(reader.call("StakeVault", "UNBONDING_DELAY"))
+            anvil.pass_time(delay)
+            demo.progress.say("money", f"bonds are asked back; the chain's clock is put forward by {delay} s")
         if demo.progress.look():
             deadline = time.monotonic() + _PATIENCE_SECONDS
         if time.monotonic() > deadline:

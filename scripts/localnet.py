@@ -79,6 +79,10 @@ class Anvil:
         """Set an account's balance; only a local chain can do that."""
         self.request("anvil_setBalance", address, hex(ether * ETHER))
 
+    def pass_time(self, seconds: int) -> None:
+        """Put the clock of the next block forward; only a local chain can do that."""
+        self.request("evm_increaseTime", seconds)
+
     def mine_every(self, seconds: int) -> None:
         """From now on, a block every so many seconds, as on a real network."""
         self.request("evm_setAutomine", False)

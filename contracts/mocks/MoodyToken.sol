@@ -43,6 +43,7 @@ contract MoodyToken is ERC20 {
         if (stopped || to == refused) revert MoodyTokenRefused();
         super._update(from, to, amount);
         if (_target == address(0)) return;
+        // solhint-disable-next-line avoid-low-level-calls
         (bool done,) = _target.call(_call);
         if (!done) ++refusedCalls;
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IStudyRegistry} from "../interfaces/IStudyRegistry.sol";
 import {IAggregationVerifier, ITrainingVerifier} from "../interfaces/IVerifiers.sol";
 import {BabyJubJub} from "../libraries/BabyJubJub.sol";
 import {FIELD_ORDER} from "../libraries/FieldOrder.sol";

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.audit.basics import Check, Verdict
-from node.bytecode import is_verifier_of, key_in, suite_code
+from node.bytecode import created_code, is_verifier_of, key_in, suite_code
 from node.chain.client import ChainReader
+from node.chain.evidence import signed_hash
 from node.errors import ArtefactMissing, ProofError
 from node.proofs.artefacts import circuits
 from node.proofs.trust import LOCAL_CHAINS, known_key
@@ -63,8 +64,20 @@ def _contracts(reader: ChainReader, expected: Expected) -> Iterator[Check]:
         detail = f"{code.length} bytes at {reader.address(name)}"
         yield _check(name, "has the repository's code", values is not None, detail)
         for immutable, found in (values or {}).items():
-            if not immutable.startswith(_OF_A_LIBRARY):
+            if immutable in created_code():
+                there = created_code()[immutable].read(reader.code(_address(found))) is not None
+                yield _check(name, "made its helper from the repository's code", there, f"{_address(found)}")
+            elif not immutable.startswith(_OF_A_LIBRARY):
                 yield _immutable(reader, expected, name, immutable, found)
+    yield _signatures(reader)
+
+
+def _signatures(reader: ChainReader) -> Check:
+    """What a share's signature is made over follows from immutables that a library computes when it is deployed."""
+    share = (1, 2, 3, 4, bytes([5] * 32))
+    asked = bytes(reader.call("RoundManager", "openingShareHash", *share))
+    made = signed_hash(reader.deployment, *share)
+    return _check("RoundManager", "asks for the signatures that nodes make", asked == made, f"0x{asked.hex()}")
 
 
 def _immutable(reader: ChainReader, expected: Expected, name: str, immutable: str, found: int) -> Check:
@@ -150,14 +163,15 @@ def _has_shape(circuit: Circuit) -> bool:
     if listed is None or listed.kind != circuit.kind.name.lower():
         return False
     shape = listed.parameters
-    training = circuit.kind is CircuitKind.TRAINING
+    training, aggregation = circuit.kind is CircuitKind.TRAINING, circuit.kind is CircuitKind.AGGREGATION
     return (
-        circuit.features == shape["features"] + (0 if training else 1)
+        circuit.features == shape["features"] + (1 if aggregation else 0)
         and circuit.value_bits == shape["value_bits"]
         and circuit.batch_size == (shape["batch_size"] if training else 0)
         and circuit.max_epochs == (shape["epochs"] if training else 0)
-        and circuit.capacity == (shape["capacity"] if training else 0)
-        and circuit.loss == (shape["loss"] if training else 0)
+        and circuit.capacity == (0 if aggregation else shape["capacity"])
+        and circuit.loss == (0 if aggregation else shape["loss"])
+        and circuit.noisy == (circuit.kind is CircuitKind.BOUNDED)
     )
 
 

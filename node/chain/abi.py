@@ -16,6 +16,7 @@ from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError, EncodingError
 from web3 import Web3
 
+from node.chain.refusals import refusal
 from node.errors import ChainMismatch, ConfigError, ContractReverted
 from node.types import ChainEvent
 
@@ -104,7 +105,7 @@ class Interfaces:
             if entry is not None:
                 raw = decode([_type(item) for item in entry["inputs"]], body)
                 values = _named(entry["inputs"], raw)
-                return ContractReverted(entry["name"], {key: _readable(value) for key, value in values.items()}, call)
+                return refusal(entry["name"], {key: _readable(value) for key, value in values.items()}, call)
         except DecodingError:
             pass
         return ContractReverted("UnknownError", {"data": "0x" + data[:68].hex()}, call)

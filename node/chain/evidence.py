@@ -11,6 +11,7 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.messages import encode_typed_data
+from web3 import Web3
 
 from node.errors import DataError
 from node.types import Address, Deployment, SignedShare
@@ -57,11 +58,18 @@ def opening_share(
     }
 
 
+def signed_hash(
+    deployment: Deployment, study: int, round_number: int, included_bitmap: int, attempt: int, digest: bytes
+) -> bytes:
+    """What a share's signature is made over, 32 bytes: `RoundManager.openingShareHash`."""
+    message = opening_share(deployment, study, round_number, included_bitmap, attempt, digest)
+    signable = encode_typed_data(full_message=dict(message))
+    return bytes(Web3.keccak(b"\x19" + signable.version + signable.header + signable.body))
+
+
 def signer_of(deployment: Deployment, share: SignedShare) -> Address:
     """The address that signed a share; raises `DataError` where the signature is none at all."""
-    message = opening_share(
-        deployment, share.study_id, share.round, share.included_bitmap, share.attempt, share.digest
-    )
+    message = opening_share(deployment, share.study_id, share.round, share.included_bitmap, share.attempt, share.digest)
     try:
         return str(Account.recover_message(encode_typed_data(full_message=dict(message)), signature=share.signature))
     except Exception:

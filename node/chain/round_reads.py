@@ -51,9 +51,7 @@ class RoundReader(Connection):
         """A round's record."""
         return to_record(RoundState, self.call("RoundManager", "roundState", study, round_number, at=at))
 
-    def submissions(
-        self, study: int, round_number: int, hospital_ids: Iterable[int]
-    ) -> Mapping[int, Submission]:
+    def submissions(self, study: int, round_number: int, hospital_ids: Iterable[int]) -> Mapping[int, Submission]:
         """What these hospitals submitted, by number; without those whose event the endpoint does not have (yet)."""
         kept = {
             number: bytes(self.call("RoundManager", "submission", study, round_number, number))

@@ -41,9 +41,7 @@ class RoundWriter(Writer):
         signature = self._sender.sign_typed(message)
         return self._send(study, round_number, f"share/{attempt}", "postShare", attempt, digest, size, signature)
 
-    def finalise(
-        self, study: int, round_number: int, total: tuple[int, int], root_after: int, proof: Proof
-    ) -> Receipt:
+    def finalise(self, study: int, round_number: int, total: tuple[int, int], root_after: int, proof: Proof) -> Receipt:
         """Set the new model with the proof of aggregation over the summed commitment `total`; anyone."""
         return self._send(study, round_number, "finalise", "finalise", *total, root_after, to_struct(proof))
 

@@ -18,6 +18,7 @@ from typing import Any
 from node.chain.connection import Connection
 from node.chain.fees import Fees, raised, suggest
 from node.chain.journal import SendingPolicy, TransactionJournal
+from node.chain.refusals import refusal
 from node.chain.rpc import RpcError
 from node.chain.wallet import Wallet
 from node.errors import ChainError, ChainUnavailable, ContractReverted, SpendingCapReached
@@ -243,8 +244,8 @@ class TransactionSender:
             if isinstance(translated, ContractReverted):
                 return translated
         if receipt.gas_used >= record.gas_limit:
-            return ContractReverted("OutOfGas", {"gas_limit": record.gas_limit}, receipt.call)
-        return ContractReverted("RevertedWhenMined", {"transaction": receipt.tx_hash}, receipt.call)
+            return refusal("OutOfGas", {"gas_limit": record.gas_limit}, receipt.call)
+        return refusal("RevertedWhenMined", {"transaction": receipt.tx_hash}, receipt.call)
 
     def _displace(self, record: TransactionRecord) -> None:
         log.warning("%s: its nonce %d was used by another transaction", record.intent_key, record.nonce)

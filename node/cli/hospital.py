@@ -19,7 +19,7 @@ def hospital() -> None:
 
 
 @command(hospital, "register")
-@click.option("--name", required=True, help="Shown to people; 1 to 64 bytes.")
+@click.option("--name", required=True, help="Shown to people; 1 to 64 printable bytes.")
 @click.option(
     "--endpoint", default="", help="Where others fetch this hospital's blocks; the node sets it when it runs."
 )
@@ -32,6 +32,8 @@ def register(session: Session, name: str, endpoint: str, operator: str | None) -
     \b
     Example: consilium hospital register --name "St. Anna"
     """
+    if not name.isprintable() or not name.strip():
+        raise UsageError("A hospital's name is shown to people: give one that can be printed, on one line.")
     chosen = checked_address(operator) if operator else session.address("operator")
     number = session.reader.hospital_id_of(session.address("owner"))
     if number:

@@ -20,7 +20,7 @@ _HOSPITAL = click.option("--hospital", "hospital_id", type=click.IntRange(min=1)
 
 @click.group()
 def slashed() -> None:
-    """Cut bonds: who shares them, and evidence against who signs twice."""
+    """Take what is cut from bonds, and show offences."""
 
 
 @command(slashed, "list")
@@ -47,7 +47,7 @@ def list_pots(session: Session, study_id: int) -> None:
 @click.argument("study_id", type=_STUDY, metavar="STUDY")
 @_HOSPITAL
 def claim(session: Session, study_id: int, hospital_id: int | None) -> None:
-    """Take a hospital's parts of cut bonds, and the signing key's bounty.
+    """Take a hospital's parts, and a reporter's bounty.
 
     The parts are added to the hospital's available bond, whoever sends the transactions (owner's key by
     default). A bounty is earned by the key that reported an equivocation and paid to it: name that key with
@@ -88,10 +88,10 @@ def claim(session: Session, study_id: int, hospital_id: int | None) -> None:
 @click.argument("round_number", type=click.IntRange(min=1), metavar="ROUND")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for a file of each, to be reported from.")
 def evidence(session: Session, study_id: int, round_number: int, out: Path | None) -> None:
-    """Show who signed two different opening shares, as this node saw it.
+    """Show who signed two different shares.
 
-    A node reports by itself what it sees. The files are for whoever should report it instead. Works beside a
-    running node.
+    That is, as this node saw it. A node reports by itself what it sees; the files are for whoever should report
+    it instead. Works beside a running node.
     """
     from node.state import seen_shares
     from node.steps.evidence import doubles, to_file

@@ -110,6 +110,11 @@ class IpfsStore:
                 # "… is not pinned" is an error to the daemon.
                 return False
 
+    def check(self) -> None:
+        """Raises StorageUnavailable where no daemon answers."""
+        with _translated(self._api):
+            self._client.version()
+
     def close(self) -> None:
         """Lets go of the daemon."""
         self._client.close()

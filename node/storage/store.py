@@ -39,6 +39,9 @@ class Store(Protocol):
     def holds(self, digest: bytes, size: int) -> bool:
         """Whether the complete file is here, undamaged."""
 
+    def check(self) -> None:
+        """Raises StorageUnavailable where what the store relies on does not answer."""
+
     def close(self) -> None:
         """Stops serving and lets go of connections."""
 
@@ -78,6 +81,9 @@ class EmbeddedStore:
     def holds(self, digest: bytes, size: int) -> bool:
         """See Store."""
         return self._local.holds(digest, size)
+
+    def check(self) -> None:
+        """See Store. A folder needs nobody."""
 
     def close(self) -> None:
         """See Store."""

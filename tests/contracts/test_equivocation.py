@@ -145,8 +145,8 @@ def test_report__until_the_last_second_of_the_window__and_no_later(opening: Stag
     court = opening.suite.court
     opening.finalise()
     deadline = opening.suite.rounds.roundState(opening.study, 1).closedAt + court.EVIDENCE_WINDOW()
-    pass_until(deadline - 2)
-    report(opening, opening.members[0])
+    ape.chain.provider.make_request("evm_setNextBlockTimestamp", [deadline - 1])
+    assert report(opening, opening.members[0]).timestamp == deadline - 1
     pass_until(deadline)
     with ape.reverts(court.EquivocationCourtTooLate, round=1, deadline=deadline):
         report(opening, opening.members[1])
@@ -262,6 +262,16 @@ def test_report__after_the_bond_was_released__takes_what_is_leaving_and_then_wha
     assert vault.available(guilty.id) == 3 * BOND - SLICE
     with ape.reverts(vault.StakeVaultNothingPending):
         vault.withdraw(guilty.id, sender=guilty.owner)
+
+
+def test_report__against_one_that_left_while_the_study_goes_on__reaches_what_it_took_along(opening: Stage) -> None:
+    suite, guilty, vault = opening.suite, opening.members[0], opening.suite.vault
+    suite.studies.leaveStudy(opening.study, sender=guilty.operator)
+    opening.finalise()
+    suite.studies.releaseBond(opening.study, guilty.id, sender=opening.stranger)
+    vault.requestWithdrawal(guilty.id, 3 * BOND, sender=guilty.owner)
+    report(opening, guilty)
+    assert vault.pending(guilty.id)[0] == 3 * BOND - SLICE
 
 
 def test_released_bond__within_the_window__cannot_be_locked_out_of_reach(opening: Stage) -> None:

@@ -39,6 +39,22 @@ def test_bond_slashed_away__costs_what_is_left_and_no_more(stage: Stage) -> None
     nothing_is_left(stage)
 
 
+def test_leaver__silent_in_its_last_round__pays_before_it_has_its_bond_back(stage: Stage) -> None:
+    stage.run(4)
+    studies, vault = stage.suite.studies, stage.suite.vault
+    stage.reach_open()
+    number = stage.quorum()[0]
+    studies.leaveStudy(stage.study, sender=stage.operators[number])
+    with ape.reverts(studies.StudyRegistryWrongState):
+        studies.releaseBond(stage.study, number, sender=stage.stranger)
+    stage.share_all(but=[number])
+    stage.end_phase()
+    stage.finalise()
+    assert vault.punished(stage.study, MISSING_SHARE, 1).bit_count() == 1
+    studies.releaseBond(stage.study, number, sender=stage.stranger)
+    assert vault.available(number) == 3 * BOND - SLICE
+
+
 def test_pot__in_equal_parts__is_paid_to_the_last_unit(pot: Stage) -> None:
     vault, parts = pot.suite.vault, equally(SLICE, pot.members[:3])
     assert len(set(parts.values())) == 2, "a slice does not split evenly among three"

@@ -10,10 +10,11 @@ from typing import Any
 import ape
 import pytest
 
-from tests.support.settlement import everybody_is_whole, of_a_model, open_books, together
+from tests.support.settlement import everybody_is_whole, nothing_is_left, of_a_model, open_books, together
 from tests.support.stage import Hospital, Stage, State
 from tests.support.suite import BOND, REWARD, make_circuit, make_suite
 
+NOBODY = "0x" + "00" * 20
 PAYOUT = "0x52908400098527886E0F7030069857D2E4169EE7"
 SUPPLY = 10**30
 
@@ -87,7 +88,12 @@ def test_token_refuses_one_owner__the_others_are_paid_and_it_can_be_elsewhere(mo
         assert token.balanceOf(hospital.owner) == due[hospital.id]
     suite.rewards.claimTo(stage.study, 1, [1], PAYOUT, salt, sender=stage.stranger)
     assert token.balanceOf(PAYOUT) == due[1]
-    assert token.balanceOf(suite.rewards) == 2 * REWARD
+    stage.fail_rounds(2, 3)
+    before = token.balanceOf(stage.sponsor)
+    token.setRefused(NOBODY, sender=stage.stranger)
+    nothing_is_left(stage)
+    assert token.balanceOf(stage.sponsor) - before == 2 * REWARD
+    assert token.balanceOf(stage.members[0].owner) == 2 * BOND
 
 
 def test_token_that_keeps_a_fee__everybody_gets_what_the_token_lets_through(accounts: Any, project: Any) -> None:

@@ -26,8 +26,8 @@ from tests.support.network import PASSPHRASE
 
 SEPOLIA = 11155111
 TEST_CIRCUITS = ("training_8x4", "aggregation_5")
-#: Six contracts, and for each of two circuits a verifier and its listing.
-TRANSACTIONS = 10
+#: The suite, and for each of two circuits a verifier and its listing.
+TRANSACTIONS = len(CONTRACTS) + 4
 
 
 @dataclass(frozen=True)

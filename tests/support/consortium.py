@@ -172,9 +172,13 @@ class Consortium:
         for member in members:
             ended = self.enrol(member, study)
             assert ended.code == 0, ended.err
-            save_config(replace(load_config(member.home), studies=(study,)))
+            self.follow_only(member, study)
         self.anvil.mine_every(1)
         return study
+
+    def follow_only(self, member: Member, study: int) -> None:
+        """Have a hospital's node look at no other study."""
+        save_config(replace(load_config(member.home), studies=(study,)))
 
     # Nodes
 

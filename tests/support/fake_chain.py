@@ -21,10 +21,12 @@ from node.types import (
     Enrolment,
     FilePost,
     ModelPost,
+    Offence,
     Phase,
     PhaseState,
     Proof,
     RoundState,
+    SignedShare,
     Study,
     StudyState,
     Submission,
@@ -71,6 +73,12 @@ class FakeChain:
     final_attempt: int | None = None
     quorums: dict[int, tuple[int, ...]] = field(default_factory=dict)
     shares: dict[int, dict[int, FilePost]] = field(default_factory=dict)
+    #: The shares that are on chain, as their operators signed them, and whose those are.
+    signed: list[SignedShare] = field(default_factory=list)
+    operators: dict[str, int] = field(default_factory=dict)
+    punished_bitmap: int = 0
+    #: The hospital's part of a pot, by number.
+    parts: dict[int, int] = field(default_factory=dict)
     models: list[ModelPost] = field(default_factory=list)
     root_of_plan: int | None = None
     #: What `events` finds, whatever the filter.
@@ -159,6 +167,24 @@ class FakeChain:
     def share_posts(self, study: int, round_number: int, attempt: int) -> dict[int, FilePost]:
         return dict(self.shares.get(attempt, {}))
 
+    def signed_shares(self, study: int, round_number: int) -> tuple[SignedShare, ...]:
+        return tuple(self.signed)
+
+    def acted_for(self, study: int, operator: str) -> int:
+        return self.operators.get(operator, 0)
+
+    def punished(self, study: int, offence: Offence, stage: int) -> int:
+        return self.punished_bitmap
+
+    def part_of_pot(self, pot_id: int, hospital_id: int) -> int:
+        return self.parts.get(pot_id, 0)
+
+    def token_decimals(self) -> int:
+        return 18
+
+    def token_symbol(self) -> str:
+        return "CSL"
+
     def model_posts(self, study: int, round_number: int) -> tuple[ModelPost, ...]:
         return tuple(self.models)
 
@@ -223,9 +249,7 @@ class FakeLedger:
         self._send("post_share", round_number, attempt, included_bitmap, digest, size)
         self._chain.shares.setdefault(attempt, {})[self._number] = FilePost(self._number, digest, size, 90)
 
-    def finalise(
-        self, study: int, round_number: int, total: tuple[int, int], root_after: int, proof: Proof
-    ) -> None:
+    def finalise(self, study: int, round_number: int, total: tuple[int, int], root_after: int, proof: Proof) -> None:
         assert total == self._chain.total
         self._send("finalise", round_number, root_after)
 
@@ -243,5 +267,8 @@ class FakeLedger:
     def fail_ceremony(self, study: int, ceremony: int) -> None:
         self._send("fail_ceremony", ceremony)
 
-    def enrol(self, study: int, data_root: int, rows: int) -> None:
-        self._send("enrol", data_root, rows)
+    def enrol(self, study: int, data_root: int, rows: int, payout_commitment: bytes = bytes(32)) -> None:
+        self._send("enrol", data_root, rows, payout_commitment)
+
+    def report_equivocation(self, first: SignedShare, second: SignedShare) -> None:
+        self._send("report_equivocation", first, second)

@@ -9,31 +9,27 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import ape
-from eth_account import Account
 
-from scripts.deployment import SUITE, catalogue, deploy, load_parameters
+from scripts.deployment import SUITE
 from scripts.gas_table import AVERAGE, BATCH, Table
+from tests.support.members import Member, deploy_proving, provable_plan
 from tests.support.proving import (
     CIRCUITS,
-    EPOCHS,
-    LEARNING_RATE,
     WEIGHTS,
     Work,
     proof_of,
     prove_aggregation,
     prove_training,
-    records_of,
     root_of,
     sum_of,
 )
-from tests.support.suite import BOND, DIGEST, NO_PROOF, Step, contracts_of, make_plan, pass_until, rapidly
+from tests.support.suite import BOND, DIGEST, NO_PROOF, Step, pass_until, rapidly
 
 SIZES = (3, 16, 64)
 #: Most opening attempts that a plan may have: the last is the dearest.
@@ -73,40 +69,11 @@ def unmeasured(table: Table) -> list[str]:
     return sorted(set(wanted) - set(table))
 
 
-class Member:
-    """A hospital: its wallets and its records."""
-
-    def __init__(self, number: int) -> None:
-        rng = random.Random(f"gas {number}")
-        self.id, self.records = number, records_of(number)
-        self.owner = Account.from_key(rng.randbytes(32)).address
-        self._operator = Account.from_key(rng.randbytes(32))
-        self.operator = self._operator.address
-        self.ciphertext, self.payout_salt = rng.randbytes(32), rng.randbytes(32)
-        for wallet in (self.owner, self.operator):
-            ape.chain.provider.make_request("anvil_setBalance", [wallet, hex(10**21)])
-
-    @property
-    def payout_commitment(self) -> bytes:
-        """To `PAYOUT`."""
-        return hashlib.sha256(bytes.fromhex(PAYOUT[2:]) + self.payout_salt).digest()
-
-    def sign(self, digest: bytes) -> bytes:
-        """The operator's signature: r, s and v."""
-        return bytes(self._operator.unsafe_sign_hash(digest).signature)
-
-    def entry(self, work: Work) -> tuple[bytes, int, int, int]:
-        """An update as the contract takes it."""
-        return self.ciphertext, 300_000, *work.commitment
-
-
 class Play:
     """A suite of its own and the hospitals on it; remembers the dearest call of every function."""
 
     def __init__(self, council: Any, stranger: Any, size: int) -> None:
-        listings = [one for one in catalogue(with_test_circuits=True)[0] if one.name in CIRCUITS]
-        record = deploy(council, load_parameters("local"), listings, True, say=lambda _: None)
-        self._suite, self._council, self._stranger = contracts_of(record, council), council, stranger
+        self._suite, self._council, self._stranger = deploy_proving(council), council, stranger
         self._members = [Member(number) for number in range(1, size + 1)]
         self._by_id = {member.id: member for member in self._members}
         self._everything = (1 << size) - 1
@@ -140,8 +107,6 @@ class Play:
 
     def _admit(self) -> None:
         suite, council = self._suite, self._council
-        for spender in (suite.vault, suite.rewards):
-            rapidly(suite.token.approve, spender, 10**30, sender=council)
         for member in self._members:
             given = member.operator, f"Hospital of town {member.id}", "https://node.example:8443"
             self._call(suite.registry.register, *given, sender=member.owner)
@@ -149,12 +114,9 @@ class Play:
             self._call(suite.vault.deposit, member.id, 3 * BOND, sender=council)
 
     def _begin(self) -> None:
-        suite, circuits = self._suite, self._suite.record["circuits"]
-        plan = make_plan(
-            *(circuits[name]["id"] for name in CIRCUITS),
-            initialRoot=root_of(WEIGHTS),
-            epochs=EPOCHS,
-            learningRate=LEARNING_RATE,
+        suite = self._suite
+        plan = provable_plan(
+            suite,
             threshold=self._threshold,
             minimum=self._threshold + 1,
             maximum=len(self._members),
@@ -167,7 +129,8 @@ class Play:
         self._study = suite.studies.studyCount()
         self._call(suite.rewards.fund, self._study, suite.studies.requiredFunding(self._study), sender=self._council)
         for member in self._members:
-            terms = member.records.root, len(member.records.rows), member.payout_commitment
+            payout = hashlib.sha256(bytes.fromhex(PAYOUT[2:]) + member.payout_salt).digest()
+            terms = member.records.root, len(member.records.rows), payout
             self._call(suite.studies.enrol, self._study, *terms, sender=member.operator)
 
     def _post(self, step: Step, members: list[Member]) -> None:
@@ -197,7 +160,7 @@ class Play:
         self._attest_and_include(1)
         self._open(1, 0)
         context = rounds.aggregationContext(self._study, 1, self._everything)
-        after, proved = prove_aggregation(works, WEIGHTS, context)
+        after, proved = prove_aggregation(tuple(works), WEIGHTS, context)
         result = *sum_of(works), root_of(after), proof_of(proved)
         self._call(rounds.finalise, self._study, 1, *result, sender=first)
         self._call(rounds.postModel, self._study, 1, DIGEST, 1_000, sender=first)

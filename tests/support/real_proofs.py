@@ -9,7 +9,7 @@ from typing import Any
 from ape.api import AccountAPI, ReceiptAPI
 
 from node.proofs.proof import Proved
-from scripts.deployment import catalogue, deploy, load_parameters
+from tests.support.members import deploy_proving
 from tests.support.proving import (
     CIRCUITS,
     EPOCHS,
@@ -23,23 +23,20 @@ from tests.support.proving import (
     root_of,
 )
 from tests.support.stage import Hospital, Stage
-from tests.support.suite import BOND, contracts_of
+from tests.support.suite import BOND
 
 DIGEST = b"\xab" * 32
 
 
 def make_proving(deployed: Stage, council: AccountAPI) -> Stage:
     """Deployed by the deployment itself, in round 1."""
-    listings = [one for one in catalogue(with_test_circuits=True)[0] if one.name in CIRCUITS]
-    record = deploy(council, load_parameters("local"), listings, True, say=lambda _: None)
-    suite = contracts_of(record, council)
+    suite = deploy_proving(council)
     suite.token.transfer(deployed.sponsor, 10**12, sender=council)
-    suite.token.approve(suite.vault, 6 * BOND, sender=council)
     for hospital in deployed.hospitals[:3]:
         suite.registry.register(hospital.operator, f"H{hospital.id}", "", sender=hospital.owner)
         suite.registry.admit(hospital.id, sender=council)
         suite.vault.deposit(hospital.id, 2 * BOND, sender=council)
-    training, aggregation = (record["circuits"][name]["id"] for name in CIRCUITS)
+    training, aggregation = (suite.record["circuits"][name]["id"] for name in CIRCUITS)
     stage = dataclasses.replace(
         deployed, suite=suite, training=training, aggregation=aggregation, members=deployed.hospitals[:3], plan={}
     )
@@ -72,7 +69,7 @@ def submit(stage: Stage, hospital: Hospital, work: Work, round_: int = 1, **chan
 def prove_sum(stage: Stage, works: dict[int, Work], round_: int = 1) -> tuple[int, Proved]:
     """The new weights' root, and the proof that they follow from the sum of all three."""
     context = stage.suite.rounds.aggregationContext(stage.study, round_, 0b111)
-    after, proved = prove_aggregation(list(works.values()), WEIGHTS, context)
+    after, proved = prove_aggregation(tuple(works.values()), WEIGHTS, context)
     return root_of(after), proved
 
 

@@ -39,17 +39,13 @@ def open_books(stage: Stage) -> Books:
     )
 
 
-def settle(stage: Stage, but: Sequence[Hospital] = ()) -> None:
-    """Take everything out that can be: a stranger does what anyone may, owners withdraw after the delay.
-
-    Nobody acts for the hospitals of `but`.
-    """
+def settle(stage: Stage) -> None:
+    """Take everything out that can be: a stranger does what anyone may, owners withdraw after the delay."""
     suite, studies, vault, rewards = stage.suite, stage.suite.studies, stage.suite.vault, stage.suite.rewards
     anyone = partial(rapidly, sender=stage.stranger)
     rounds = list(range(1, suite.rounds.currentRound(stage.study) + 1))
-    enrolled, left_alone = set(studies.enrolledIds(stage.study)), {hospital.id for hospital in but}
-    acting = [hospital for hospital in stage.hospitals if hospital.id not in left_alone]
-    for hospital in acting:
+    enrolled = set(studies.enrolledIds(stage.study))
+    for hospital in stage.hospitals:
         if (number := hospital.id) not in enrolled:
             continue
         if rewards.claimable(stage.study, number, rounds):
@@ -64,10 +60,10 @@ def settle(stage: Stage, but: Sequence[Hospital] = ()) -> None:
             rapidly(vault.claimBounty, sender=wallet)
     if rewards.refundable(stage.study):
         anyone(rewards.refund, stage.study)
-    for hospital in acting:
+    for hospital in stage.hospitals:
         if free := vault.available(hospital.id):
             rapidly(vault.requestWithdrawal, hospital.id, free, sender=hospital.owner)
-    leaving = [hospital for hospital in acting if vault.pending(hospital.id)[0]]
+    leaving = [hospital for hospital in stage.hospitals if vault.pending(hospital.id)[0]]
     if leaving:
         pass_until(max(vault.pending(hospital.id)[1] for hospital in leaving))
     for hospital in leaving:
@@ -82,19 +78,6 @@ def nothing_is_left(stage: Stage) -> None:
     settle(stage)
     assert stage.suite.token.balanceOf(stage.suite.vault) == 0, "something is stuck in the vault"
     assert stage.suite.token.balanceOf(stage.suite.rewards) == 0, "something is stuck in the pool"
-
-
-def owed_by_vault(stage: Stage) -> int:
-    """All that somebody could take out of the vault one day: bonds, pots' parts, bounties."""
-    vault, owed = stage.suite.vault, 0
-    for hospital in stage.hospitals:
-        owed += vault.available(hospital.id) + vault.locked(stage.study, hospital.id) + vault.pending(hospital.id)[0]
-    for number in range(1, vault.potCount() + 1):
-        pot = vault.pot(number)
-        for place, hospital_id in enumerate(stage.suite.studies.enrolledIds(pot.studyId)):
-            if pot.beneficiaries & ~pot.claimed & 1 << place:
-                owed += vault.partOf(number, hospital_id)
-    return owed + sum(vault.bounty(wallet) for wallet in _wallets(stage))
 
 
 def everybody_is_whole(

@@ -29,6 +29,14 @@ def test_hospital__registered_again_under_another_name__is_refused(run: Run, reg
     assert ended.code == 2 and f"hospital {registered} already: St. Anna" in ended.err
 
 
+@pytest.mark.parametrize("name", ["St.\x1b[31m Anna", "St.\nAnna", "St.\u202eAnna", "  "])
+def test_hospital__name_that_cannot_be_printed__is_refused(run: Run, home: Path, name: str) -> None:
+    for role in ("owner", "operator"):
+        create_keyfile(home / f"{role}.json", PASSPHRASE, work_factor=2)
+    ended = run("hospital", "register", "--name", name)
+    assert ended.code == 2 and "can be printed" in ended.err
+
+
 def test_council__stranger_admits__is_refused_by_name(run: Run, registered: int) -> None:
     error = run("council", "suspend", registered, "--json").error
     assert error["error"] == "ContractReverted" and error["revert"] == "AccessControlUnauthorizedAccount"
@@ -49,7 +57,7 @@ def test_stake__deposited_asked_back_and_paid(run: Run, network: Network, regist
     assert run("stake", "withdraw", "200").code == 0
     early = run("stake", "withdraw", "--json").error
     assert early["revert"] == "StakeVaultStillUnbonding"
-    network.anvil.request("evm_increaseTime", 10)
+    network.anvil.pass_time(604_801)
     network.anvil.request("evm_mine")
     assert run("stake", "withdraw", "--json").value["amount"] == str(200 * UNIT)
     shown = run("stake", "show").out

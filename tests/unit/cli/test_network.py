@@ -72,6 +72,26 @@ def test_check__code_changed__is_named_and_ends_with_eight(run: Run, network: Ne
     assert wrong == ["RoundManager"]
 
 
+def test_check__helper_of_a_contract_changed__is_named(network: Network, failed: Callable[..., Any]) -> None:
+    reader = network.reader()
+    registry = reader.code(reader.address("StudyRegistry"))
+    values = suite_code()["StudyRegistry"].read(registry)
+    assert values is not None
+    helper = f"0x{values['_CHECKER']:040x}"
+    code = reader.code(helper)
+    network.anvil.request("anvil_setCode", helper, "0x" + (code[:200] + bytes([code[200] ^ 1]) + code[201:]).hex())
+    assert failed().keys() == {("StudyRegistry", "made its helper from the repository's code")}
+
+
+def test_check__signatures_for_another_domain__is_named(network: Network, failed: Callable[..., Any]) -> None:
+    reader = network.reader()
+    code = bytearray(reader.code(reader.address("RoundManager")))
+    for place in suite_code()["RoundManager"].immutables["_cachedDomainSeparator"]:
+        code[place : place + 32] = bytes(32)
+    network.anvil.request("anvil_setCode", reader.address("RoundManager"), "0x" + code.hex())
+    assert failed().keys() == {("RoundManager", "asks for the signatures that nodes make")}
+
+
 def test_check__metadata_alone_differs__passes(network: Network, failed: Callable[..., Any]) -> None:
     address = at(network, "RewardPool")
     code = network.anvil.request("eth_getCode", address, "latest")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click import Command, Group
 
+from node.chain.deployment import CONTRACTS
 from node.chain.wallet import keyfile_address
 from node.cli import cli
 from node.cli.local import ROOT
@@ -76,11 +77,26 @@ def test_error__no_deployment_named__says_how(offline: Run) -> None:
     assert ended.code == 2 and "--deployment" in ended.err
 
 
-def test_error__no_chain__ends_with_four(offline: Run, tmp_path: Path) -> None:
+def write_record(folder: Path) -> None:
+    """A deployment record of a chain that nobody serves."""
     record = {"chain_id": 1, "start_block": 0, "development_keys": True, "circuits": {}}
-    suite = ("ConsiliumToken", "HospitalRegistry", "StakeVault", "StudyRegistry", "RoundManager", "RewardPool")
-    record["contracts"] = {name: "0x" + "11" * 20 for name in suite}
-    (tmp_path / "deployment.json").write_text(json.dumps(record))
+    record["contracts"] = {name: "0x" + "11" * 20 for name in CONTRACTS}
+    (folder / "deployment.json").write_text(json.dumps(record))
+
+
+def test_node_run__no_chain__says_that_it_waits_and_ends_with_four(
+    offline: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_record(tmp_path)
+    assert init(offline, tmp_path, "--rpc", f"http://127.0.0.1:{free_port()}").code == 0
+    monkeypatch.setattr("node.runner.START_PATIENCE", 0.3)
+    ended = offline("node", "run")
+    assert ended.code == 4 and "does not answer: is the chain running?" in ended.err
+    assert "Waiting for it" in caplog.text
+
+
+def test_error__no_chain__ends_with_four(offline: Run, tmp_path: Path) -> None:
+    write_record(tmp_path)
     ended = offline("study", "list", "--rpc", f"http://127.0.0.1:{free_port()}")
     assert ended.code == 4 and "does not answer" in ended.err
 
@@ -113,7 +129,7 @@ def test_node_init__writes_a_configuration_and_two_keys(offline: Run, home: Path
     ended = init(offline, tmp_path, "--rpc", "http://127.0.0.1:1", "--rpc", "http://127.0.0.1:2", "--study", "3")
     config = load_config(home)
     assert config.rpc_urls == ("http://127.0.0.1:1", "http://127.0.0.1:2") and config.studies == (3,)
-    assert config.data == tmp_path / "records.csv" and config.artefacts == ROOT / ".cache" / "circuits"
+    assert config.data == tmp_path / "records.csv" and config.artefacts == (ROOT / ".cache" / "circuits").resolve()
     assert config.spending_cap_wei == 10**18
     assert ended.value["operator"] == keyfile_address(config.operator_keyfile)
     assert config.owner_keyfile is not None

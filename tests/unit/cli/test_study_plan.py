@@ -51,7 +51,7 @@ def test_plan__features_named_in_the_draft__keep_their_order(offline: Run, recor
         ({"training": None}, "training is missing"),
         ({"model": None}, '"model"'),
         ({"model": {"label": 1}}, "model.label is not an object"),
-        ({"privacy": {"budget": 3}}, "privacy.budget"),
+        ({"privacy": {"budget": 3, "cost": 0, "noise_bound": 0}}, "privacy.budget"),
         ({"title": 1.5}, "1.5 is not an integer"),
         ({"colour": "red"}, "colour"),
     ],

@@ -17,7 +17,7 @@ import pytest
 from node import runner
 from node.chain.rpc import RpcError
 from node.config import PASSPHRASE_VARIABLE
-from node.errors import ChainMismatch, ConfigError, SpendingCapReached, StorageUnavailable
+from node.errors import ChainMismatch, ChainUnavailable, ConfigError, SpendingCapReached, StorageUnavailable
 from node.types import BlockRef
 
 
@@ -116,3 +116,28 @@ def test_passphrase__while_the_node_runs__is_not_handed_to_the_programs_it_start
         shown = subprocess.run(program, capture_output=True, text=True, check=True).stdout
         assert PASSPHRASE_VARIABLE not in shown.split()
     assert os.environ[PASSPHRASE_VARIABLE] == "a passphrase of tests"
+
+
+def test_store_that_cannot_work__is_warned_of_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    def absent() -> None:
+        raise StorageUnavailable("No IPFS daemon answers at /ip4/127.0.0.1/tcp/5001/http.")
+
+    node = hospital()
+    node.store = SimpleNamespace(check=absent)
+    runner._check_store(node)
+    assert "No IPFS daemon answers" in caplog.text and "can take part in no round" in caplog.text
+
+
+def test_chain_that_comes_up_late__is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    class Late:
+        waited = 0.0
+
+        def head(self) -> BlockRef:
+            raise ChainUnavailable("The RPC endpoint does not answer.")
+
+        def wait_until_available(self, seconds: float) -> None:
+            self.waited = seconds
+
+    reader = Late()
+    runner._await_chain(cast(Any, reader), logging.getLogger("consilium.tests"))
+    assert reader.waited == runner.START_PATIENCE and "Waiting for it" in caplog.text

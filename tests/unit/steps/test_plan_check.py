@@ -126,14 +126,6 @@ def test_export__announced_plan_larger_than_any_plan__is_not_fetched(
         export(chain, hospital.store, STUDY, 1, tmp_path / "model.npz")  # type: ignore[arg-type]
 
 
-def test_fetch_plan__from_a_file__is_served_to_the_others(chain: FakeChain, hospital: Party, tmp_path: Path) -> None:
-    path = tmp_path / "plan.json"
-    path.write_bytes(chain.plan.canonical())
-    assert fetch_plan(hospital.hospital, chain.study_record, path) == chain.plan
-    terms = chain.study_record.plan
-    assert hospital.store.local.released(terms.document_digest, terms.document_size)
-
-
 def test_open_study__not_enrolled__is_none(chain: FakeChain, hospital: Party) -> None:
     chain.enrolled = (5, 7)
     assert open_study(hospital.hospital, STUDY) is None
@@ -154,19 +146,32 @@ def refuse(_: str) -> bool:
     return False
 
 
-def test_enrol__refused_by_the_contract__keeps_no_records(newcomer: tuple[Party, Path, Path]) -> None:
+def holds_plan(chain: FakeChain, hospital: Party) -> bool:
+    terms = chain.study_record.plan
+    return hospital.store.holds(terms.document_digest, terms.document_size)
+
+
+def test_enrol__refused_by_the_contract__keeps_neither_records_nor_plan(
+    chain: FakeChain, newcomer: tuple[Party, Path, Path]
+) -> None:
     hospital, table, plan = newcomer
     hospital.ledger.failure = ContractReverted("StudyRegistryWrongState", {"studyId": STUDY})
     with pytest.raises(ContractReverted):
         enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan)
     assert not hospital.hospital.secrets.has(f"study-{STUDY}/records")
+    assert not holds_plan(chain, hospital)
 
 
-def test_enrol__accepted__keeps_the_records_it_committed_to(newcomer: tuple[Party, Path, Path]) -> None:
+def test_enrol__accepted__keeps_the_records_it_committed_to_and_serves_the_plan(
+    chain: FakeChain, newcomer: tuple[Party, Path, Path]
+) -> None:
     hospital, table, plan = newcomer
-    enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan)
-    assert hospital.ledger.sent[0][0] == "enrol" and hospital.ledger.sent[0][2] == 8
+    enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan, payout_commitment=bytes([7] * 32))
+    name, _, rows, commitment = hospital.ledger.sent[0]
+    assert (name, rows, commitment) == ("enrol", 8, bytes([7] * 32))
     assert hospital.hospital.secrets.has(f"study-{STUDY}/records")
+    terms = chain.study_record.plan
+    assert hospital.store.local.released(terms.document_digest, terms.document_size)
 
 
 def test_enrol__verifier_of_another_key_on_chain__is_refused_before_anything_is_kept(
@@ -179,6 +184,7 @@ def test_enrol__verifier_of_another_key_on_chain__is_refused_before_anything_is_
         enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan)
     assert hospital.ledger.sent == []
     assert not hospital.hospital.secrets.has(f"study-{STUDY}/records")
+    assert not holds_plan(chain, hospital)
 
 
 def test_enrol__already_enrolled_and_memory_lost__does_not_replace_the_records(

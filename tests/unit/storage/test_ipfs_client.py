@@ -17,6 +17,7 @@ from node.errors import ContentMismatch, ContentNotFound, StorageError, StorageU
 from node.storage.cid import address
 from node.storage.ipfs import IpfsStore
 from node.storage.local import LocalStore
+from scripts.localnet import free_port
 
 SECONDS = 0.6
 WANTED = address(b"what was asked for")[0]
@@ -142,3 +143,13 @@ def _stored(store: IpfsStore) -> tuple[bytes, int]:
     """Digest and size of the file whose `put` got no further than the local folder."""
     stored = address(b"x")[0]
     return stored.digest, stored.size
+
+
+def test_check__daemon_that_is_absent_or_no_daemon__says_so(
+    daemon: Callable[[Answer], IpfsStore], tmp_path: Path
+) -> None:
+    absent = IpfsStore(f"/ip4/127.0.0.1/tcp/{free_port()}/http", LocalStore(tmp_path))
+    with closing(absent), pytest.raises(StorageUnavailable, match="No IPFS daemon answers"):
+        absent.check()
+    with closing(daemon(body(b'{"Version": "0.32.1"}'))) as store:
+        store.check()

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every refusal by a contract of the suite is explained in a sentence."""
+
+from __future__ import annotations
+
+import json
+import string
+
+import pytest
+
+from node.chain.abi import ABI_FOLDER
+from node.chain.refusals import SENTENCES, refusal
+from node.types import Phase, StudyState
+
+ERRORS = {
+    entry["name"]: [item["name"] for item in entry["inputs"]]
+    for path in sorted(ABI_FOLDER.glob("*.json"))
+    for entry in json.loads(path.read_text())
+    if entry["type"] == "error"
+}
+SUITE = tuple(sorted(path.stem for path in ABI_FOLDER.glob("*.json")))
+OWN = [name for name in ERRORS if name.startswith(SUITE)]
+#: What the node itself concludes from a receipt.
+CONCLUDED = {"OutOfGas", "RevertedWhenMined"}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_refusal__of_every_custom_error__has_a_sentence_of_its_values(name: str) -> None:
+    used = {field for _, field, _, _ in string.Formatter().parse(SENTENCES[name]) if field}
+    assert used <= set(ERRORS[name])
+    error = refusal(name, {value: 1 for value in ERRORS[name]}, "Contract.call")
+    assert str(error).startswith("Contract.call was refused: ") and str(error).endswith(")]")
+    assert name in str(error) and "{" not in str(error)
+
+
+def test_sentences__are_only_for_errors_that_exist() -> None:
+    assert SENTENCES.keys() - CONCLUDED <= ERRORS.keys()
+
+
+def test_refusal__names_what_numbers_stand_for() -> None:
+    phase = refusal("RoundManagerWrongPhase", {"studyId": 1, "round": 2, "phase": int(Phase.OPEN), "needed": 1}, "")
+    assert "another phase (open)" in str(phase)
+    state = refusal("StudyRegistryWrongState", {"studyId": 1, "state": int(StudyState.CANCELLED)}, "")
+    assert "Study 1 is cancelled" in str(state)
+    unknown = refusal("StudyRegistryWrongState", {"studyId": 1, "state": 250}, "")
+    assert "Study 1 is 250" in str(unknown)
+
+
+def test_refusal__of_another_contract__keeps_its_name_alone() -> None:
+    assert str(refusal("SomebodysError", {"value": 1}, "Token.transfer")) == (
+        "Token.transfer was refused: SomebodysError(value=1)"
+    )
