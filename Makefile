@@ -46,7 +46,7 @@ test-circuits: setup ## statements, provers, keys
 test-system: setup ## parts together, a real IPFS daemon, a whole study, and its page in a real browser
 	@$(PYTEST) tests/integration tests/pages
 
-# An hour on two cores; `scripts/invariants.py` alone plays what CI does.
+# One to two hours on two cores; `scripts/invariants.py` alone plays what CI does.
 invariants: setup ## a million random calls, what must hold checked after each (CALLS=1000000)
 	@$(VENV)/python scripts/invariants.py --calls $(CALLS)
 

@@ -117,11 +117,11 @@ def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> No
             while not stopping.asked:
                 with _logged(hospital):
                     passed = scanner.scan()
-                    for notice in notices(hospital, passed.events):
-                        hospital.log.warning("%s", notice)
                     if passed.reorganised:
                         hospital.log.warning("the chain was reorganised; going on from its new state")
                         follower.start_over()
+                    for notice in notices(hospital, passed.events):
+                        hospital.log.warning("%s", notice)
                 # Events are hints: where they cannot be had, the contracts' state still can.
                 with _logged(hospital):
                     if follower.look() and until_ended:

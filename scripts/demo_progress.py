@@ -10,7 +10,8 @@ from rich.console import Console
 from node.chain.client import ChainReader
 from node.chain.events import EventScanner, MemoryCheckpoints
 from node.errors import ChainUnavailable
-from node.types import CeremonyStep, ChainEvent, FailureReason
+from node.types import CeremonyStep, ChainEvent, FailureReason, Offence
+from node.words import FAILURE, OFFENCE
 from scripts.demo_plan import Cast
 
 _QUIET_SECONDS = 5.0
@@ -106,8 +107,9 @@ class Progress:
                 last = number == self._rounds
                 self._waiting_for = "claims" if last else f"training and proofs of round {number + 1}"
             case "RoundFailed":
-                reason = FailureReason(said["reason"]).name.lower().replace("_", " ")
-                self.say(f"round {number}", f"[red]failed[/]: {reason}")
+                self.say(f"round {number}", f"[red]failed[/]: {FAILURE[FailureReason(said['reason'])]}")
+            case "BondSlashed":
+                self.say("money", f"[red]{who}'s bond is cut[/]: {OFFENCE[Offence(said['offence'])]}")
             case "RewardClaimed":
                 self.say("money", f"{who} was paid {said['amount'] / 10**18:,.2f} tokens")
             case "BondWithdrawn":

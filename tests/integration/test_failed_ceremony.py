@@ -31,7 +31,7 @@ class Story:
 @pytest.fixture(scope="module")
 def story(consortium: Consortium) -> Story:
     members = consortium.members[:4]
-    study = consortium.open_study(members, ceremony_step=20)
+    study = consortium.open_study(members, ceremony_step=45)
     missing, others = members[1], [members[0], members[2], members[3]]
     for member in members:
         consortium.start(member, *(["dealing"] if member is missing else []))

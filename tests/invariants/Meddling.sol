@@ -51,7 +51,7 @@ abstract contract Meddling is Money {
         }
     }
 
-    /// @dev The same again, somebody else's, too late, with a wrong list, sum or proof.
+    /// @dev The same again, somebody else's, too late, with a wrong sum or proof.
     function _cheat(uint256 studyId, uint256 seed) internal {
         uint32 round = ROUNDS.currentRound(studyId);
         if (round == 0) return;
@@ -72,19 +72,8 @@ abstract contract Meddling is Money {
         if (phase != IRoundManager.Phase.Failed || kept.closedAt != 0) {
             _refused(STRANGER, target, abi.encodeCall(ROUNDS.failRound, (studyId, round)));
         }
-        if (phase == IRoundManager.Phase.Include) _cheatAtInclude(studyId, round, seed);
         if (phase == IRoundManager.Phase.Open) _cheatAtFinalise(studyId, round);
         else _refused(STRANGER, target, _finalisation(studyId, round, 0));
-    }
-
-    function _cheatAtInclude(uint256 studyId, uint32 round, uint256 seed) private {
-        uint64 set = ROUNDS.includable(studyId, round);
-        if (_count(set) < STUDIES.roundTerms(studyId, round).minimum) return;
-        IRoundManager.Submission[] memory listed = _listed(studyId, round, set);
-        listed[seed % listed.length].cx ^= 1;
-        _refused(STRANGER, address(ROUNDS), abi.encodeCall(ROUNDS.includeUpdates, (studyId, round, listed)));
-        listed = new IRoundManager.Submission[](0);
-        _refused(STRANGER, address(ROUNDS), abi.encodeCall(ROUNDS.includeUpdates, (studyId, round, listed)));
     }
 
     function _cheatAtFinalise(uint256 studyId, uint32 round) private {
@@ -114,12 +103,5 @@ abstract contract Meddling is Money {
     function _finalisation(uint256 studyId, uint32 round, uint256 error) private view returns (bytes memory) {
         (Point memory sum,) = _sum(studyId, round);
         return abi.encodeCall(ROUNDS.finalise, (studyId, round, sum.x, sum.y ^ error, 5, _noProof()));
-    }
-
-    function _refused(address sender, address target, bytes memory call) private {
-        VM.prank(sender);
-        (bool passed,) = target.call(call);
-        require(!passed, "a call went through that must not");
-        _did("refused");
     }
 }

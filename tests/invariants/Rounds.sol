@@ -80,6 +80,7 @@ abstract contract Rounds is Studies {
         IStudyRegistry.Plan memory plan = STUDIES.study(studyId).plan;
         uint64 set = _widelyHeld(studyId, round, plan.threshold);
         require(ROUNDS.includable(studyId, round) == set, "includable set is not the attestation rule's");
+        if (_count(set) >= plan.minimum) _cheatAtInclude(studyId, round, set);
         VM.prank(STRANGER);
         ROUNDS.includeUpdates(studyId, round, _listed(studyId, round, set));
         IRoundManager.RoundState memory state = ROUNDS.roundState(studyId, round);
@@ -100,6 +101,15 @@ abstract contract Rounds is Studies {
         if (_count(kept.attested) >= 2 * uint256(plan.threshold) - 1) {
             _punish(studyId, IStakeVault.Offence.CiphertextLeftOut, round, kept.submitted & ~set, set, address(0));
         }
+    }
+
+    /// @dev Another commitment than was submitted, and nothing at all.
+    function _cheatAtInclude(uint256 studyId, uint32 round, uint64 set) private {
+        IRoundManager.Submission[] memory listed = _listed(studyId, round, set);
+        (listed[0].cx, listed[0].cy) = (_multiples[0].x, _multiples[0].y);
+        _refused(STRANGER, address(ROUNDS), abi.encodeCall(ROUNDS.includeUpdates, (studyId, round, listed)));
+        listed = new IRoundManager.Submission[](0);
+        _refused(STRANGER, address(ROUNDS), abi.encodeCall(ROUNDS.includeUpdates, (studyId, round, listed)));
     }
 
     /// @dev A member of the quorum posts its share; or somebody has the model; or the attempt comes to nothing.

@@ -84,6 +84,14 @@ abstract contract World is Points {
         if (++_done[action] == 1) _actions.push(action);
     }
 
+    /// @dev What must not go through does not.
+    function _refused(address sender, address target, bytes memory call) internal {
+        VM.prank(sender);
+        (bool passed,) = target.call(call);
+        require(!passed, "a call went through that must not");
+        _did("refused");
+    }
+
     function _owner(uint32 hospitalId) internal pure returns (address) {
         return address(uint160(0xA000 + hospitalId));
     }

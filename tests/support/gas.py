@@ -160,7 +160,7 @@ class Play:
         self._attest_and_include(1)
         self._open(1, 0)
         context = rounds.aggregationContext(self._study, 1, self._everything)
-        after, proved = prove_aggregation(works, WEIGHTS, context)
+        after, proved = prove_aggregation(tuple(works), WEIGHTS, context)
         result = *sum_of(works), root_of(after), proof_of(proved)
         self._call(rounds.finalise, self._study, 1, *result, sender=first)
         self._call(rounds.postModel, self._study, 1, DIGEST, 1_000, sender=first)

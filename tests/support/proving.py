@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records, training and real proofs of the small circuits, for as many hospitals as a test wants."""
+"""Records, training and real proofs of the small circuits, for as many hospitals as a test wants.
+
+What was proved once in a process is not proved again.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from node.learning.reference import aggregate, train, update
@@ -64,6 +67,7 @@ def records_of(number: int) -> Records:
     return Records(rows, labels, rng.getrandbits(248), rng.randrange(ORDER))
 
 
+@cache
 def prove_training(records: Records, weights: Weights, context: int) -> Work:
     """Train on the records, from the weights, and prove it."""
     local = train(weights, records.rows, records.labels, epochs=EPOCHS, learning_rate=LEARNING_RATE, **SHAPE)
@@ -84,7 +88,8 @@ def prove_training(records: Records, weights: Weights, context: int) -> Work:
     return Work(records, made, NativeProver().prove(find_artefacts(CIRCUITS[0]), statement))
 
 
-def prove_aggregation(works: Sequence[Work], weights: Weights, context: int) -> tuple[Weights, Proved]:
+@cache
+def prove_aggregation(works: tuple[Work, ...], weights: Weights, context: int) -> tuple[Weights, Proved]:
     """The new weights, and the proof that they follow from the sum of the updates."""
     sums = tuple(sum(parts) for parts in zip(*(work.update for work in works), strict=True))
     rows = sum(len(work.records.rows) for work in works)

@@ -69,7 +69,7 @@ def submit(stage: Stage, hospital: Hospital, work: Work, round_: int = 1, **chan
 def prove_sum(stage: Stage, works: dict[int, Work], round_: int = 1) -> tuple[int, Proved]:
     """The new weights' root, and the proof that they follow from the sum of all three."""
     context = stage.suite.rounds.aggregationContext(stage.study, round_, 0b111)
-    after, proved = prove_aggregation(list(works.values()), WEIGHTS, context)
+    after, proved = prove_aggregation(tuple(works.values()), WEIGHTS, context)
     return root_of(after), proved
 
 

@@ -94,6 +94,19 @@ def test_share__named__is_posted_once_and_made_again_as_it_was(chain: FakeChain,
     assert first == second
 
 
+def test_share__another_quorum_for_the_same_attempt__is_not_signed_a_second_time(
+    chain: FakeChain, opening: list[Party]
+) -> None:
+    first, second, third = (party.number for party in opening)
+    post(opening[1])
+    # As a reorganisation deeper than the plan's confirmations could name it.
+    chain.shares.clear()
+    chain.quorums[0] = (first, second) if chain.quorums[0] != (first, second) else (second, third)
+    with pytest.raises(OpeningRefused, match="signs no second one"):
+        post(opening[1])
+    assert len(opening[1].ledger.named("post_share")) == 1
+
+
 def test_share__not_named_or_of_an_attempt_that_is_over__is_not_made(chain: FakeChain, opening: list[Party]) -> None:
     post(opening[0])
     chain.attempt, chain.final_attempt = 1, 0
