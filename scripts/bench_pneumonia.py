@@ -2,8 +2,8 @@
 """Measures both studies of chest X-rays and writes `out/bench/pneumonia.json`, a ROC plot and a learning curve.
 
 Proofs and encryption are left out: the integers are those of a study on chain to the bit, since encryption opens
-to the exact sum and proofs change nothing (tests/unit/learning/test_bounded.py and test_head.py show it). The
-test split is read for these figures and was for nothing before them (docs/pneumonia.md).
+to the exact sum and proofs change nothing (tests/unit/learning/test_bounded.py and test_head.py show it).
+Settings were chosen on the validation split; docs/pneumonia.md says how, and what came late.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two studies of chest X-rays: who has which images, and the settings, chosen on the validation split.
 
-docs/pneumonia.md lists every setting that was tried and says how these were chosen. The test split took no part.
+docs/pneumonia.md lists every setting that was tried and says how these were chosen.
 """
 
 from __future__ import annotations
