@@ -22,7 +22,7 @@ from scripts.pneumonia import BOUND, XRays, cnn_study_of, deal, last
 
 ROUNDS = 6
 SEED = 0
-# Of hospitals 1 to 5; on this seed it has a tenth of the images, of both classes.
+# Of hospitals 1 to 5; on this seed it has a sixteenth of the images, of both classes.
 ATTACKER = 4
 FACTOR = 20
 NOISE_STD = 0.5 * (1 << 16)
