@@ -40,7 +40,6 @@ LEARNING_RATE_LIMIT = 1 << 10
 VALUE_BITS_MAX = 40
 ROWS_LIMIT = 1 << 22
 FEATURES_MAX = 4096
-COORDINATES_MAX = 1 << 16
 HOSPITALS_MAX = 64
 # What the encryption's parameters allow for: `node.crypto.parameters.MAXIMUM_ROUNDS`.
 BATCH_ROUNDS_MAX = 1024
@@ -51,8 +50,11 @@ LOSSES = {"hard-sigmoid-logistic": 1, "softmax-cross-entropy": 2}
 # One raw block, so that the digest on chain is the plain SHA-256 of the document.
 DOCUMENT_LIMIT = 262_144
 
-# Families of models: a head on a table's columns, and a network on images of 28 × 28 pixels.
-HEAD, NETWORK = "logistic-head", "cnn-5162"
+# Families of models: a head on a table's columns, and networks on images of 28 × 28 pixels, one of them for tests.
+HEAD, NETWORK, TINY_NETWORK = "logistic-head", "cnn-5162", "cnn-12"
+
+# How many parameters each network has.
+NETWORKS = {NETWORK: 5162, TINY_NETWORK: 12}
 
 # A starting weight.
 Weight = Integer(-(1 << WEIGHT_BITS - 1), (1 << WEIGHT_BITS - 1) - 1)
@@ -99,11 +101,15 @@ class Model(Section):
 class Network(Section):
     """What is trained on images: all P parameters of a network, in its canonical order (`node.learning.cnn`)."""
 
-    family: Annotated[str, Text(40, (NETWORK,))]
+    family: Annotated[str, Text(40, tuple(NETWORKS))]
     loss: Annotated[str, Text(40, ("softmax-cross-entropy",))]
     optimiser: Annotated[str, Text(60, ("stochastic gradient descent with momentum",))]
     label: Label
-    initial: Annotated[tuple[int, ...], Many(Weight, COORDINATES_MAX)]
+    initial: Annotated[tuple[int, ...], Many(Weight, max(NETWORKS.values()))]
+
+    def check(self, where: str) -> None:
+        if len(self.initial) != NETWORKS[self.family]:
+            refuse(f"{where}.initial", f"has {len(self.initial)} weights and not {NETWORKS[self.family]}")
 
 
 @dataclass(frozen=True)
@@ -343,7 +349,7 @@ class TrainingPlan(Section):
         if not isinstance(value, dict) or value.pop(FORMAT_KEY, None) != FORMAT_VALUE:
             refuse("the document", f'does not say "{FORMAT_KEY}":"{FORMAT_VALUE}"; is it a plan?')
         model = value.get("model")
-        is_network = isinstance(model, dict) and model.get("family") == NETWORK
+        is_network = isinstance(model, dict) and str(model.get("family")) in NETWORKS
         plan = read(NetworkPlan if is_network else HeadPlan, value, "")
         if plan.canonical() != document:
             refuse("the document", "is not canonical (keys in order, none twice, no spaces)")

@@ -30,10 +30,10 @@ from torch.nn import functional
 
 from node.errors import DataError, TrainingDiverged
 from node.learning.reference import WEIGHT_MAX, WEIGHT_MIN, check_weights
-from node.plan import WEIGHT_FRACTION_BITS
+from node.plan import NETWORK, NETWORKS, TINY_NETWORK, WEIGHT_FRACTION_BITS
 
 SIDE = 28
-PARAMETERS = 5162
+PARAMETERS = NETWORKS[NETWORK]
 # Mean and standard deviation of the grey values of chest X-rays (of the training split, in two digits): public.
 GREY_MEAN, GREY_STD = 0.57, 0.17
 _SCALE = 1 << WEIGHT_FRACTION_BITS
@@ -64,33 +64,52 @@ class Cnn(nn.Module):
         return logits
 
 
-def initial_weights(seed: str) -> list[int]:
+class TinyCnn(nn.Module):
+    """Twelve parameters between the same inputs and outputs, for tests: a convolution, its mean, one logit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 1, 3, padding=1)
+        self.head = nn.Linear(1, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits, float32 [n, 2], the first of them zero."""
+        z: Tensor = self.head(functional.relu(self.conv1(images)).mean(dim=(2, 3)))
+        return torch.cat([torch.zeros_like(z), z], dim=1)
+
+
+Network = Cnn | TinyCnn
+_BY_FAMILY: dict[str, type[Network]] = {NETWORK: Cnn, TINY_NETWORK: TinyCnn}
+_BY_SIZE = {NETWORKS[family]: network for family, network in _BY_FAMILY.items()}
+
+
+def initial_weights(seed: str, family: str = NETWORK) -> list[int]:
     """Starting weights that are the same on every machine: uniform within ±1/√(inputs of the layer).
 
     That is the range that PyTorch draws from too; here the draws are from SHAKE-256 and not from its generator,
     whose numbers may change with a version.
     """
-    raw = hashlib.shake_256(f"consilium/cnn/{seed}".encode()).digest(4 * PARAMETERS)
+    raw = hashlib.shake_256(f"consilium/cnn/{seed}".encode()).digest(4 * NETWORKS[family])
     draws = iter(np.frombuffer(raw, dtype="<u4").tolist())
     weights = []
-    for parameter, inputs in _layers():
+    for parameter, inputs in _layers(_BY_FAMILY[family]()):
         limit = math.isqrt(_SCALE * _SCALE // inputs)
         weights += [((2 * limit + 1) * next(draws) >> 32) - limit for _ in range(parameter.numel())]
     return weights
 
 
-def from_integers(weights: Sequence[int], device: torch.device | None = None) -> Cnn:
-    """The network with these P = 5,162 integer weights; raises DataError for any other vector."""
+def from_integers(weights: Sequence[int], device: torch.device | None = None) -> Network:
+    """The network with these P integer weights; raises DataError where no network has so many."""
     check_weights(weights)
-    if len(weights) != PARAMETERS:
-        raise DataError(f"{len(weights)} weights do not fit this network; it has {PARAMETERS}.")
-    network = Cnn()
+    if len(weights) not in _BY_SIZE:
+        raise DataError(f"{len(weights)} weights do not fit a network; one has {' or '.join(map(str, _BY_SIZE))}.")
+    network = _BY_SIZE[len(weights)]()
     # 24 bits fit a float32 exactly, so nothing is rounded here.
     nn.utils.vector_to_parameters(torch.tensor(weights, dtype=torch.float32) / _SCALE, network.parameters())
     return network.to(device=device or torch.device("cpu"), memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def to_integers(network: Cnn) -> list[int]:
+def to_integers(network: Network) -> list[int]:
     """The parameters as P integers w · 2^16, rounded to the nearest (halves to even) and kept within 24 bits.
 
     Raises TrainingDiverged where a parameter is not a finite number.
@@ -136,10 +155,10 @@ def reproducible() -> Iterator[torch.device]:
         torch.use_deterministic_algorithms(strict)
 
 
-def _layers() -> Iterator[tuple[Tensor, int]]:
+def _layers(network: Network) -> Iterator[tuple[Tensor, int]]:
     """Each parameter in canonical order with the number of inputs of its layer."""
-    network = Cnn()
-    for layer in (network.conv1, network.conv2, network.conv3, network.head):
+    for layer in network.children():
+        assert isinstance(layer, nn.Conv2d | nn.Linear)
         inputs = layer.weight[0].numel()
         yield layer.weight, inputs
         if layer.bias is not None:

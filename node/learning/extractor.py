@@ -35,7 +35,7 @@ _DIGITS = ".8g"
 def features(weights: Sequence[int], pixels: NDArray[np.uint8]) -> list[tuple[Decimal, ...]]:
     """The features of images uint8 [n, 28, 28] as a table has them: n rows of 24 decimal numbers."""
     with cnn.reproducible() as device, torch.no_grad():
-        network = cnn.from_integers(weights, device)
+        network = _network(weights, device)
         pooling = (network.head.weight[1] - network.head.weight[0]).reshape(24, 3, 3)
         batches = torch.split(cnn.prepare(pixels), 512)
         pooled = [(network.maps(batch.to(device)) * pooling).sum(dim=(2, 3)).cpu() for batch in batches]
@@ -57,7 +57,7 @@ def fit_scaling(rows: Sequence[Sequence[Decimal]]) -> Scaling:
 
 def to_bytes(weights: Sequence[int]) -> bytes:
     """The extractor's file: a line that names the format, then P little-endian int32."""
-    cnn.from_integers(weights)
+    _network(weights)
     return FORMAT + np.array(weights, dtype="<i4").tobytes()
 
 
@@ -68,5 +68,12 @@ def from_bytes(content: bytes, digest: bytes) -> list[int]:
     if not content.startswith(FORMAT) or len(content) != len(FORMAT) + 4 * cnn.PARAMETERS:
         raise DataError("The plan's extractor is not in a format that this version reads.")
     weights = [int(w) for w in np.frombuffer(content, dtype="<i4", offset=len(FORMAT))]
-    cnn.from_integers(weights)
+    _network(weights)
     return weights
+
+
+def _network(weights: Sequence[int], device: torch.device | None = None) -> cnn.Cnn:
+    network = cnn.from_integers(weights, device)
+    if not isinstance(network, cnn.Cnn):
+        raise DataError(f"An extractor has {cnn.PARAMETERS} weights, not {len(weights)}.")
+    return network

@@ -30,7 +30,7 @@ from node.document import Many, Part, check_section, read
 from node.errors import DataError
 from node.learning.datasets.archive import unpack, write_arrays
 from node.learning.reference import check_weights
-from node.plan import FEATURES_MAX, HEAD, NETWORK, WEIGHT_FRACTION_BITS, FeatureScaling, HeadPlan, Label, TrainingPlan
+from node.plan import FEATURES_MAX, HEAD, NETWORKS, WEIGHT_FRACTION_BITS, FeatureScaling, HeadPlan, Label, TrainingPlan
 
 FORMAT = "consilium/model/2"
 FILE_LIMIT = 16 * 1024 * 1024
@@ -39,7 +39,6 @@ META_KEYS = {
     "format", "architecture", "study", "round", "root", "loss", "optimiser", "plan_digest", "label", "scaling",
 }  # fmt: skip
 SCALING = Many(Part(FeatureScaling), FEATURES_MAX)
-CNN = NETWORK
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class ModelFile:
     @property
     def takes_images(self) -> bool:
         """Whether it scores images; else it scores a table's records."""
-        return self.architecture == CNN or bool(self.extractor)
+        return self.architecture in NETWORKS or bool(self.extractor)
 
     @classmethod
     def of(
@@ -178,10 +177,12 @@ def _model(arrays: dict[str, NDArray[Any]]) -> ModelFile:
         extractor=tuple(int(w) for w in arrays["extractor"]),
     )
     check_weights(model.weights)
-    if model.architecture not in (HEAD, CNN):
+    if model.architecture not in (HEAD, *NETWORKS):
         _refuse("its architecture is none that this version knows")
     features = len(model.weights) - 1 if model.architecture == HEAD else 0
-    if not len(model.features) == len(model.scaling) == features or (model.architecture == CNN and model.extractor):
+    if not len(model.features) == len(model.scaling) == features or (
+        model.architecture in NETWORKS and model.extractor
+    ):
         _refuse("features, scaling and weights do not fit its architecture")
     return model
 

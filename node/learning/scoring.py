@@ -16,18 +16,18 @@ from node.learning import cnn, extractor
 from node.learning.datasets.images import ImageSet, Pixels
 from node.learning.datasets.source import Reading, load
 from node.learning.evaluation import Evaluation, evaluate
-from node.learning.model_file import CNN, ModelFile
+from node.learning.model_file import ModelFile
 from node.learning.reference import score
 from node.learning.scaling import Scaling
 from node.learning.tables import read_table
-from node.plan import PROBABILITY_FRACTION_BITS
+from node.plan import NETWORKS, PROBABILITY_FRACTION_BITS
 
 
 def of_images(model: ModelFile, pixels: Pixels) -> NDArray[np.float64]:
     """The probability of the positive class, float64 [n], for images uint8 [n, 28, 28]; raises DataError."""
     if not model.takes_images:
         raise DataError("This model was trained on a table and not on images: score a .csv file of its columns.")
-    if model.architecture == CNN:
+    if model.architecture in NETWORKS:
         return cnn.probabilities(model.weights, pixels)
     found = extractor.features(model.extractor, pixels)
     # The circuit may have room for more features than the extractor has: those are always zero.

@@ -90,16 +90,18 @@ class ImageRecords:
 
 def read_image_records(path: Path, plan: NetworkPlan, salt: int) -> ImageRecords:
     """Read a hospital's images: a file in MedMNIST's layout, or a folder with labels. Raises DataError."""
-    data = load(path, Reading())
-    if not isinstance(data, ImageSet):
+    label = plan.model.label
+    if not path.is_dir() and path.suffix.lower() != ".npz":
         raise DataError(
-            f"This study is of images, and {path.name} is a table: name an .npz file or a folder of images."
+            f"This study is of images, and {path.name} is none: name an .npz file or a folder of images with labels."
         )
-    wanted = plan.model.label
-    if data.label != wanted:
+    # A folder's labels are texts in a column; an archive's are numbers, or named where it was imported.
+    data = load(path, Reading(label.name, label.positive) if path.is_dir() else Reading())
+    assert isinstance(data, ImageSet)
+    if data.label != label:
         raise DataError(
             f"The labels of {path.name} ({data.label.name}: {data.label.positive} or {data.label.negative}) are not "
-            f"those of the plan ({wanted.name}: {wanted.positive} or {wanted.negative}). Import the source with "
+            f"those of the plan ({label.name}: {label.positive} or {label.negative}). Import the source with "
             "`consilium data import` and its options for labels."
         )
     return ImageRecords(plan, data.split("train"), records_commitment(data, salt))

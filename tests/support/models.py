@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from node.learning import cnn, extractor
-from node.learning.model_file import CNN, HEAD, ModelFile
-from node.plan import FeatureScaling, Label
+from node.learning.model_file import ModelFile
+from node.plan import HEAD, NETWORK, FeatureScaling, Label
 from tests.support.xrays import synthetic
 
 LABEL = Label(name="finding", positive="pneumonia", negative="normal")
@@ -15,7 +15,7 @@ PADDING = 6
 def cnn_model(seed: str = "0") -> ModelFile:
     """The whole network, at its starting weights."""
     return ModelFile(
-        architecture=CNN,
+        architecture=NETWORK,
         study=7,
         round=3,
         root=1,

@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A valid plan for the small test circuits."""
+"""A valid plan for the small test circuits, of each kind."""
 
 from __future__ import annotations
 
 from node.plan import (
+    TINY_NETWORK,
     Aggregation,
+    Augmentation,
+    BoundedTraining,
+    DistributedPrivacy,
     Encryption,
     FeatureScaling,
     HeadPlan,
     Label,
+    LocalTraining,
     Model,
     Money,
+    Network,
+    NetworkPlan,
     Participation,
     Phases,
     Privacy,
@@ -42,4 +49,41 @@ def small_plan() -> HeadPlan:
         phases=Phases(2, 60, 60, 60, 60, 60),
         money=Money("1000", "300", 2_000, 2),
         privacy=Privacy(0),
+    )
+
+
+def tiny_network_plan() -> NetworkPlan:
+    """The network of twelve parameters, for the circuits bounded_12 and aggregation_12."""
+    head = small_plan()
+    return NetworkPlan(
+        title="A small study of images",
+        question="Does it hold together?",
+        model=Network(
+            family=TINY_NETWORK,
+            loss="softmax-cross-entropy",
+            optimiser="stochastic gradient descent with momentum",
+            label=Label("label", "1", "0"),
+            initial=tuple(range(-6000, 6000, 1000)),
+        ),
+        training=BoundedTraining(
+            circuit="bounded_12",
+            update_bound=1 << 24,
+            local=LocalTraining(
+                epochs=2,
+                batch_size=4,
+                learning_rates=("0.1", "0.05"),
+                momentum="0.9",
+                weight_decay="0",
+                gradient_norm="1",
+                smoothing="0",
+                augmentation=Augmentation("1", "5", "0.1", 1, "0.1", "0.1", "0.1", "0.2"),
+            ),
+        ),
+        quantisation=Quantisation(16, 24, 16, 8, 5),
+        aggregation=Aggregation("aggregation_12"),
+        encryption=head.encryption,
+        participation=head.participation,
+        phases=head.phases,
+        money=head.money,
+        privacy=DistributedPrivacy(budget=0),
     )

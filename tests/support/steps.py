@@ -19,7 +19,8 @@ from node.bytecode import verifier_code
 from node.chain.round_reads import sum_digest
 from node.crypto.context import RoundContext
 from node.errors import ChainUnavailable, ContentNotFound
-from node.plan import HeadPlan, TrainingPlan
+from node.learning.datasets.images import Images
+from node.plan import HeadPlan, NetworkPlan, TrainingPlan
 from node.proofs.artefacts import DEFAULT_CACHE, circuits, find_artefacts
 from node.proofs.babyjubjub import Point, add
 from node.proofs.commitments import weights_root
@@ -30,6 +31,7 @@ from node.secrets import SecretStore
 from node.state import NodeState
 from node.steps.ceremony import acknowledgement, keys_name
 from node.steps.context import Hospital, StudyContext
+from node.steps.image_records import ImageRecords
 from node.steps.submission import round_context
 from node.steps.table_records import TableRecords
 from node.storage.cid import Address
@@ -48,6 +50,7 @@ from tests.support.fake_chain import ADDRESS, CEREMONY, STUDY, FakeChain, FakeLe
 from tests.support.plans import small_plan
 from tests.support.small_study import records as made_up_records
 from tests.support.threshold import dealt_keys
+from tests.support.xrays import synthetic
 
 #: Hospital numbers by enrolment index: not the indices, so that a mix-up shows.
 NUMBERS = (3, 5, 7, 9)
@@ -142,7 +145,7 @@ class Party:
     ledger: FakeLedger
     store: FakeStore
     prover: TrustingProver
-    records: TableRecords
+    records: Any
 
     @property
     def number(self) -> int:
@@ -153,7 +156,7 @@ class Party:
         return self.context.hospital
 
 
-def make_parties(folder: Path, count: int = 3, plan: HeadPlan | None = None) -> tuple[FakeChain, list[Party]]:
+def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None) -> tuple[FakeChain, list[Party]]:
     """Hospitals of a running study in round 1, with keys as a ceremony would leave them."""
     plan = plan or small_plan()
     numbers = NUMBERS[:count]
@@ -230,7 +233,10 @@ def lost_connection() -> ChainUnavailable:
     return ChainUnavailable("The chain went away.")
 
 
-def _records(number: int, plan: HeadPlan) -> TableRecords:
+def _records(number: int, plan: TrainingPlan) -> TableRecords | ImageRecords:
+    if isinstance(plan, NetworkPlan):
+        return ImageRecords(plan, Images(*synthetic(6 + number, seed=number)), 100 + number)
+    assert isinstance(plan, HeadPlan)
     count = {3: 8, 5: 6, 7: 5, 9: 7}[number]
     rows = [[int(float(value) * 8) for value in row[:-1]] for row in made_up_records(number, count)]
     labels = list(itertools.islice(itertools.cycle((1, 0)), count))
@@ -241,9 +247,10 @@ def _circuits(plan: TrainingPlan) -> dict[int, Circuit]:
     known = circuits()
     first, second = known[plan.training.circuit], known[plan.aggregation.circuit]
     training = Circuit(
-        first.name, CircuitKind.TRAINING, VERIFIERS[0], first.parameters["features"], first.parameters["batch_size"],
-        first.parameters["epochs"], first.parameters["capacity"], first.parameters["value_bits"],
-        first.parameters["loss"], False, bytes.fromhex(first.verifying_key_digest),
+        first.name, CircuitKind[first.kind.upper()], VERIFIERS[0], first.parameters["features"],
+        first.parameters.get("batch_size", 0), first.parameters.get("epochs", 0), first.parameters["capacity"],
+        first.parameters["value_bits"], first.parameters["loss"], first.kind == "bounded",
+        bytes.fromhex(first.verifying_key_digest),
     )  # fmt: skip
     aggregation = Circuit(
         second.name, CircuitKind.AGGREGATION, VERIFIERS[1], first.parameters["features"] + 1, 0, 0, 0,

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A round of a bounded study: real training, encryption, commitments and proofs of the twelve-parameter network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node.errors import DataError, StudyError, WitnessRefused
+from node.learning import bounded
+from node.learning.datasets.medmnist import read_images
+from node.plan import DistributedPrivacy, NetworkPlan, TrainingPlan
+from node.proofs.commitments import weights_root
+from node.proofs.prover import NativeProver
+from node.steps.enrolment import check_plan
+from node.steps.image_records import ImageRecords, records_commitment
+from node.steps.opening import finalise, post_share
+from node.steps.records import read_records, stored_records
+from node.steps.submission import submit_update
+from node.steps.trained import Trained
+from node.types import CircuitKind
+from tests.support.fake_chain import FakeChain
+from tests.support.plans import small_plan, tiny_network_plan
+from tests.support.small_study import records as table_rows
+from tests.support.small_study import write_table
+from tests.support.steps import Party, make_parties, reach_open
+from tests.support.xrays import write_npz
+
+CONFIRMED, LONG_AGO = 98, 1
+
+
+def noisy_plan() -> NetworkPlan:
+    hidden = DistributedPrivacy(
+        budget=10**9, cost=10**6, noise_bound=2000, level="hospital", noise_variance=2500, delta="0.00001"
+    )
+    return replace(tiny_network_plan(), privacy=hidden)
+
+
+@pytest.fixture(params=[tiny_network_plan, noisy_plan], ids=["plain", "noisy"])
+def plan(request: pytest.FixtureRequest) -> NetworkPlan:
+    made: NetworkPlan = request.param()
+    return made
+
+
+@pytest.fixture
+def cast(plan: NetworkPlan, tmp_path: Path) -> tuple[FakeChain, list[Party]]:
+    chain, parties = make_parties(tmp_path, plan=plan)
+    return chain, [
+        replace(p, context=replace(p.context, hospital=replace(p.hospital, prover=NativeProver()))) for p in parties
+    ]
+
+
+def trained(party: Party) -> Trained:
+    return Trained.from_bytes(party.hospital.secrets.get(f"{party.context.round_key(1)}/update"))
+
+
+def test_round__of_three_hospitals__ends_with_the_model_of_the_exact_arithmetic(
+    cast: tuple[FakeChain, list[Party]], plan: NetworkPlan
+) -> None:
+    """To the bit what a simulation without encryption and proofs computes from the same updates."""
+    chain, parties = cast
+    for party in parties:
+        submit_update(party.context, 1, chain.rounds[1])
+    made = [trained(party) for party in parties]
+    assert all(bounded.squared_norm(one.update) <= plan.training.update_bound for one in made)
+    assert all(any(one.noise) == (plan.privacy.level != "none") for one in made)
+    reach_open(chain, parties)
+    assert chain.rounds[1].sum_rows == 3
+    for party in parties[1:3]:
+        post_share(party.context, 1, CONFIRMED)
+    for number, given in chain.shares[0].items():
+        chain.shares[0][number] = replace(given, block_number=LONG_AGO)
+    finalise(parties[0].context, 1)
+    expected = bounded.next_model(plan.model.initial, [one.values for one in made])
+    assert parties[0].ledger.named("finalise") == [[1, weights_root(expected)]]
+    assert expected != list(plan.model.initial)
+
+
+def test_submit__again__sends_the_same_update_and_noise(cast: tuple[FakeChain, list[Party]]) -> None:
+    chain, parties = cast
+    submit_update(parties[0].context, 1, chain.rounds[1])
+    first = trained(parties[0])
+    chain.change_round(submitted_bitmap=0)
+    submit_update(parties[0].context, 1, chain.rounds[1])
+    assert trained(parties[0]) == first
+    one, two = parties[0].ledger.named("submit_update")
+    assert one == two
+
+
+def test_submit__update_beyond_the_bound__cannot_be_proved(
+    cast: tuple[FakeChain, list[Party]], plan: NetworkPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain, parties = cast
+    too_far = Trained((plan.training.update_bound, *(0,) * 11), (0,) * 12)
+    side = int(plan.training.update_bound**0.5) + 1
+    too_far = replace(too_far, update=(side, *(0,) * 11))
+    monkeypatch.setattr(ImageRecords, "train", lambda *_, **__: too_far)
+    with pytest.raises(WitnessRefused):
+        submit_update(parties[0].context, 1, chain.rounds[1])
+    assert parties[0].ledger.sent == []
+
+
+def test_records__kept_and_read_again__are_the_same(plan: NetworkPlan, tmp_path: Path) -> None:
+    source = write_npz(tmp_path / "images.npz", train=20, val=4, test=4)
+    records, warning = read_records(source, plan, salt=7)
+    assert warning is None and records.count == 20 and records.rows == 1
+    assert records.commitment() == records_commitment(read_images(source), 7)
+    again = stored_records(plan, records.to_bytes())
+    assert again.commitment() == records.commitment() and again.count == 20
+    seeded = {"round": 1, "seed": "a"}
+    weights = plan.model.initial
+    assert again.train(weights, **seeded).update == records.train(weights, **seeded).update  # type: ignore[arg-type]
+
+
+def test_read_records__labels_of_another_study__are_refused(plan: NetworkPlan, tmp_path: Path) -> None:
+    source = write_npz(tmp_path / "images.npz", train=20, val=4, test=4)
+    other = replace(plan, model=replace(plan.model, label=replace(plan.model.label, name="fracture")))
+    with pytest.raises(DataError, match="are not those of the plan"):
+        read_records(source, other, salt=7)
+
+
+def test_read_records__a_table_for_a_study_of_images__is_refused(plan: NetworkPlan, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    write_table(table, table_rows(1, 4), ("a", "b", "c", "d", "label"))
+    with pytest.raises(DataError):
+        read_records(table, plan, salt=7)
+
+
+def test_check_plan__circuit_of_the_other_kind__is_refused(
+    cast: tuple[FakeChain, list[Party]], plan: NetworkPlan
+) -> None:
+    chain, _ = cast
+    assert check_plan(chain, chain.study_record, plan.canonical()) == plan  # type: ignore[arg-type]
+    chain.circuit_records[1] = replace(chain.circuit_records[1], kind=CircuitKind.TRAINING)
+    with pytest.raises(StudyError, match="what the training circuit proves"):
+        check_plan(chain, chain.study_record, plan.canonical())  # type: ignore[arg-type]
+
+
+def test_parse__each_kind_of_plan__is_read_as_what_it_is(plan: NetworkPlan) -> None:
+    assert TrainingPlan.parse(plan.canonical()) == plan
+    assert TrainingPlan.parse(small_plan().canonical()) == small_plan()
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "message"),
+    [
+        ("model", {"initial": (0,) * 11}, "has 11 weights and not 12"),
+        ("quantisation", {"value_bits": 26}, "value_bits is not 16"),
+        ("training", {"update_bound": 0}, "update_bound"),
+        ("privacy", {"level": "hospital"}, "is 0 exactly where the level is none"),
+    ],
+)
+def test_network_plan__that_cannot_be__is_refused_by_the_key(
+    part: str, change: dict[str, object], message: str
+) -> None:
+    plan = tiny_network_plan()
+    with pytest.raises(DataError, match=message):
+        replace(plan, **{part: replace(getattr(plan, part), **change)})
