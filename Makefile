@@ -30,7 +30,9 @@ demo: setup ## a study from end to end on real records (STUDY=masses|pneumonia D
 app: setup ## the audit page on the latest demo, in a browser
 	@$(VENV)/python scripts/app.py
 
-test: test-units test-contracts test-circuits test-system ## every test: the one test command
+# Two at a time: most tests wait, for blocks or for a process, and use one core where they do not.
+test: setup ## every test, two of the four parts at a time: the one test command
+	@$(MAKE) --no-print-directory -j2 test-system test-contracts test-units test-circuits
 
 test-units: setup ## the node's parts, each alone
 	@$(PYTEST) tests/unit
