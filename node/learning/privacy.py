@@ -26,6 +26,9 @@ from node.errors import DataError
 RHO_UNITS = 10**9
 """The contract counts privacy in 10^−9 rho."""
 
+TAIL = 8
+"""Standard deviations within which all noise lies: beyond it is drawn again, which changes next to nothing."""
+
 #: A uniform integer in [0, n): `secrets.randbelow`, unless a simulation wants to be repeated.
 Uniform = Callable[[int], int]
 
@@ -91,7 +94,7 @@ def noise(variance: int, count: int, bound: int, uniform: Uniform = secrets.rand
     Raises DataError where `bound` is below eight standard deviations: from there on the redraws change the
     distribution by less than 10^−14 a coordinate.
     """
-    if variance < 1 or bound * bound < 64 * variance:
+    if variance < 1 or bound * bound < TAIL**2 * variance:
         raise DataError(
             f"Noise of variance {variance} does not fit the bound {bound}: use a larger bound or less noise."
         )

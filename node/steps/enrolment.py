@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from node.chain.studies import NO_PAYOUT_COMMITMENT, enrolment_intent
 from node.crypto.context import CeremonyContext
 from node.crypto.dealing import dealing_size
 from node.errors import ContractReverted, DataError, KeyNotTrusted, ParameterError, StudyError
+from node.learning import privacy
 from node.plan import NetworkPlan, TrainingPlan
 from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS, weights_root
@@ -111,6 +113,25 @@ def check_encryption(plan: TrainingPlan) -> None:
             )
 
 
+def check_privacy(plan: TrainingPlan) -> None:
+    """Raises StudyError where a round of the plan costs more privacy than it says, or its noise does not fit.
+
+    The sensitivity is the bound of an update's length, and the noise that of the fewest hospitals in a sum.
+    """
+    if not isinstance(plan, NetworkPlan) or plan.privacy.level == "none":
+        return
+    hidden, people = plan.privacy, plan.participation.minimum
+    reach = math.isqrt(plan.training.update_bound - 1) + 1
+    rho = privacy.round_cost(reach, hidden.noise_variance, people, len(plan.model.initial))
+    if privacy.in_units(rho) > hidden.cost:
+        raise StudyError(
+            f"This plan says that a round costs {hidden.cost / privacy.RHO_UNITS:.4g} rho; with the noise of {people} "
+            f"hospitals it costs {rho:.4g}. Do not take part; ask the sponsor for a plan that adds up."
+        )
+    if hidden.noise_bound**2 < privacy.TAIL**2 * hidden.noise_variance:
+        raise StudyError("This plan's noise does not fit its bound: nothing could be submitted.")
+
+
 def check_key(reader: ChainReader, circuit_id: int, transcripts: Sequence[Path], artefacts: Path) -> KnownKey:
     """The key that a listed circuit is verified under, once the node knows it and could prove with it.
 
@@ -159,6 +180,7 @@ def enrol(
     study = hospital.reader.study(study_id)
     plan = fetch_plan(hospital, study, plan_file)
     check_encryption(plan)
+    check_privacy(plan)
     for circuit_id in (study.plan.training_circuit, study.plan.aggregation_circuit):
         check_key(hospital.reader, circuit_id, hospital.transcripts, hospital.artefacts)
     records = _committed_records(hospital, study_id, data, plan, confirm)

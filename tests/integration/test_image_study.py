@@ -20,6 +20,8 @@ from tests.support.small_study import BOND, REWARD, UNIT, study_plan
 from tests.support.xrays import write_npz
 
 PLANNED, AFFORDED = 3, 2
+# In 1e-9 rho: half the squared bound of an update over the noise of three hospitals, rounded up.
+COST = -(-(1 << 24) * 10**9 // (2 * 3 * 2500))
 
 
 def plan() -> NetworkPlan:
@@ -32,7 +34,7 @@ def plan() -> NetworkPlan:
         phases=timed.phases,
         money=timed.money,
         privacy=DistributedPrivacy(
-            budget=2_500, cost=1_000, noise_bound=2000, level="hospital", noise_variance=2500, delta="0.00001"
+            budget=5 * COST // 2, cost=COST, noise_bound=2000, level="hospital", noise_variance=2500, delta="0.00001"
         ),
     )
 

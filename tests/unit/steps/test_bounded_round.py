@@ -14,7 +14,7 @@ from node.learning.datasets.medmnist import read_images
 from node.plan import DistributedPrivacy, NetworkPlan, TrainingPlan
 from node.proofs.commitments import weights_root
 from node.proofs.prover import NativeProver
-from node.steps.enrolment import check_plan
+from node.steps.enrolment import check_plan, check_privacy
 from node.steps.image_records import ImageRecords, records_commitment
 from node.steps.opening import finalise, post_share
 from node.steps.records import read_records, stored_records
@@ -32,10 +32,13 @@ CONFIRMED, LONG_AGO = 98, 1
 
 
 def noisy_plan() -> NetworkPlan:
+    """A round costs half the squared length over the noise of three hospitals, and no more."""
+    plan = tiny_network_plan()
+    cost = -(-plan.training.update_bound * 10**9 // (2 * 3 * 2500))
     hidden = DistributedPrivacy(
-        budget=10**9, cost=10**6, noise_bound=2000, level="hospital", noise_variance=2500, delta="0.00001"
+        budget=3 * cost, cost=cost, noise_bound=2000, level="hospital", noise_variance=2500, delta="0.00001"
     )
-    return replace(tiny_network_plan(), privacy=hidden)
+    return replace(plan, privacy=hidden)
 
 
 @pytest.fixture(params=[tiny_network_plan, noisy_plan], ids=["plain", "noisy"])
@@ -136,6 +139,18 @@ def test_check_plan__circuit_of_the_other_kind__is_refused(
     chain.circuit_records[1] = replace(chain.circuit_records[1], kind=CircuitKind.TRAINING)
     with pytest.raises(StudyError, match="what the training circuit proves"):
         check_plan(chain, chain.study_record, plan.canonical())  # type: ignore[arg-type]
+
+
+def test_check_privacy__plan_that_understates_what_a_round_costs__is_refused() -> None:
+    plan = noisy_plan()
+    check_privacy(plan)
+    check_privacy(small_plan())
+    cheap = replace(plan, privacy=replace(plan.privacy, cost=plan.privacy.cost - 1))
+    with pytest.raises(StudyError, match="it costs"):
+        check_privacy(cheap)
+    narrow = replace(plan, privacy=replace(plan.privacy, noise_bound=399))
+    with pytest.raises(StudyError, match="does not fit its bound"):
+        check_privacy(narrow)
 
 
 def test_parse__each_kind_of_plan__is_read_as_what_it_is(plan: NetworkPlan) -> None:
