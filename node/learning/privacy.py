@@ -22,9 +22,7 @@ from dp_accounting import GaussianDpEvent
 from dp_accounting.rdp import RdpAccountant
 
 from node.errors import DataError
-
-RHO_UNITS = 10**9
-"""The contract counts privacy in 10^−9 rho."""
+from node.plan import RHO_UNITS
 
 TAIL = 8
 """Standard deviations within which all noise lies: beyond it is drawn again, which changes next to nothing."""

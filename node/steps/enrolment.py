@@ -15,7 +15,7 @@ from node.crypto.context import CeremonyContext
 from node.crypto.dealing import dealing_size
 from node.errors import ContractReverted, DataError, KeyNotTrusted, ParameterError, StudyError
 from node.learning import privacy
-from node.plan import NetworkPlan, TrainingPlan
+from node.plan import RHO_UNITS, NetworkPlan, TrainingPlan
 from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS, weights_root
 from node.proofs.trust import KnownKey, known_key
@@ -125,7 +125,7 @@ def check_privacy(plan: TrainingPlan) -> None:
     rho = privacy.round_cost(reach, hidden.noise_variance, people, len(plan.model.initial))
     if privacy.in_units(rho) > hidden.cost:
         raise StudyError(
-            f"This plan says that a round costs {hidden.cost / privacy.RHO_UNITS:.4g} rho; with the noise of {people} "
+            f"This plan says that a round costs {hidden.cost / RHO_UNITS:.4g} rho; with the noise of {people} "
             f"hospitals it costs {rho:.4g}. Do not take part; ask the sponsor for a plan that adds up."
         )
     if hidden.noise_bound**2 < privacy.TAIL**2 * hidden.noise_variance:

@@ -6,6 +6,7 @@ Synthetic images and the network of twelve parameters: nothing here is about acc
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -105,3 +106,20 @@ def test_model__exported_and_evaluated__is_the_one_on_chain(story: Story) -> Non
     )
     assert scored.code == 0, scored.err
     assert 0 <= scored.value["auc"] <= 1
+
+
+def test_card__of_a_round__tells_data_proofs_privacy_and_quality(story: Story) -> None:
+    member, out = story.members[0], story.consortium.folder / "card"
+    ended = story.consortium.command(
+        member.home, "model", "card", "--study", story.study, "--data", member.home / "images.npz", "-o", out
+    )
+    assert ended.code == 0, ended.err
+    card = json.loads(out.with_name("card.json").read_text())
+    assert card["round"] == AFFORDED and card["model"]["parameters"] == 12
+    assert [part["included"] for part in card["data"]] == [True] * 3
+    assert {part["rows"] for part in card["data"]} == {None}
+    assert len(card["proofs"]) == 4 and all(len(proof["sha256"]) == 64 for proof in card["proofs"])
+    assert card["privacy"]["spent_rho"] == AFFORDED * COST / 1e9 and card["privacy"]["epsilon"] > 0
+    assert card["quality"]["split"] == "test" and 0 <= card["quality"]["figures"]["auc"] <= 1
+    text = out.with_name("card.md").read_text()
+    assert "development keys" in text and card["proofs"][0]["sha256"] in text and "Hospital level" in text
