@@ -8,6 +8,7 @@ from app.components.parts import chart, identifier, stored_file, table
 from app.services import charts, tables
 from app.services import format as fmt
 from app.services.words import FAMILY, LOSS, optimiser
+from node.plan import HeadPlan
 
 view = open_study()
 document = view.plan.document
@@ -50,20 +51,31 @@ frame = tables.weights(document, model, before)
 st.success(
     f"These {len(model.weights)} weights hash to the root that the contract holds.", icon=":material/check_circle:"
 )
-st.subheader("Weights")
-chart(charts.weights(frame), "The weights of the global model, the largest first")
+# A head's weights each mean something to a reader; of a network's thousands the largest are enough of a picture.
+is_head = isinstance(document, HeadPlan)
+st.subheader("Weights" if is_head else "The 30 largest weights")
+chart(
+    charts.weights(frame, most=None if is_head else 30, of_features=is_head),
+    "The weights of the global model, the largest first",
+)
 moved = tables.changes(view)
 if not moved.empty:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Change in each round")
         chart(charts.changes(view), "How far each round moved the weights")
-    with right:
-        st.subheader("Each weight from round to round")
-        chart(charts.paths(tables.paths(view, document)), "Every weight after every round")
+    if is_head:
+        with right:
+            st.subheader("Each weight from round to round")
+            chart(charts.paths(tables.paths(view, document)), "Every weight after every round")
 st.subheader("All weights")
 st.caption(
-    "Weights belong to scaled features, one unit being a standard deviation of the plan; the next-to-last column "
-    "is per unit of the feature as measured. The chain holds no test data, so this page shows no accuracy."
+    (
+        "Weights belong to scaled features, one unit being a standard deviation of the plan; the next-to-last column "
+        "is per unit of the feature as measured. "
+        if is_head
+        else "Parameters are in the network's canonical order, layer by layer. "
+    )
+    + "The chain holds no test data, so this page shows no accuracy."
 )
 table(frame, "", alt="All weights of the model")
