@@ -78,7 +78,7 @@ def test_initial_weights__of_a_seed__are_the_same_everywhere_and_within_the_laye
 
 
 def test_from_integers__another_length_or_range__is_refused() -> None:
-    with pytest.raises(DataError, match="it has 5162"):
+    with pytest.raises(DataError, match="one has 5162 or 12"):
         cnn.from_integers([0] * 5161)
     with pytest.raises(DataError, match="not an integer"):
         cnn.from_integers([1 << 23] + [0] * 5161)
