@@ -16,7 +16,7 @@ from typing import Any
 
 import ape
 
-from scripts.deployment import SUITE
+from node.chain.deployment import CONTRACTS
 from scripts.gas_table import AVERAGE, BATCH, Table
 from tests.support.members import Member, deploy_proving, provable_plan
 from tests.support.proving import (
@@ -61,7 +61,7 @@ def unmeasured(table: Table) -> list[str]:
     """Functions of the suite that move something and are not in a table."""
     wanted = [
         f"{name}.{method.name}"
-        for name in SUITE
+        for name in CONTRACTS
         if (left_out := NOT_MEASURED.get(name, set())) is not None
         for method in getattr(ape.project, name).contract_type.mutable_methods
         if method.name not in left_out

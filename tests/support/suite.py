@@ -11,7 +11,8 @@ from typing import Any
 import ape
 from ape.api import AccountAPI
 
-from scripts.deployment import SUITE, Parameters, load_parameters
+from node.chain.deployment import CONTRACTS
+from scripts.deployment import Parameters, load_parameters
 from scripts.deployment import deploy as deploy_suite
 
 UNIT = 10**18
@@ -130,7 +131,7 @@ def make_suite(deployer: AccountAPI, **changes: Any) -> Suite:
 
 def contracts_of(record: dict[str, Any], council: AccountAPI) -> Suite:
     """The contracts of a deployment record."""
-    contracts = [getattr(ape.project, name).at(record["contracts"][name]) for name in SUITE]
+    contracts = [getattr(ape.project, name).at(record["contracts"][name]) for name in CONTRACTS]
     return Suite(*contracts, council, record)
 
 
