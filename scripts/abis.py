@@ -13,18 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from node.chain.deployment import CONTRACTS
 from scripts import solc
 
-CONTRACTS = (
-    "ConsiliumToken",
-    "HospitalRegistry",
-    "CircuitCatalogue",
-    "StakeVault",
-    "StudyRegistry",
-    "RoundManager",
-    "EquivocationCourt",
-    "RewardPool",
-)
 ABI_FOLDER = solc.ROOT / "node" / "chain" / "abis"
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.children import ROOT, end_with_parent, find_anvil, free_port, public_environment
+from scripts.children import ROOT, end_with_parent, find_foundry, free_port, public_environment
 
 LATEST = ROOT / "out" / "demo" / "latest.json"
 _PATIENCE = 60.0
@@ -136,7 +136,7 @@ def restart_chain(demo: Demo, logs: Path, stack: ExitStack) -> str:
     """Starts the demo's chain where it stopped; its URL."""
     port, log = free_port(), logs / "chain.log"
     try:
-        program = find_anvil()
+        program = find_foundry("anvil")
     except FileNotFoundError as error:
         raise AppError(str(error)) from None
     command = [

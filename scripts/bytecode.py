@@ -17,8 +17,8 @@ from typing import Any
 
 import yaml
 
+from node.chain.deployment import CONTRACTS
 from scripts import solc
-from scripts.abis import CONTRACTS
 
 BYTECODE = solc.ROOT / "node" / "bytecode.json"
 #: Contracts that one of the suite makes for itself, by the immutable that says where.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every program here needs that starts others: a free port, the local chain's program, an end with the parent."""
+"""What every program here needs that starts others: a free port, Foundry's programs, an end with the parent."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import socket
 import sys
 from pathlib import Path
 
+from node.config import PASSPHRASE_VARIABLE
+
 ROOT = Path(__file__).resolve().parent.parent
-PASSPHRASE_VARIABLE = "CONSILIUM_PASSPHRASE"
 _PR_SET_PDEATHSIG = 1
 
 
-def find_anvil() -> Path:
-    """The local chain's program; raises FileNotFoundError, saying what to do, where it is not installed."""
-    found = sorted((ROOT / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil*"))
+def find_foundry(program: str) -> Path:
+    """A program of Foundry, "anvil" (the local chain) or "forge"; FileNotFoundError, saying what to do, without it."""
+    found = sorted((ROOT / "node_modules" / "@foundry-rs").glob(f"{program}-*/bin/{program}*"))
     if not found:
-        raise FileNotFoundError("The local chain (anvil) is not installed: run `make setup`.")
+        raise FileNotFoundError(f"Foundry's {program} is not installed: run `make setup`.")
     return found[0]
 
 

@@ -22,6 +22,7 @@ from ape.api import AccountAPI
 from ape.contracts import ContractContainer
 
 from node.bytecode import is_verifier_of
+from node.chain.deployment import CONTRACTS
 from node.errors import ConsiliumError
 from node.proofs.artefacts import verifier_contract as verifier_name
 from node.proofs.transcript import Transcript, read_transcript
@@ -33,16 +34,6 @@ from scripts.verifiers import compile_verifier
 PARAMETERS = solc.ROOT / "scripts" / "params"
 CATALOGUE = solc.ROOT / "circuits" / "circuits.json"
 VERIFIERS = solc.ROOT / "contracts" / "verifiers"
-SUITE = (
-    "ConsiliumToken",
-    "HospitalRegistry",
-    "CircuitCatalogue",
-    "StakeVault",
-    "StudyRegistry",
-    "RoundManager",
-    "EquivocationCourt",
-    "RewardPool",
-)
 KINDS = {"training": 1, "aggregation": 2, "bounded": 3}
 _POINT = re.compile(r"\b(gamma|delta)(x1|x2|y1|y2)\s*=\s*(\d+)")
 
@@ -187,7 +178,7 @@ def require_fit_for(chain_id: int, development_keys: bool) -> None:
 
 def plan_digest(deployer: str, parameters: Parameters, listings: list[Listing]) -> str:
     """SHA-256 (hex) of all that a deployment depends on: who, code, parameters, circuits."""
-    code = {name: str(getattr(ape.project, name).contract_type.deployment_bytecode.bytecode) for name in SUITE}
+    code = {name: str(getattr(ape.project, name).contract_type.deployment_bytecode.bytecode) for name in CONTRACTS}
     code |= {listing.name: verifier_source(listing) for listing in listings}
     circuits = [(listing.name, listing.digest) for listing in listings]
     content = json.dumps([deployer, asdict(parameters), circuits, code], sort_keys=True)
@@ -263,7 +254,7 @@ def stands(record: dict[str, Any], account: AccountAPI, parameters: Parameters, 
             "circuits): name another file with --out"
         )
     # A token of the network's own may be anything.
-    own = [name for name in SUITE if parameters.token is None or name != SUITE[0]]
+    own = [name for name in CONTRACTS if parameters.token is None or name != CONTRACTS[0]]
     changed = [name for name in own if not is_code_of(record["contracts"][name], getattr(ape.project, name))]
     if changed:
         raise DeploymentRefused(f"what the record there calls {', '.join(changed)} is other code on this chain")
@@ -286,10 +277,10 @@ def _list_circuit(
 def _deploy_suite(account: AccountAPI, row: TransactionRow, parameters: Parameters) -> dict[str, Any]:
     """The contracts that know each other, by name."""
     council = parameters.council or account.address
-    names = SUITE if parameters.token is None else SUITE[1:]
+    names = CONTRACTS if parameters.token is None else CONTRACTS[1:]
     at: dict[str, Any] = {name: row.address(place) for place, name in enumerate(names)}
     at.setdefault("ConsiliumToken", parameters.token)
-    token, hospitals, circuits, vault, studies, rounds, court, rewards = (at[name] for name in SUITE)
+    token, hospitals, circuits, vault, studies, rounds, court, rewards = (at[name] for name in CONTRACTS)
     arguments: dict[str, tuple[Any, ...]] = {
         "ConsiliumToken": (int(parameters.token_supply),),
         "HospitalRegistry": (council, parameters.admin_delay),

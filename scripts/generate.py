@@ -103,12 +103,12 @@ def contract_bytecode() -> Files:
     return {BYTECODE: bytecode_text().encode()}
 
 
-#: In order: later generators may read what earlier ones wrote.
 def gas_table() -> Files:
     """The README's table of what calls cost."""
     return {README: readme_with_table().encode()}
 
 
+#: In order: later generators may read what earlier ones wrote.
 GENERATORS: dict[str, Callable[[], Files]] = {
     "poseidon-constants": poseidon_constants,
     "curve-points": curve_points,

@@ -18,14 +18,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts import solc  # noqa: E402
+from scripts import solc
+from scripts.children import ROOT, find_foundry
 
 CONFIG = ROOT / "tests" / "invariants" / "foundry.toml"
 REPORT = ROOT / "out" / "invariants" / "reached.txt"
-FOLDER = ROOT / "node_modules" / "@foundry-rs"
 DEPTH = 500
 LARGEST_PORTION = 25_000
 #: What a campaign has to have reached: else it would prove little.
@@ -40,17 +39,12 @@ NEEDED = (
 # fmt: on
 
 
-def forge() -> Path:
-    """The forge that npm installed; SystemExit where it did not."""
-    found = sorted(FOLDER.glob("forge-*/bin/forge"))
-    if not found:
-        raise SystemExit(f"no forge under {FOLDER.relative_to(ROOT)}: run `make setup`")
-    return found[0]
-
-
 def run_forge(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Forge over the whole project, with the settings of the invariants and those given."""
-    command = [str(forge()), *arguments, "--root", str(ROOT)]
+    """Forge over the whole project, with the settings of the invariants and those given; SystemExit without forge."""
+    try:
+        command = [str(find_foundry("forge")), *arguments, "--root", str(ROOT)]
+    except FileNotFoundError as error:
+        raise SystemExit(str(error)) from None
     environment = {**os.environ, "FOUNDRY_CONFIG": str(CONFIG), **settings}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 

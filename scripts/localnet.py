@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from scripts.children import ROOT, end_with_parent, find_anvil, free_port, public_environment
+from scripts.children import ROOT, end_with_parent, find_foundry, free_port, public_environment
 
 CHAIN_ID = 1337
 ETHER = 10**18
@@ -37,7 +37,7 @@ class Anvil:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         try:
-            program = find_anvil()
+            program = find_foundry("anvil")
         except FileNotFoundError as error:
             raise LocalnetError(str(error)) from None
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,8 +16,34 @@ from node.chain.round_reads import submission_hash, sum_digest
 from node.errors import ChainError, ContentMismatch, StorageError
 from node.proofs.babyjubjub import IDENTITY, Point, add
 from node.proofs.commitments import weights_root
+from node.proofs.published import published_terms
 from node.types import CeremonyStep, Phase, Submission
 
+#: What the terms are called that are compared as numbers; digest, size and starting model are checked by themselves.
+_TERMS = {
+    "epochs": "epochs",
+    "learning_rate": "learning rate",
+    "threshold": "threshold",
+    "attempts": "attempts",
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "rounds": "rounds",
+    "batch_rounds": "rounds of a key ceremony",
+    "confirmations": "confirmations",
+    "enrol_length": "enrolment",
+    "ceremony_step_length": "ceremony step",
+    "submit_length": "submission",
+    "attest_length": "attestation",
+    "open_length": "opening",
+    "bond": "bond",
+    "reward_per_round": "reward",
+    "verified_share_bps": "verified share",
+    "unopened_rounds": "unopened rounds",
+    "privacy_budget": "privacy budget",
+    "privacy_cost": "privacy cost",
+    "noise_bound": "noise bound",
+    "update_bound": "update bound",
+}
 _ACKNOWLEDGED = "All hospitals acknowledged one transcript"
 
 
@@ -48,41 +74,19 @@ def _plan(source: Source, view: StudyView) -> Iterator[Check]:
         yield Check("Plan", statement, plan.verdict, plan.problem)
     else:
         yield _check("Plan", statement, document.digest() == plan.file.digest, f"its content gives {plan.file.cid}")
-        pairs = {
-            "epochs": (document.training.epochs, terms.epochs),
-            "learning rate": (document.training.learning_rate, terms.learning_rate),
-            "threshold": (document.encryption.threshold, terms.threshold),
-            "attempts": (document.encryption.attempts, terms.attempts),
-            "minimum": (document.participation.minimum, terms.minimum),
-            "maximum": (document.participation.maximum, terms.maximum),
-            "rounds": (document.participation.rounds, terms.rounds),
-            "rounds of a key ceremony": (document.participation.batch_rounds, terms.batch_rounds),
-            "confirmations": (document.phases.confirmations, terms.confirmations),
-            "enrolment": (document.phases.enrol, terms.enrol_length),
-            "ceremony step": (document.phases.ceremony_step, terms.ceremony_step_length),
-            "submission": (document.phases.submit, terms.submit_length),
-            "attestation": (document.phases.attest, terms.attest_length),
-            "opening": (document.phases.open, terms.open_length),
-            "bond": (int(document.money.bond), terms.bond),
-            "reward": (int(document.money.reward_per_round), terms.reward_per_round),
-            "verified share": (document.money.verified_share_bps, terms.verified_share_bps),
-            "unopened rounds": (document.money.unopened_rounds, terms.unopened_rounds),
-            "privacy budget": (document.privacy.budget, terms.privacy_budget),
-            "privacy cost": (document.privacy.cost, terms.privacy_cost),
-            "noise bound": (document.privacy.noise_bound, terms.noise_bound),
-            "update bound": (document.training.update_bound, terms.update_bound),
+        told = published_terms(document, terms.training_circuit, terms.aggregation_circuit)
+        pairs = {name: (getattr(told, field), getattr(terms, field)) for field, name in _TERMS.items()} | {
             "plan root": (document.root(), plan.root),
             "training circuit": (document.training.circuit, plan.training.name),
             "aggregation circuit": (document.aggregation.circuit, plan.aggregation.name),
         }
-        wrong = [f"{name}: document {told}, chain {held}" for name, (told, held) in pairs.items() if told != held]
+        wrong = [f"{name}: document {ours}, chain {held}" for name, (ours, held) in pairs.items() if ours != held]
         detail = "; ".join(wrong) or f"{len(pairs)} values compared, the proved hyper-parameters among them"
         yield _check("Plan", "Document and chain hold the same numbers", not wrong, detail)
-        root = weights_root(document.model.initial)
         yield _check(
             "Plan",
             "The starting model hashes to the root on chain",
-            root == terms.initial_root,
+            told.initial_root == terms.initial_root,
             f"{len(document.model.initial)} starting weights hashed",
         )
     for circuit in (plan.training, plan.aggregation):

@@ -14,6 +14,7 @@ from web3 import Web3
 from node.errors import ConfigError
 from node.types import Address, CircuitRecord, Deployment
 
+#: The suite, in the order in which it is deployed.
 CONTRACTS = (
     "ConsiliumToken",
     "HospitalRegistry",

@@ -80,7 +80,7 @@ class RoundReader(Connection):
 
     def included_sum(self, study: int, round_number: int, state: RoundState) -> tuple[int, int]:
         """The sum of the included commitments; raises `ChainUnavailable` while no event tells it."""
-        for event in self._of_round("UpdatesIncluded", study, round_number):
+        for event in self._of_round("UpdatesIncluded", study, round_number, state):
             total = (event.arguments["sumCx"], event.arguments["sumCy"])
             if sum_digest(*total) == state.sum_digest:
                 return total
@@ -113,18 +113,18 @@ class RoundReader(Connection):
 
     def signed_shares(self, study: int, round_number: int) -> tuple[SignedShare, ...]:
         """The shares that were posted in a round, as operators signed them, oldest first."""
-        included = self.round_state(study, round_number).included_bitmap
+        state = self.round_state(study, round_number)
         return tuple(
             SignedShare(
                 study_id=study,
                 round=round_number,
                 hospital_id=event.arguments["hospitalId"],
-                included_bitmap=included,
+                included_bitmap=state.included_bitmap,
                 attempt=event.arguments["attempt"],
                 digest=event.arguments["digest"],
                 signature=event.arguments["signature"],
             )
-            for event in self._of_round("SharePosted", study, round_number)
+            for event in self._of_round("SharePosted", study, round_number, state)
         )
 
     def model_posts(self, study: int, round_number: int) -> tuple[ModelPost, ...]:
@@ -151,10 +151,11 @@ class RoundReader(Connection):
         """The `context` of an aggregation proof, as the contract computes it."""
         return int(self.call("RoundManager", "aggregationContext", study, round_number, included))
 
-    def _of_round(self, event: str, study: int, round_number: int) -> tuple[ChainEvent, ...]:
-        """A round's events of one kind, looked for from the round's beginning on."""
-        started_at = self.round_state(study, round_number).started_at
-        first = self.block_since(started_at)
+    def _of_round(
+        self, event: str, study: int, round_number: int, state: RoundState | None = None
+    ) -> tuple[ChainEvent, ...]:
+        """A round's events of one kind, looked for from the round's beginning on; `state` where it is known."""
+        first = self.block_since((state or self.round_state(study, round_number)).started_at)
         return self.events("RoundManager", event, first, studyId=study, round=round_number)
 
 

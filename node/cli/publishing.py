@@ -5,41 +5,15 @@ from __future__ import annotations
 
 from node.errors import DataError, UsageError
 from node.plan import LOSSES, TrainingPlan
-from node.proofs.commitments import weights_root
+from node.proofs.published import published_terms
 from node.steps.enrolment import circuit_kind
 from node.types import Circuit, CircuitKind, Deployment, PlanTerms
 
 
 def plan_terms(plan: TrainingPlan, deployment: Deployment) -> PlanTerms:
     """The terms that agree with a plan; raises `UsageError` for a circuit that the deployment lacks."""
-    return PlanTerms(
-        document_digest=plan.digest(),
-        initial_root=weights_root(plan.model.initial),
-        document_size=len(plan.canonical()),
-        training_circuit=_circuit(deployment, plan.training.circuit),
-        aggregation_circuit=_circuit(deployment, plan.aggregation.circuit),
-        epochs=plan.training.epochs,
-        learning_rate=plan.training.learning_rate,
-        confirmations=plan.phases.confirmations,
-        update_bound=plan.training.update_bound,
-        threshold=plan.encryption.threshold,
-        minimum=plan.participation.minimum,
-        maximum=plan.participation.maximum,
-        attempts=plan.encryption.attempts,
-        unopened_rounds=plan.money.unopened_rounds,
-        rounds=plan.participation.rounds,
-        batch_rounds=plan.participation.batch_rounds,
-        enrol_length=plan.phases.enrol,
-        ceremony_step_length=plan.phases.ceremony_step,
-        submit_length=plan.phases.submit,
-        attest_length=plan.phases.attest,
-        open_length=plan.phases.open,
-        verified_share_bps=plan.money.verified_share_bps,
-        bond=int(plan.money.bond),
-        reward_per_round=int(plan.money.reward_per_round),
-        privacy_budget=plan.privacy.budget,
-        privacy_cost=plan.privacy.cost,
-        noise_bound=plan.privacy.noise_bound,
+    return published_terms(
+        plan, _circuit(deployment, plan.training.circuit), _circuit(deployment, plan.aggregation.circuit)
     )
 
 

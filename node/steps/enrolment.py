@@ -17,7 +17,8 @@ from node.errors import ContractReverted, DataError, KeyNotTrusted, ParameterErr
 from node.learning import privacy
 from node.plan import RHO_UNITS, NetworkPlan, TrainingPlan
 from node.proofs.artefacts import find_artefacts
-from node.proofs.commitments import SALT_BITS, weights_root
+from node.proofs.commitments import SALT_BITS
+from node.proofs.published import published_terms
 from node.proofs.trust import KnownKey, known_key
 from node.steps.context import Hospital, encryption_parameters, plan_document
 from node.steps.dataset import salt_beside
@@ -29,6 +30,36 @@ from node.types import CircuitKind, Receipt, Study, TransactionStatus
 Confirm = Callable[[str], bool]
 
 
+#: What each of a plan's terms is called; the circuits are compared by what they are, not by their numbers.
+_TERMS = {
+    "document_digest": "document digest",
+    "document_size": "document size",
+    "initial_root": "root of the starting model",
+    "epochs": "epochs",
+    "learning_rate": "learning rate",
+    "threshold": "threshold",
+    "attempts": "attempts",
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "rounds": "rounds",
+    "batch_rounds": "rounds of a key ceremony",
+    "unopened_rounds": "unopened rounds",
+    "confirmations": "confirmations",
+    "enrol_length": "length of enrolment",
+    "ceremony_step_length": "length of a ceremony step",
+    "submit_length": "length of submission",
+    "attest_length": "length of attestation",
+    "open_length": "length of an opening attempt",
+    "bond": "bond",
+    "reward_per_round": "reward per round",
+    "verified_share_bps": "verified share",
+    "privacy_budget": "privacy budget",
+    "privacy_cost": "privacy cost of a round",
+    "noise_bound": "bound of the noise",
+    "update_bound": "bound of an update",
+}
+
+
 def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPlan:
     """The plan, once document, numbers on chain, circuits and starting model agree.
 
@@ -38,10 +69,9 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
     terms = study.plan
     training = reader.circuit(terms.training_circuit)
     aggregation = reader.circuit(terms.aggregation_circuit)
-    agreed: dict[str, tuple[object, object]] = {
-        "document digest": (plan.digest(), terms.document_digest),
-        "document size": (len(document), terms.document_size),
-        "root of the starting model": (weights_root(plan.model.initial), terms.initial_root),
+    told = published_terms(plan, terms.training_circuit, terms.aggregation_circuit)
+    numbers = {name: (getattr(told, field), getattr(terms, field)) for field, name in _TERMS.items()}
+    agreed: dict[str, tuple[object, object]] = numbers | {
         "plan root": (plan.root(), reader.plan_root(study.id)),
         "training circuit": (plan.training.circuit, training.name),
         "what the training circuit proves": (circuit_kind(plan), training.kind),
@@ -51,28 +81,6 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
         "value bits": (plan.quantisation.value_bits, training.value_bits),
         "aggregation circuit": (plan.aggregation.circuit, aggregation.name),
         "what the aggregation circuit proves": (CircuitKind.AGGREGATION, aggregation.kind),
-        "epochs": (plan.training.epochs, terms.epochs),
-        "learning rate": (plan.training.learning_rate, terms.learning_rate),
-        "threshold": (plan.encryption.threshold, terms.threshold),
-        "attempts": (plan.encryption.attempts, terms.attempts),
-        "minimum": (plan.participation.minimum, terms.minimum),
-        "maximum": (plan.participation.maximum, terms.maximum),
-        "rounds": (plan.participation.rounds, terms.rounds),
-        "rounds of a key ceremony": (plan.participation.batch_rounds, terms.batch_rounds),
-        "unopened rounds": (plan.money.unopened_rounds, terms.unopened_rounds),
-        "confirmations": (plan.phases.confirmations, terms.confirmations),
-        "length of enrolment": (plan.phases.enrol, terms.enrol_length),
-        "length of a ceremony step": (plan.phases.ceremony_step, terms.ceremony_step_length),
-        "length of submission": (plan.phases.submit, terms.submit_length),
-        "length of attestation": (plan.phases.attest, terms.attest_length),
-        "length of an opening attempt": (plan.phases.open, terms.open_length),
-        "bond": (int(plan.money.bond), terms.bond),
-        "reward per round": (int(plan.money.reward_per_round), terms.reward_per_round),
-        "verified share": (plan.money.verified_share_bps, terms.verified_share_bps),
-        "privacy budget": (plan.privacy.budget, terms.privacy_budget),
-        "privacy cost of a round": (plan.privacy.cost, terms.privacy_cost),
-        "bound of the noise": (plan.privacy.noise_bound, terms.noise_bound),
-        "bound of an update": (plan.training.update_bound, terms.update_bound),
     }
     different = [name for name, (document_says, chain_says) in agreed.items() if document_says != chain_says]
     if different:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +37,12 @@ def watch_shares(context: StudyContext, round_number: int) -> None:
 
 def doubles(shares: Iterable[SignedShare]) -> tuple[Pair, ...]:
     """Every two of them that name the same attempt of the same hospital and differ; one pair for each."""
+    seen: dict[tuple[int, ...], SignedShare] = {}
     found: dict[tuple[int, ...], Pair] = {}
-    for first, second in combinations(shares, 2):
-        attempt = _attempt(first)
-        if attempt == _attempt(second) and first.digest != second.digest:
-            found.setdefault(attempt, (first, second))
+    for share in shares:
+        first = seen.setdefault(_attempt(share), share)
+        if first.digest != share.digest:
+            found.setdefault(_attempt(share), (first, share))
     return tuple(found.values())
 
 
@@ -81,7 +81,7 @@ def from_document(content: bytes) -> Pair:
         first, second = shares
         fits = value["consilium"] == FORMAT and all(type(number) is int and number >= 0 for number in common.values())
         fits = fits and all(len(share.digest) == 32 and len(share.signature) == SIGNATURE_BYTES for share in shares)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         fits = False
     if not fits:
         raise DataError("This is no evidence of an equivocation: give a file that `consilium slashed evidence` wrote.")

@@ -136,8 +136,9 @@ def finalise(context: StudyContext, round_number: int) -> None:
         )
         proved = hospital.prover.prove(context.circuit(context.plan.aggregation.circuit), statement)
     with context.stage("finalise", round_number):
-        total = reader.included_sum(context.id, round_number, state)
-        hospital.ledger.finalise(context.id, round_number, total, statement.root_after, proved.proof)
+        # Opening has compared it with the one on chain.
+        total = statement.commitment_sum
+        hospital.ledger.finalise(context.id, round_number, (total.x, total.y), statement.root_after, proved.proof)
     remember_weights(context, round_number, after)
     post_model(context, round_number, after)
     context.log.info("round %d: finalised", round_number)

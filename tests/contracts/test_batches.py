@@ -7,9 +7,10 @@ import ape
 import pytest
 from ape.api import ReceiptAPI
 
+from node.types import CeremonyStep, Phase, StudyState
 from tests.support.settlement import everybody_is_whole, nothing_is_left, of_a_model, open_books
-from tests.support.stage import Hospital, Phase, Stage, State, rows_of
-from tests.support.suite import BOND, DIGEST, REWARD, Step, pass_until
+from tests.support.stage import Hospital, Stage, rows_of
+from tests.support.suite import BOND, DIGEST, REWARD, pass_until
 
 SLICE = BOND // 4
 
@@ -35,7 +36,7 @@ def finish(stage: Stage, round_: int, among: list[Hospital] | None = None) -> Re
 
 def settle(stage: Stage) -> None:
     """The study has ended, and everybody takes out what is theirs; nothing is left."""
-    assert stage.state() in (State.COMPLETED, State.CANCELLED)
+    assert stage.state() in (StudyState.COMPLETED, StudyState.CANCELLED)
     nothing_is_left(stage)
 
 
@@ -47,10 +48,10 @@ def bitmap(stage: Stage, round_: int) -> tuple[int, int]:
 def test_batch__used_up__a_new_ceremony_is_due_and_the_rounds_go_on_from_it(stage: Stage) -> None:
     members, studies, rounds = start(stage), stage.suite.studies, stage.suite.rounds
     finish(stage, 1)
-    assert stage.state() is State.RUNNING
+    assert stage.state() is StudyState.RUNNING
     assert rounds.currentRound(stage.study) == 2
     closed_at = finish(stage, 2).timestamp
-    assert stage.state() is State.CEREMONY
+    assert stage.state() is StudyState.CEREMONY
     assert (rounds.currentRound(stage.study), stage.phase(3)) == (2, Phase.NONE)
     due = studies.ceremonyState(stage.study)
     assert (due.number, due.step, due.completed, due.participants) == (2, 0, False, 0b1111)
@@ -61,7 +62,7 @@ def test_batch__used_up__a_new_ceremony_is_due_and_the_rounds_go_on_from_it(stag
     began = [rounds.roundState(stage.study, number).startedAt for number in (1, 2)]
     pass_until(ape.chain.blocks.head.timestamp + 5)
     stage.hold_ceremony(members, ceremony=2)
-    assert stage.state() is State.RUNNING
+    assert stage.state() is StudyState.RUNNING
     state = rounds.roundState(stage.study, 3)
     assert state.startedAt == ape.chain.blocks.head.timestamp
     assert state.rootBefore == 1002
@@ -73,7 +74,7 @@ def test_batch__used_up__a_new_ceremony_is_due_and_the_rounds_go_on_from_it(stag
     stage.hold_ceremony(members, ceremony=3)
     finish(stage, 5)
     finish(stage, 6)
-    assert stage.state() is State.COMPLETED
+    assert stage.state() is StudyState.COMPLETED
     assert rounds.currentRound(stage.study) == 6
     assert [bitmap(stage, number)[0] for number in range(1, 8)] == [1, 1, 2, 2, 3, 3, 0]
     settle(stage)
@@ -87,7 +88,7 @@ def test_batch__longer_than_what_is_left__makes_keys_for_the_rest(stage: Stage) 
     assert (due.firstRound, due.rounds) == (3, 1)
     stage.hold_ceremony(members, ceremony=2)
     finish(stage, 3)
-    assert stage.state() is State.COMPLETED
+    assert stage.state() is StudyState.COMPLETED
     settle(stage)
 
 
@@ -96,7 +97,7 @@ def test_batch__its_last_round_fails__the_ceremony_is_due_all_the_same(stage: St
     finish(stage, 1)
     stage.end_phase(2)
     stage.fail_round(2)
-    assert stage.state() is State.CEREMONY
+    assert stage.state() is StudyState.CEREMONY
     stage.hold_ceremony(members, ceremony=2)
     assert stage.suite.rounds.roundState(stage.study, 3).rootBefore == 1001
     assert stage.phase(3) is Phase.SUBMIT
@@ -107,19 +108,19 @@ def test_request__by_a_participant__ends_the_batch_with_the_round_going_on(stage
     members, studies = start(stage, batchRounds=6), stage.suite.studies
     receipt = studies.requestCeremony(stage.study, sender=members[1].owner if by_owner else members[1].operator)
     assert receipt.events == [studies.CeremonyRequested(stage.study, members[1].id, 1)]
-    assert stage.state() is State.RUNNING
+    assert stage.state() is StudyState.RUNNING
     with ape.reverts(studies.StudyRegistryBatchEnding, studyId=stage.study, lastRound=1):
         studies.requestCeremony(stage.study, sender=members[0].operator)
     finish(stage, 1)
-    assert stage.state() is State.CEREMONY
+    assert stage.state() is StudyState.CEREMONY
     due = studies.ceremonyState(stage.study)
     assert (due.number, due.firstRound, due.rounds) == (2, 2, 5)
-    with ape.reverts(studies.StudyRegistryWrongState, state=State.CEREMONY):
+    with ape.reverts(studies.StudyRegistryWrongState, state=StudyState.CEREMONY):
         studies.requestCeremony(stage.study, sender=members[0].operator)
     stage.hold_ceremony(members, ceremony=2)
     for number in range(2, 7):
         finish(stage, number)
-    assert stage.state() is State.COMPLETED
+    assert stage.state() is StudyState.COMPLETED
     settle(stage)
 
 
@@ -148,7 +149,7 @@ def test_leave__takes_part_to_the_end_of_the_round_and_no_further(stage: Stage, 
     assert studies.ceremonyState(stage.study).participants == 0b1101
     assert studies.enrolment(stage.study, leaver.id).barred
     with ape.reverts(studies.StudyRegistryBarred, hospitalId=leaver.id):
-        stage.post(leaver, Step.KEY, ceremony=2)
+        stage.post(leaver, CeremonyStep.KEY, ceremony=2)
     # Nothing can be held against it any more.
     studies.releaseBond(stage.study, leaver.id, sender=leaver.owner)
     assert stage.suite.vault.available(leaver.id) == 3 * BOND
@@ -162,7 +163,7 @@ def test_leave__takes_part_to_the_end_of_the_round_and_no_further(stage: Stage, 
         studies.requestCeremony(stage.study, sender=leaver.operator)
     for number in range(2, 7):
         finish(stage, number, rest)
-    assert stage.state() is State.COMPLETED
+    assert stage.state() is StudyState.COMPLETED
     assert stage.suite.rewards.earned(stage.study, 1, leaver.id) > 0
     assert stage.suite.rewards.earned(stage.study, 2, leaver.id) == 0
     settle(stage)
@@ -180,11 +181,11 @@ def test_leave__below_the_minimum__the_study_ends_with_the_round_and_everyone_is
     books = open_books(stage)
     suite.studies.leaveStudy(stage.study, sender=members[0].operator)
     suite.studies.leaveStudy(stage.study, sender=members[3].operator)
-    assert stage.state() is State.RUNNING
+    assert stage.state() is StudyState.RUNNING
     finish(stage, 1)
-    assert stage.state() is State.CANCELLED
+    assert stage.state() is StudyState.CANCELLED
     with ape.reverts(suite.studies.StudyRegistryNoCeremony):
-        stage.post(members[1], Step.KEY, ceremony=2)
+        stage.post(members[1], CeremonyStep.KEY, ceremony=2)
     assert suite.rewards.refundable(stage.study) == 5 * REWARD
     everybody_is_whole(books, rewards=of_a_model(members))
 
@@ -214,7 +215,7 @@ def test_join__while_the_study_runs__takes_part_from_the_next_ceremony_on(stage:
     assert bitmap(stage, 1) == (1, 0b1111)
     for number in range(2, 7):
         finish(stage, number, everyone)
-    assert stage.state() is State.COMPLETED
+    assert stage.state() is StudyState.COMPLETED
     assert stage.suite.rewards.earned(stage.study, 2, joiner.id) > 0
     settle(stage)
 
@@ -232,7 +233,7 @@ def test_join__into_the_place_of_one_who_leaves__is_possible(stage: Stage) -> No
 def test_join__in_the_last_round_or_during_a_ceremony__reverts(stage: Stage) -> None:
     members, studies = start(stage, rounds=2, batchRounds=1), stage.suite.studies
     finish(stage, 1)
-    with ape.reverts(studies.StudyRegistryWrongState, state=State.CEREMONY):
+    with ape.reverts(studies.StudyRegistryWrongState, state=StudyState.CEREMONY):
         stage.enrol(stage.hospitals[4])
     stage.hold_ceremony(members, ceremony=2)
     with ape.reverts(studies.StudyRegistryNoRoundLeft):
@@ -245,7 +246,7 @@ def test_joiner__missing_in_the_ceremony__is_barred_and_the_others_go_on(stage: 
     stage.enrol(joiner)
     finish(stage, 1)
     for hospital in members:
-        stage.post(hospital, Step.KEY, ceremony=2)
+        stage.post(hospital, CeremonyStep.KEY, ceremony=2)
     pass_until(studies.ceremonyState(stage.study).deadline)
     studies.failCeremony(stage.study, sender=stage.stranger)
     assert studies.enrolment(stage.study, joiner.id).barred
@@ -264,10 +265,10 @@ def test_ceremony_in_mid_study__nobody_posts__fails_for_good_and_everyone_is_pai
     finish(stage, 2)
     pass_until(suite.studies.ceremonyState(stage.study).deadline)
     with ape.reverts(suite.studies.StudyRegistryStepOver):
-        stage.post(members[0], Step.KEY, ceremony=2)
+        stage.post(members[0], CeremonyStep.KEY, ceremony=2)
     receipt = suite.studies.failCeremony(stage.study, sender=stage.stranger)
     assert suite.studies.CeremonyFailed(stage.study, 2, 0, 0b1111, 0) in receipt.events
-    assert stage.state() is State.CANCELLED
+    assert stage.state() is StudyState.CANCELLED
     assert suite.rewards.refundable(stage.study) == 4 * REWARD
     settle(stage)
 
@@ -276,9 +277,9 @@ def test_ceremony_in_mid_study__missing_dealing__is_slashed_and_the_rest_go_on(s
     members, suite = start(stage), stage.suite
     finish(stage, 1)
     finish(stage, 2)
-    stage.hold_ceremony(members, ceremony=2, until=Step.KEY)
+    stage.hold_ceremony(members, ceremony=2, until=CeremonyStep.KEY)
     for hospital in members[1:]:
-        stage.post(hospital, Step.DEALING, ceremony=2)
+        stage.post(hospital, CeremonyStep.DEALING, ceremony=2)
     pass_until(suite.studies.ceremonyState(stage.study).deadline)
     suite.studies.failCeremony(stage.study, sender=stage.stranger)
     assert suite.vault.locked(stage.study, members[0].id) == BOND - SLICE
@@ -290,7 +291,7 @@ def test_ceremony_in_mid_study__missing_dealing__is_slashed_and_the_rest_go_on(s
     stage.hold_ceremony(members[1:], ceremony=4)
     for number in (5, 6):
         finish(stage, number, members[1:])
-    assert stage.state() is State.COMPLETED
+    assert stage.state() is StudyState.COMPLETED
     settle(stage)
 
 
@@ -301,7 +302,7 @@ def test_failed_rounds_in_a_row__end_the_study_across_batches(stage: Stage) -> N
     stage.hold_ceremony(members, ceremony=2)
     stage.end_phase(2)
     stage.fail_round(2)
-    assert stage.state() is State.CANCELLED
+    assert stage.state() is StudyState.CANCELLED
     settle(stage)
 
 
@@ -310,9 +311,9 @@ def test_transcripts__each_ceremony_has_its_own(stage: Stage) -> None:
     assert studies.ceremonyState(stage.study).transcriptDigest == DIGEST
     finish(stage, 1)
     assert studies.ceremonyState(stage.study).transcriptDigest == bytes(32)
-    stage.hold_ceremony(members, ceremony=2, until=Step.TEST_SHARES)
+    stage.hold_ceremony(members, ceremony=2, until=CeremonyStep.TEST_SHARES)
     for hospital in members:
-        receipt = stage.post(hospital, Step.ACKNOWLEDGEMENT, b"\x77" * 32, ceremony=2)
+        receipt = stage.post(hospital, CeremonyStep.ACKNOWLEDGEMENT, b"\x77" * 32, ceremony=2)
     assert studies.CeremonyCompleted(stage.study, 2, b"\x77" * 32) in receipt.events
     done = studies.ceremonyState(stage.study)
     assert (done.number, done.completed, done.transcriptDigest) == (2, True, b"\x77" * 32)

@@ -9,7 +9,7 @@ import pytest
 
 from node.proofs.artefacts import circuits
 from scripts.deployment import (
-    SUITE,
+    CONTRACTS,
     VERIFIERS,
     DeploymentRefused,
     catalogue,
@@ -60,7 +60,7 @@ def test_verifier_name__of_a_circuit() -> None:
 def test_suite__fits_what_a_network_accepts(project: Any) -> None:
     sizes = {
         name: len(bytes.fromhex(getattr(project, name).contract_type.runtime_bytecode.bytecode.removeprefix("0x")))
-        for name in SUITE
+        for name in CONTRACTS
     }
     assert {name: size for name, size in sizes.items() if size > MOST_CODE} == {}
 

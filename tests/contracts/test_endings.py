@@ -8,6 +8,7 @@ from typing import Any
 import ape
 import pytest
 
+from node.types import CeremonyStep, Phase, StudyState
 from tests.support.settlement import (
     Books,
     each,
@@ -17,8 +18,8 @@ from tests.support.settlement import (
     open_books,
     together,
 )
-from tests.support.stage import Hospital, Phase, Stage, State
-from tests.support.suite import BOND, DIGEST, REWARD, Step, pass_until
+from tests.support.stage import Hospital, Stage
+from tests.support.suite import BOND, DIGEST, REWARD, pass_until
 
 SLICE = BOND // 4
 OTHER = b"\x77" * 32
@@ -48,7 +49,7 @@ def complete(stage: Stage) -> None:
     """Play all rounds well."""
     for round_ in range(1, stage.plan["rounds"] + 1):
         stage.finish(round_)
-    assert stage.state() is State.COMPLETED
+    assert stage.state() is StudyState.COMPLETED
 
 
 def three_models(hospitals: list[Hospital]) -> dict[int, int]:
@@ -66,9 +67,9 @@ def test_sponsor_never_pays_in_full__the_deadline_cancels_and_gives_back(stage: 
     stage.fund(REWARD)
     books = open_books(stage)
     ruin(stage.sponsor)
-    assert stage.state() is State.PUBLISHED
+    assert stage.state() is StudyState.PUBLISHED
     stage.end_enrolment()
-    assert stage.state() is State.CANCELLED
+    assert stage.state() is StudyState.CANCELLED
     everybody_is_whole(books)
 
 
@@ -76,42 +77,42 @@ def test_too_few_enrol__the_deadline_cancels_and_gives_back(stage: Stage) -> Non
     stage.publish()
     books = open_books(stage)
     stage.enrol_all(stage.hospitals[:2])
-    assert stage.state() is State.ENROLLING
+    assert stage.state() is StudyState.ENROLLING
     stage.end_enrolment()
-    assert stage.state() is State.CANCELLED
+    assert stage.state() is StudyState.CANCELLED
     everybody_is_whole(books)
 
 
 def test_ceremony_stalls__cancels_and_gives_back(stage: Stage, members: list[Hospital], books: Books) -> None:
-    stage.post(members[0], Step.KEY)
-    assert stage.state() is State.CEREMONY
+    stage.post(members[0], CeremonyStep.KEY)
+    assert stage.state() is StudyState.CEREMONY
     fail_ceremony(stage)
-    assert stage.state() is State.CANCELLED
+    assert stage.state() is StudyState.CANCELLED
     everybody_is_whole(books)
 
 
 def test_dealings_missing__those_who_dealt_share_the_slices(
     stage: Stage, members: list[Hospital], books: Books
 ) -> None:
-    stage.hold_ceremony(members, until=Step.KEY)
-    stage.hold_step(members[:2], Step.DEALING)
+    stage.hold_ceremony(members, until=CeremonyStep.KEY)
+    stage.hold_step(members[:2], CeremonyStep.DEALING)
     fail_ceremony(stage)
-    assert stage.state() is State.CANCELLED
+    assert stage.state() is StudyState.CANCELLED
     everybody_is_whole(books, slashed=each(SLICE, members[2:]), shared=equally(2 * SLICE, members[:2]))
 
 
 def test_nobody_deals__nobody_gains(stage: Stage, members: list[Hospital], books: Books) -> None:
-    stage.hold_ceremony(members, until=Step.KEY)
+    stage.hold_ceremony(members, until=CeremonyStep.KEY)
     fail_ceremony(stage)
-    assert stage.state() is State.CANCELLED
+    assert stage.state() is StudyState.CANCELLED
     everybody_is_whole(books)
 
 
 def test_one_does_not_acknowledge__the_others_go_on_and_it_keeps_its_bond(
     stage: Stage, members: list[Hospital], books: Books
 ) -> None:
-    stage.hold_ceremony(members, until=Step.TEST_SHARES)
-    stage.hold_step(members[1:], Step.ACKNOWLEDGEMENT)
+    stage.hold_ceremony(members, until=CeremonyStep.TEST_SHARES)
+    stage.hold_step(members[1:], CeremonyStep.ACKNOWLEDGEMENT)
     fail_ceremony(stage)
     stage.suite.studies.releaseBond(stage.study, members[0].id, sender=stage.stranger)
     stage.hold_ceremony(members[1:], ceremony=2)
@@ -123,11 +124,11 @@ def test_one_does_not_acknowledge__the_others_go_on_and_it_keeps_its_bond(
 def test_no_transcript_is_acknowledged_by_most__cancels_and_gives_back(
     stage: Stage, members: list[Hospital], books: Books
 ) -> None:
-    stage.hold_ceremony(members, until=Step.TEST_SHARES)
+    stage.hold_ceremony(members, until=CeremonyStep.TEST_SHARES)
     for hospital, digest in zip(members, (DIGEST, OTHER, DIGEST, OTHER), strict=True):
-        stage.post(hospital, Step.ACKNOWLEDGEMENT, digest)
+        stage.post(hospital, CeremonyStep.ACKNOWLEDGEMENT, digest)
     fail_ceremony(stage)
-    assert stage.state() is State.CANCELLED
+    assert stage.state() is StudyState.CANCELLED
     everybody_is_whole(books)
 
 
@@ -135,9 +136,9 @@ def test_ceremony_stalls_between_batches__what_was_earned_is_paid(stage: Stage) 
     members = stage.run(4, batchRounds=1)
     books = open_books(stage)
     stage.finish(1)
-    assert stage.state() is State.CEREMONY
+    assert stage.state() is StudyState.CEREMONY
     fail_ceremony(stage)
-    assert stage.state() is State.CANCELLED
+    assert stage.state() is StudyState.CANCELLED
     everybody_is_whole(books, rewards=of_a_model(members))
 
 
@@ -145,9 +146,9 @@ def test_budget_is_spent__completes_early_and_refunds_the_other_rounds(stage: St
     members = stage.run(4, privacyBudget=25, privacyCost=10)
     books, rounds = open_books(stage), stage.suite.rounds
     stage.finish(1)
-    assert stage.state() is State.RUNNING
+    assert stage.state() is StudyState.RUNNING
     stage.finish(2)
-    assert stage.state() is State.COMPLETED
+    assert stage.state() is StudyState.COMPLETED
     assert stage.suite.studies.study(stage.study).rounds == 2
     with ape.reverts(rounds.RoundManagerPrivacyBudgetSpent, studyId=stage.study, round=3):
         stage.submit(members[0], 3)
@@ -161,7 +162,7 @@ def test_failed_rounds__spend_budget_too(stage: Stage) -> None:
     stage.run(4, privacyBudget=10, privacyCost=10)
     books = open_books(stage)
     stage.fail_rounds(1)
-    assert stage.state() is State.COMPLETED
+    assert stage.state() is StudyState.COMPLETED
     everybody_is_whole(books)
 
 
@@ -170,7 +171,7 @@ def test_sponsor_disappears__hospitals_are_paid_and_the_rest_waits_in_its_wallet
     ruin(running.sponsor)
     running.finish(1)
     running.fail_rounds(2, 3)
-    assert running.state() is State.CANCELLED
+    assert running.state() is StudyState.CANCELLED
     everybody_is_whole(books, rewards=of_a_model(running.members))
 
 
@@ -200,7 +201,7 @@ def test_suspended_in_mid_study__takes_part_to_the_end_and_is_paid(running: Stag
     running.finalise()
     running.finish(2)
     running.finish(3)
-    assert running.state() is State.COMPLETED
+    assert running.state() is StudyState.COMPLETED
     everybody_is_whole(books, rewards=three_models(running.members))
 
 

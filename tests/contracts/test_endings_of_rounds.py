@@ -8,6 +8,7 @@ from typing import Any
 import ape
 import pytest
 
+from node.types import CeremonyStep, Phase, StudyState
 from tests.support.settlement import (
     Books,
     each,
@@ -18,8 +19,8 @@ from tests.support.settlement import (
     open_books,
     together,
 )
-from tests.support.stage import Phase, Stage, State, update_of
-from tests.support.suite import BOND, DIGEST, NO_PROOF, Step, send
+from tests.support.stage import Stage, update_of
+from tests.support.suite import BOND, DIGEST, NO_PROOF, send
 
 SLICE = BOND // 4
 GARBAGE = b"\x66" * 32
@@ -58,10 +59,10 @@ def test_last_poster_of_a_phase__runs_out_of_gas__sends_it_again(stage: Stage) -
     starve(stage.operators[opener], suite.rounds.postShare, stage.study, 1, 0, DIGEST, 500, signature)
     assert suite.rounds.roundState(stage.study, 1).verified
     stage.finalise()
-    stage.hold_ceremony(members, ceremony=2, until=Step.TEST_SHARES)
-    stage.hold_step(members[:3], Step.ACKNOWLEDGEMENT, ceremony=2)
-    starve(last.operator, suite.studies.postCeremony, stage.study, 2, int(Step.ACKNOWLEDGEMENT), DIGEST, 32)
-    assert stage.state() is State.RUNNING
+    stage.hold_ceremony(members, ceremony=2, until=CeremonyStep.TEST_SHARES)
+    stage.hold_step(members[:3], CeremonyStep.ACKNOWLEDGEMENT, ceremony=2)
+    starve(last.operator, suite.studies.postCeremony, stage.study, 2, int(CeremonyStep.ACKNOWLEDGEMENT), DIGEST, 32)
+    assert stage.state() is StudyState.RUNNING
     stage.fail_rounds(2)
     stage.hold_ceremony(members, ceremony=3)
     stage.fail_rounds(3)
@@ -74,7 +75,7 @@ def test_fewer_than_the_minimum_submit__fails_and_costs_nobody(running: Stage, b
     assert running.phase() is Phase.FAILED
     running.fail_round()
     running.fail_rounds(2)
-    assert running.state() is State.CANCELLED
+    assert running.state() is StudyState.CANCELLED
     everybody_is_whole(books)
 
 
@@ -87,7 +88,7 @@ def test_fewer_than_the_minimum_are_attested__those_held_share_what_the_withheld
     running.include()
     assert running.phase() is Phase.FAILED
     running.fail_rounds(2)
-    assert running.state() is State.CANCELLED
+    assert running.state() is StudyState.CANCELLED
     held, withheld = running.members[:2], running.members[2:]
     everybody_is_whole(books, slashed=each(SLICE, withheld), shared=equally(2 * SLICE, held))
 
@@ -164,23 +165,23 @@ def test_garbage_shares_in_every_attempt__the_work_is_paid_and_the_study_goes_on
         running.end_phase()
     assert running.phase() is Phase.FAILED
     running.fail_round()
-    assert running.state() is State.RUNNING
+    assert running.state() is StudyState.RUNNING
     running.finish(2)
     running.finish(3)
-    assert running.state() is State.COMPLETED
+    assert running.state() is StudyState.COMPLETED
     model = of_a_model(running.members)
     everybody_is_whole(books, rewards=together(of_work(running.members), model, model))
 
 
 def test_sums_that_do_not_open__f_times_in_a_row__end_the_study(running: Stage, books: Books) -> None:
     for round_ in (1, 2):
-        assert running.state() is State.RUNNING
+        assert running.state() is StudyState.RUNNING
         running.reach_open(round_)
         for attempt in range(running.plan["attempts"]):
             running.share_all(attempt, round_, GARBAGE)
             running.end_phase(round_)
         running.fail_round(round_)
-    assert running.state() is State.CANCELLED
+    assert running.state() is StudyState.CANCELLED
     everybody_is_whole(books, rewards=together(*[of_work(running.members)] * 2))
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import ape
 
-from tests.support.stage import Stage, State, rows_of
-from tests.support.suite import BOND, FIELD_ORDER, Step
+from node.types import CeremonyStep, StudyState
+from tests.support.stage import Stage, rows_of
+from tests.support.suite import BOND, FIELD_ORDER
 
 
 def test_enrol__admitted_and_bonded__locks_the_bond_at_the_next_index(stage: Stage) -> None:
@@ -89,7 +90,7 @@ def test_enrol__rows_or_root_out_of_range__reverts(stage: Stage) -> None:
 def test_enrol__last_place_taken__starts_the_ceremony(stage: Stage) -> None:
     stage.publish(maximum=3)
     stage.enrol_all(stage.hospitals[:3])
-    assert stage.state() is State.CEREMONY
+    assert stage.state() is StudyState.CEREMONY
     with ape.reverts(stage.suite.studies.StudyRegistryWrongState, studyId=stage.study, state=3):
         stage.enrol(stage.hospitals[3])
 
@@ -97,10 +98,10 @@ def test_enrol__last_place_taken__starts_the_ceremony(stage: Stage) -> None:
 def test_enrolment_end__enough_hospitals__starts_the_ceremony_without_a_transaction(stage: Stage) -> None:
     stage.publish()
     stage.enrol_all(stage.hospitals[:3])
-    assert stage.state() is State.ENROLLING
+    assert stage.state() is StudyState.ENROLLING
     assert stage.suite.studies.ceremonyState(stage.study).number == 0
     stage.end_enrolment()
-    assert stage.state() is State.CEREMONY
+    assert stage.state() is StudyState.CEREMONY
     ceremony = stage.suite.studies.ceremonyState(stage.study)
     assert (ceremony.number, ceremony.step, ceremony.participants) == (1, 0, 0b111)
 
@@ -112,7 +113,7 @@ def test_enrolment_end__too_few_hospitals__gives_the_bonds_back(stage: Stage) ->
     with ape.reverts(studies.StudyRegistryWrongState, studyId=stage.study, state=2):
         studies.releaseBond(stage.study, 1, sender=stage.stranger)
     stage.end_enrolment()
-    assert stage.state() is State.CANCELLED
+    assert stage.state() is StudyState.CANCELLED
     studies.releaseBond(stage.study, 1, sender=stage.stranger)
     assert vault.available(1) == 3 * BOND
     with ape.reverts(vault.StakeVaultNothingLocked, studyId=stage.study, hospitalId=1):
@@ -137,12 +138,12 @@ def test_rotated_operator__running_study__acts_only_once_adopted(stage: Stage, a
     stage.enrol_all(stage.hospitals[:3])
     fresh = accounts[21]
     suite.registry.rotateOperator(hospital.id, fresh, sender=hospital.owner)
-    stage.post(hospital, Step.KEY)
+    stage.post(hospital, CeremonyStep.KEY)
     with ape.reverts(suite.studies.StudyRegistryNotOwner, hospitalId=1, caller=fresh.address):
         suite.studies.adoptOperator(stage.study, hospital.id, sender=fresh)
     suite.studies.adoptOperator(stage.study, hospital.id, sender=hospital.owner)
     with ape.reverts(suite.studies.StudyRegistryNotEnrolled, operator=hospital.operator.address):
-        stage.post(hospital, Step.KEY)
+        stage.post(hospital, CeremonyStep.KEY)
     assert suite.studies.enrolmentOf(stage.study, fresh).hospitalId == hospital.id
 
 
@@ -155,7 +156,7 @@ def test_suspended_hospital__running_study__goes_on(stage: Stage) -> None:
 
 def test_unknown_study__views__say_so(stage: Stage) -> None:
     studies = stage.suite.studies
-    assert studies.studyState(99) == State.NONE
+    assert studies.studyState(99) == StudyState.NONE
     with ape.reverts(studies.StudyRegistryUnknownStudy, studyId=99):
         studies.study(99)
     with ape.reverts(studies.StudyRegistryHospitalNotEnrolled, studyId=99, hospitalId=1):

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from tests.support.proving import Work, proof_of
 from tests.support.real_proofs import DIGEST, prove_sum
 from tests.support.settlement import open_books
 from tests.support.stage import Stage
-from tests.support.suite import Call, in_one_block
+from tests.support.suite import Call, in_one_block, payout_commitment
 
 PAYOUT = "0x52908400098527886E0F7030069857D2E4169EE7"
 
@@ -54,7 +53,7 @@ def test_reveal_of_a_payout__copied__pays_the_revealed_wallet(stage: Stage) -> N
     salt, suite = bytes(range(32)), stage.suite
     stage.publish(maximum=3)
     stage.members = stage.hospitals[:3]
-    stage.enrol(stage.members[0], payout=hashlib.sha256(bytes.fromhex(PAYOUT[2:]) + salt).digest())
+    stage.enrol(stage.members[0], payout=payout_commitment(PAYOUT, salt))
     stage.enrol_all(stage.members[1:])
     stage.hold_ceremony(stage.members)
     stage.finish(1)

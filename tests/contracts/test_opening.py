@@ -10,7 +10,8 @@ import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
-from tests.support.stage import Phase, Stage, State
+from node.types import Phase, StudyState
+from tests.support.stage import Stage
 from tests.support.suite import BOND, DIGEST, FIELD_ORDER, NO_PROOF
 
 SLICE = BOND // 4
@@ -138,7 +139,7 @@ def test_unopened_rounds__too_many_in_a_row__cancel_the_study(running: Stage) ->
     for round_ in (1, 2):
         running.end_phase(round_)
         running.fail_round(round_)
-    assert running.state() is State.CANCELLED
+    assert running.state() is StudyState.CANCELLED
     assert (rounds.currentRound(running.study), running.phase(3)) == (2, Phase.NONE)
     with ape.reverts(rounds.RoundManagerWrongPhase, round=3, phase=0, needed=1):
         running.submit(running.members[0], round_=3)
@@ -154,7 +155,7 @@ def test_unopened_rounds__not_in_a_row__do_not_end_the_study(running: Stage) -> 
     running.finalise(round_=2)
     running.end_phase(3)
     running.fail_round(3)
-    assert running.state() is State.COMPLETED
+    assert running.state() is StudyState.COMPLETED
 
 
 def test_post_model__of_a_finalised_round__is_logged_as_often_as_wanted(opening: Stage) -> None:

@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-import hashlib
 
 import ape
 import pytest
 
 from tests.support.settlement import of_a_model
 from tests.support.stage import Stage
+from tests.support.suite import payout_commitment
 
 PAYOUT = "0x52908400098527886E0F7030069857D2E4169EE7"
 SALT = bytes(range(32))
-COMMITMENT = hashlib.sha256(bytes.fromhex(PAYOUT[2:]) + SALT).digest()
+COMMITMENT = payout_commitment(PAYOUT, SALT)
 
 
 @pytest.fixture

@@ -10,10 +10,12 @@ import ape
 import pytest
 
 from node.proofs.commitments import aggregation_context, training_context
+from node.proofs.proof import Proved
+from node.types import Phase
 from tests.support.bn254 import BASE_ORDER
 from tests.support.proving import CIRCUITS, Work, proof_of
 from tests.support.real_proofs import DIGEST, begin, finalise, prove_sum, submit, work_of
-from tests.support.stage import Phase, Stage
+from tests.support.stage import Stage
 from tests.support.suite import FIELD_ORDER
 
 # With real verification, for the first submission of a round.
@@ -110,19 +112,22 @@ def test_commitment__plus_the_field_order__reverts(proving: Stage, works: dict[i
         submit(proving, hospital, works[hospital.id], cy=y + FIELD_ORDER)
 
 
-@pytest.mark.parametrize("position", range(7))
-def test_verifier__signal_plus_the_field_order_or_off_by_one__is_false(
-    proving: Stage, works: dict[int, Work], project: Any, position: int
-) -> None:
-    address = proving.suite.record["circuits"][CIRCUITS[0]]["verifier"]
-    verifier = project.Training8x4Verifier.at(address)
-    proved = works[1].proved
+def holds_for_its_signals_alone(verifier: Any, proved: Proved, position: int) -> None:
+    """The verifier accepts the proof, and not for a signal plus the field order, nor for the next number."""
     signals = list(proved.public_signals)
     assert verifier.verifyProof(*proof_of(proved), signals)
     for step in (FIELD_ORDER, 1):
         changed = [*signals]
         changed[position] += step
         assert not verifier.verifyProof(*proof_of(proved), changed)
+
+
+@pytest.mark.parametrize("position", range(7))
+def test_verifier__signal_plus_the_field_order_or_off_by_one__is_false(
+    proving: Stage, works: dict[int, Work], project: Any, position: int
+) -> None:
+    address = proving.suite.record["circuits"][CIRCUITS[0]]["verifier"]
+    holds_for_its_signals_alone(project.Training8x4Verifier.at(address), works[1].proved, position)
 
 
 def opposite(proof: Any) -> Any:
@@ -186,11 +191,5 @@ def test_aggregation_verifier__signal_plus_the_field_order_or_off_by_one__is_fal
     proved_round: Stage, works: dict[int, Work], project: Any, position: int
 ) -> None:
     address = proved_round.suite.record["circuits"][CIRCUITS[1]]["verifier"]
-    verifier = project.Aggregation5Verifier.at(address)
     _, proved = prove_sum(proved_round, works)
-    signals = list(proved.public_signals)
-    assert verifier.verifyProof(*proof_of(proved), signals)
-    for step in (FIELD_ORDER, 1):
-        changed = [*signals]
-        changed[position] += step
-        assert not verifier.verifyProof(*proof_of(proved), changed)
+    holds_for_its_signals_alone(project.Aggregation5Verifier.at(address), proved, position)

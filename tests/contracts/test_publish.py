@@ -8,7 +8,8 @@ from typing import Any
 import ape
 import pytest
 
-from tests.support.stage import Stage, State
+from node.types import StudyState
+from tests.support.stage import Stage
 from tests.support.suite import FIELD_ORDER, REWARD, make_circuit
 
 DAY = 86_400
@@ -71,13 +72,13 @@ def test_publish__plan_that_does_not_hold__reverts(
 def test_publish__sound_plan__is_published_until_funded(stage: Stage) -> None:
     studies = stage.suite.studies
     stage.publish(funded=False)
-    assert stage.state() is State.PUBLISHED
+    assert stage.state() is StudyState.PUBLISHED
     assert studies.requiredFunding(stage.study) == 3 * REWARD
     assert studies.sponsorOf(stage.study) == stage.sponsor
     stage.fund(3 * REWARD - 1)
-    assert stage.state() is State.PUBLISHED
+    assert stage.state() is StudyState.PUBLISHED
     stage.fund(1)
-    assert stage.state() is State.ENROLLING
+    assert stage.state() is StudyState.ENROLLING
 
 
 def test_plan_root__of_a_study__packs_the_proved_numbers(stage: Stage) -> None:
@@ -89,7 +90,7 @@ def test_plan_root__of_a_study__packs_the_proved_numbers(stage: Stage) -> None:
 def test_unfunded__at_the_deadline__is_cancelled(stage: Stage) -> None:
     stage.publish(funded=False)
     stage.end_enrolment()
-    assert stage.state() is State.CANCELLED
+    assert stage.state() is StudyState.CANCELLED
 
 
 def test_publish__circuits_that_do_not_fit__reverts(stage: Stage) -> None:

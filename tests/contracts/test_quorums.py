@@ -8,7 +8,8 @@ import dataclasses
 import ape
 import pytest
 
-from tests.support.stage import Phase, Stage
+from node.types import Phase
+from tests.support.stage import Stage
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import ape
 
-from tests.support.stage import Stage, State, rows_of
+from node.types import StudyState
+from tests.support.stage import Stage, rows_of
 from tests.support.suite import REWARD
 
 VERIFIED = REWARD * 3_333 // 10_000
@@ -40,7 +41,7 @@ def test_money__over_a_whole_study__adds_up_to_the_last_unit(running: Stage) -> 
     running.fail_round(2)
     running.end_phase(3)
     running.fail_round(3)
-    assert running.state() is State.CANCELLED
+    assert running.state() is StudyState.CANCELLED
 
     rows = [rows_of(hospital) for hospital in members]
     first = [

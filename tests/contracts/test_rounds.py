@@ -10,7 +10,8 @@ import ape
 from eth_abi import encode
 from eth_utils import keccak
 
-from tests.support.stage import Phase, Stage, State, Update, commitment, rows_of, update_digest
+from node.types import Phase, StudyState, Submission
+from tests.support.stage import Stage, commitment, rows_of, update_digest
 from tests.support.suite import BOND, DIGEST, FIELD_ORDER, add_points
 
 SLICE = BOND // 4
@@ -19,7 +20,7 @@ TOO_FEW_SUBMISSIONS, TOO_FEW_INCLUDED, UNOPENED = range(3)
 
 def test_round__from_submit_to_finalise__sets_the_new_root_and_starts_the_next(running: Stage) -> None:
     rounds = running.suite.rounds
-    assert running.state() is State.RUNNING
+    assert running.state() is StudyState.RUNNING
     assert (rounds.currentRound(running.study), running.phase()) == (1, Phase.SUBMIT)
     assert rounds.roundState(running.study, 1).rootBefore == 42
 
@@ -55,7 +56,7 @@ def test_study__after_its_last_round__is_completed(running: Stage) -> None:
     for round_ in (1, 2, 3):
         running.reach_open(round_)
         running.finalise(round_=round_, root=round_)
-    assert running.state() is State.COMPLETED
+    assert running.state() is StudyState.COMPLETED
     assert running.suite.rounds.currentRound(running.study) == 3
     running.suite.studies.releaseBond(running.study, 1, sender=running.stranger)
     assert running.suite.vault.available(1) == 3 * BOND
@@ -208,7 +209,7 @@ def test_include__other_submissions_than_recorded__reverts(running: Stage) -> No
     running.attest_all(0b0111)
     assert rounds.includable(running.study, 1) == 0b0111
 
-    def include(updates: list[Update]) -> Any:
+    def include(updates: list[Submission]) -> Any:
         given = [(one.digest, one.size, one.cx, one.cy) for one in updates]
         return rounds.includeUpdates(running.study, 1, given, sender=running.stranger)
 

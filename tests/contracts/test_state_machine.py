@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import Phase as Stage
 from hypothesis.stateful import run_state_machine_as_test
 
+from node.types import CeremonyStep
 from tests.support.members import Member, deploy_proving, provable_plan
 from tests.support.round_machine import COUNT, MINIMUM, ROUNDS, THRESHOLD, Rounds, World
-from tests.support.suite import BOND, DIGEST, Step, rapidly
+from tests.support.suite import BOND, DIGEST, rapidly
 
 EXAMPLES, STEPS = 12, 30
 #: So long that no phase is over while a call is on its way.
@@ -36,7 +37,7 @@ def world(accounts: Any) -> World:
     for member in members:
         records = member.records.root, len(member.records.rows)
         rapidly(suite.studies.enrol, 1, *records, bytes(32), sender=member.operator)
-    for step in Step:
+    for step in CeremonyStep:
         for member in members:
             rapidly(suite.studies.postCeremony, 1, 1, int(step), DIGEST, 32, sender=member.operator)
     return World(suite, 1, accounts[2], members, Counter())

@@ -10,8 +10,9 @@ from typing import Any
 import ape
 import pytest
 
+from node.types import StudyState
 from tests.support.settlement import everybody_is_whole, nothing_is_left, of_a_model, open_books, together
-from tests.support.stage import Hospital, Stage, State
+from tests.support.stage import Hospital, Stage
 from tests.support.suite import BOND, REWARD, make_circuit, make_suite
 
 NOBODY = "0x" + "00" * 20
@@ -63,7 +64,7 @@ def test_token_stops__rounds_go_on_and_all_is_paid_once_it_moves_again(moody: St
         suite.rewards.claim(stage.study, 1, [1, 2], sender=stage.stranger)
     assert suite.rewards.paid(stage.study, 1, 1) == 0
     stage.finish(3)
-    assert stage.state() is State.COMPLETED
+    assert stage.state() is StudyState.COMPLETED
     suite.vault.requestWithdrawal(1, BOND, sender=stage.members[0].owner)
     ape.chain.mine(timestamp=suite.vault.pending(1)[1])
     with ape.reverts(token.MoodyTokenRefused):
@@ -102,9 +103,9 @@ def test_token_that_keeps_a_fee__everybody_gets_what_the_token_lets_through(acco
     assert stage.suite.vault.available(1) == 2 * BOND - 2 * BOND // 100
     stage.publish(funded=False, maximum=4)
     stage.fund(3 * REWARD)
-    assert stage.state() is State.PUBLISHED, "what arrived is less than what was sent"
+    assert stage.state() is StudyState.PUBLISHED, "what arrived is less than what was sent"
     stage.fund(REWARD // 20)
-    assert stage.state() is State.ENROLLING
+    assert stage.state() is StudyState.ENROLLING
     books = open_books(stage)
     begin(stage)
     stage.finish(1)

@@ -24,7 +24,7 @@ from node.chain.wallet import Wallet
 from node.errors import ChainUnavailable
 from node.state import NodeState
 from node.types import Deployment
-from scripts.children import ROOT, end_with_parent, find_anvil, free_port
+from scripts.children import ROOT, end_with_parent, find_foundry, free_port
 
 CHAIN_ID = 31337
 _MNEMONIC = "test test test test test test test test test test test junk"
@@ -44,7 +44,7 @@ class Anvil:
 
     def start(self) -> None:
         """Start (again) on the same port and wait until it answers."""
-        command = [str(find_anvil()), "--port", str(self.port), "--chain-id", str(CHAIN_ID), *self._options]
+        command = [str(find_foundry("anvil")), "--port", str(self.port), "--chain-id", str(CHAIN_ID), *self._options]
         with (self._folder / "anvil.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=self._folder, stdout=log, stderr=log, preexec_fn=end_with_parent

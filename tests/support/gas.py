@@ -7,7 +7,6 @@ verifier double answers at their addresses, and nothing that it answers is measu
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,7 +15,8 @@ from typing import Any
 
 import ape
 
-from scripts.deployment import SUITE
+from node.chain.deployment import CONTRACTS
+from node.types import CeremonyStep
 from scripts.gas_table import AVERAGE, BATCH, Table
 from tests.support.members import Member, deploy_proving, provable_plan
 from tests.support.proving import (
@@ -29,7 +29,7 @@ from tests.support.proving import (
     root_of,
     sum_of,
 )
-from tests.support.suite import BOND, DIGEST, NO_PROOF, Step, pass_until, rapidly
+from tests.support.suite import BOND, DIGEST, NO_PROOF, pass_until, payout_commitment, rapidly
 
 SIZES = (3, 16, 64)
 #: Most opening attempts that a plan may have: the last is the dearest.
@@ -61,7 +61,7 @@ def unmeasured(table: Table) -> list[str]:
     """Functions of the suite that move something and are not in a table."""
     wanted = [
         f"{name}.{method.name}"
-        for name in SUITE
+        for name in CONTRACTS
         if (left_out := NOT_MEASURED.get(name, set())) is not None
         for method in getattr(ape.project, name).contract_type.mutable_methods
         if method.name not in left_out
@@ -88,7 +88,7 @@ class Play:
         self._fail_a_ceremony()
         self._begin()
         self._spent = 0
-        for step in Step:
+        for step in CeremonyStep:
             self._post(step, self._members)
         ceremony, self._spent = self._spent, 0
         self._play_round()
@@ -129,11 +129,11 @@ class Play:
         self._study = suite.studies.studyCount()
         self._call(suite.rewards.fund, self._study, suite.studies.requiredFunding(self._study), sender=self._council)
         for member in self._members:
-            payout = hashlib.sha256(bytes.fromhex(PAYOUT[2:]) + member.payout_salt).digest()
+            payout = payout_commitment(PAYOUT, member.payout_salt)
             terms = member.records.root, len(member.records.rows), payout
             self._call(suite.studies.enrol, self._study, *terms, sender=member.operator)
 
-    def _post(self, step: Step, members: list[Member]) -> None:
+    def _post(self, step: CeremonyStep, members: list[Member]) -> None:
         for member in members:
             post = self._suite.studies.postCeremony
             self._call(post, self._study, 1, int(step), DIGEST, 32, sender=member.operator)
@@ -141,8 +141,8 @@ class Play:
     def _fail_a_ceremony(self) -> None:
         """All but one owe their dealing, and are slashed."""
         self._begin()
-        self._post(Step.KEY, self._members)
-        self._post(Step.DEALING, self._members[:1])
+        self._post(CeremonyStep.KEY, self._members)
+        self._post(CeremonyStep.DEALING, self._members[:1])
         studies = self._suite.studies
         pass_until(studies.ceremonyState(self._study).deadline)
         self._call(studies.failCeremony, self._study, sender=self._stranger)

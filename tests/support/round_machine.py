@@ -17,6 +17,7 @@ from eth_utils import keccak
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from node.types import Phase
 from tests.support.members import Member, endow
 from tests.support.proving import (
     WEIGHTS,
@@ -27,7 +28,6 @@ from tests.support.proving import (
     root_of,
     sum_of,
 )
-from tests.support.stage import Phase
 from tests.support.suite import BOND, DIGEST, Suite, pass_until, rapidly
 
 COUNT, THRESHOLD, MINIMUM, ROUNDS = 4, 2, 3, 2

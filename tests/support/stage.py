@@ -6,18 +6,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from functools import cache, reduce
 from typing import Any
 
 from ape.api import AccountAPI, ReceiptAPI
 
+from node.types import CeremonyStep, Phase, StudyState, Submission
 from tests.support.shares import sign_share
 from tests.support.suite import (
     BASE,
     DIGEST,
     NO_PROOF,
-    Step,
     Suite,
     add_points,
     make_plan,
@@ -27,30 +26,6 @@ from tests.support.suite import (
 )
 
 
-class Phase(IntEnum):
-    """Phases of a round."""
-
-    NONE = 0
-    SUBMIT = 1
-    ATTEST = 2
-    INCLUDE = 3
-    OPEN = 4
-    FINALISED = 5
-    FAILED = 6
-
-
-class State(IntEnum):
-    """States of a study."""
-
-    NONE = 0
-    PUBLISHED = 1
-    ENROLLING = 2
-    CEREMONY = 3
-    RUNNING = 4
-    COMPLETED = 5
-    CANCELLED = 6
-
-
 @dataclass(frozen=True)
 class Hospital:
     """A hospital's number and its two wallets."""
@@ -58,16 +33,6 @@ class Hospital:
     id: int
     owner: AccountAPI
     operator: AccountAPI
-
-
-@dataclass(frozen=True)
-class Update:
-    """What a submission records."""
-
-    digest: bytes
-    size: int
-    cx: int
-    cy: int
 
 
 @dataclass
@@ -85,7 +50,7 @@ class Stage:
     members: list[Hospital] = field(default_factory=list)
     plan: dict[str, Any] = field(default_factory=dict)
     #: By study, round and index: as nodes know them from the events.
-    updates: dict[tuple[int, int, int], Update] = field(default_factory=dict)
+    updates: dict[tuple[int, int, int], Submission] = field(default_factory=dict)
 
     @property
     def operators(self) -> dict[int, AccountAPI]:
@@ -130,20 +95,20 @@ class Stage:
         """Let the enrolment's deadline pass."""
         pass_until(self.suite.studies.enrolmentEnd(self.study))
 
-    def post(self, hospital: Hospital, step: Step, digest: bytes = DIGEST, ceremony: int = 1) -> ReceiptAPI:
+    def post(self, hospital: Hospital, step: CeremonyStep, digest: bytes = DIGEST, ceremony: int = 1) -> ReceiptAPI:
         """Post one file of the ceremony."""
         return self.suite.studies.postCeremony(self.study, ceremony, int(step), digest, 32, sender=hospital.operator)
 
     def hold_ceremony(
-        self, hospitals: Iterable[Hospital], ceremony: int = 1, until: Step = Step.ACKNOWLEDGEMENT
+        self, hospitals: Iterable[Hospital], ceremony: int = 1, until: CeremonyStep = CeremonyStep.ACKNOWLEDGEMENT
     ) -> None:
         """Play a ceremony up to and with step `until`."""
         everyone = list(hospitals)
-        for step in Step:
+        for step in CeremonyStep:
             if step <= until:
                 self.hold_step(everyone, step, ceremony)
 
-    def hold_step(self, hospitals: Iterable[Hospital], step: Step, ceremony: int = 1) -> None:
+    def hold_step(self, hospitals: Iterable[Hospital], step: CeremonyStep, ceremony: int = 1) -> None:
         """These hospitals post the same file in one step of a ceremony."""
         for hospital in hospitals:
             post = self.suite.studies.postCeremony
@@ -162,14 +127,14 @@ class Stage:
         proof = changes.pop("proof", NO_PROOF)
         given = {**update_of(hospital, round_).__dict__, **changes}
         receipt = self.suite.rounds.submitUpdate(self.study, round_, *given.values(), proof, sender=hospital.operator)
-        self.updates[self.study, round_, self.index(hospital)] = Update(**given)
+        self.updates[self.study, round_, self.index(hospital)] = Submission(**given)
         return receipt
 
     def attest(self, hospital: Hospital, bitmap: int, round_: int = 1) -> ReceiptAPI:
         """Say which ciphertexts the hospital holds."""
         return self.suite.rounds.attest(self.study, round_, bitmap, sender=hospital.operator)
 
-    def included(self, bitmap: int, round_: int = 1) -> list[Update]:
+    def included(self, bitmap: int, round_: int = 1) -> list[Submission]:
         """The updates of a set, in the order of indices."""
         return [self.updates[self.study, round_, index] for index in range(bitmap.bit_length()) if bitmap >> index & 1]
 
@@ -272,9 +237,9 @@ class Stage:
         """Let the deadline of a round's phase pass."""
         pass_until(self.suite.rounds.phase(self.study, round_)[1])
 
-    def state(self) -> State:
+    def state(self) -> StudyState:
         """The study's state now."""
-        return State(self.suite.studies.studyState(self.study))
+        return StudyState(self.suite.studies.studyState(self.study))
 
     def quorum(self, attempt: int = 0, round_: int = 1) -> list[int]:
         """Hospital numbers of an attempt's quorum."""
@@ -291,9 +256,9 @@ def update_digest(hospital: Hospital, round_: int) -> bytes:
     return hashlib.sha256(f"{hospital.id}/{round_}".encode()).digest()
 
 
-def update_of(hospital: Hospital, round_: int) -> Update:
+def update_of(hospital: Hospital, round_: int) -> Submission:
     """The update that a hospital submits unless told otherwise."""
-    return Update(update_digest(hospital, round_), 1000, *commitment(hospital))
+    return Submission(update_digest(hospital, round_), 1000, *commitment(hospital))
 
 
 @cache
@@ -302,5 +267,5 @@ def commitment(hospital: Hospital) -> tuple[int, int]:
     return multiply(BASE, 1000 + hospital.id)
 
 
-def _fields(update: Update) -> tuple[bytes, int, int, int]:
+def _fields(update: Submission) -> tuple[bytes, int, int, int]:
     return update.digest, update.size, update.cx, update.cy

@@ -23,9 +23,9 @@ from node.learning.datasets.images import Images
 from node.plan import HeadPlan, NetworkPlan, TrainingPlan
 from node.proofs.artefacts import DEFAULT_CACHE, circuits, find_artefacts
 from node.proofs.babyjubjub import Point, add
-from node.proofs.commitments import weights_root
 from node.proofs.proof import Proved
 from node.proofs.prover import Statement
+from node.proofs.published import published_terms
 from node.proofs.verifying_key import load_verifying_key
 from node.secrets import SecretStore
 from node.state import NodeState
@@ -42,7 +42,6 @@ from node.types import (
     CircuitRecord,
     Phase,
     PhaseState,
-    PlanTerms,
     Proof,
     Study,
 )
@@ -56,39 +55,6 @@ from tests.support.xrays import synthetic
 NUMBERS = (3, 5, 7, 9)
 VERIFIERS = ("0x" + "b1" * 20, "0x" + "b2" * 20)
 NO_PROOF = Proof((0, 0), ((0, 0), (0, 0)), (0, 0))
-
-
-def terms_of(plan: TrainingPlan) -> PlanTerms:
-    """What the chain holds of a plan that was published as it is."""
-    return PlanTerms(
-        document_digest=plan.digest(),
-        initial_root=weights_root(plan.model.initial),
-        document_size=len(plan.canonical()),
-        training_circuit=1,
-        aggregation_circuit=2,
-        epochs=plan.training.epochs,
-        learning_rate=plan.training.learning_rate,
-        confirmations=plan.phases.confirmations,
-        update_bound=plan.training.update_bound,
-        threshold=plan.encryption.threshold,
-        minimum=plan.participation.minimum,
-        maximum=plan.participation.maximum,
-        attempts=plan.encryption.attempts,
-        unopened_rounds=plan.money.unopened_rounds,
-        rounds=plan.participation.rounds,
-        batch_rounds=plan.participation.batch_rounds,
-        enrol_length=plan.phases.enrol,
-        ceremony_step_length=plan.phases.ceremony_step,
-        submit_length=plan.phases.submit,
-        attest_length=plan.phases.attest,
-        open_length=plan.phases.open,
-        verified_share_bps=plan.money.verified_share_bps,
-        bond=int(plan.money.bond),
-        reward_per_round=int(plan.money.reward_per_round),
-        privacy_budget=plan.privacy.budget,
-        privacy_cost=plan.privacy.cost,
-        noise_bound=plan.privacy.noise_bound,
-    )
 
 
 class FakeStore:
@@ -161,7 +127,7 @@ def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None)
     plan = plan or small_plan()
     numbers = NUMBERS[:count]
     tables = [_records(number, plan) for number in numbers]
-    study = Study(STUDY, ADDRESS, 0, 0, 0, count, False, 1, plan.participation.rounds, terms_of(plan))
+    study = Study(STUDY, ADDRESS, 0, 0, 0, count, False, 1, plan.participation.rounds, published_terms(plan, 1, 2))
     root = study.plan.initial_root
     chain = FakeChain(plan, study, numbers, tuple(t.rows for t in tables), _circuits(plan))
     chain.ceremony = replace(chain.ceremony, participants=(1 << count) - 1)

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import ape
 from ape.api import AccountAPI
 
-from scripts.deployment import SUITE, Parameters, load_parameters
+from node.chain.deployment import CONTRACTS
+from scripts.deployment import Parameters, load_parameters
 from scripts.deployment import deploy as deploy_suite
 
 UNIT = 10**18
@@ -20,17 +21,6 @@ REWARD = 1_000_000_007  # a prime: it never splits evenly
 FIELD_ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 NO_PROOF = ((0, 0), ((0, 0), (0, 0)), (0, 0))
 DIGEST = b"\x11" * 32
-
-
-class Step(IntEnum):
-    """Steps of the key ceremony."""
-
-    KEY = 0
-    DEALING = 1
-    TEST_COMMITMENT = 2
-    TEST_KEY = 3
-    TEST_SHARES = 4
-    ACKNOWLEDGEMENT = 5
 
 
 @dataclass(frozen=True)
@@ -130,7 +120,7 @@ def make_suite(deployer: AccountAPI, **changes: Any) -> Suite:
 
 def contracts_of(record: dict[str, Any], council: AccountAPI) -> Suite:
     """The contracts of a deployment record."""
-    contracts = [getattr(ape.project, name).at(record["contracts"][name]) for name in SUITE]
+    contracts = [getattr(ape.project, name).at(record["contracts"][name]) for name in CONTRACTS]
     return Suite(*contracts, council, record)
 
 
@@ -220,3 +210,8 @@ def multiply(point: tuple[int, int], factor: int) -> tuple[int, int]:
         point = add_points(point, point)
         factor >>= 1
     return result
+
+
+def payout_commitment(payout: str, salt: bytes) -> bytes:
+    """What a hospital gives at enrolment: SHA-256 of the address (20 bytes) and a salt (32 bytes)."""
+    return hashlib.sha256(bytes.fromhex(payout.removeprefix("0x")) + salt).digest()

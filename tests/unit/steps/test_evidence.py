@@ -127,7 +127,10 @@ def test_evidence_file__there_and_back__is_the_same_and_is_read_beside_a_running
     assert from_document(to_file(pair, tmp_path / "evidence").read_bytes()) == pair
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"consilium": "equivocation/1"}'])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{}", b'{"consilium": "equivocation/1"}', pytest.param(b"[" * 100_000, id="too deep")],
+)
 def test_evidence_file__of_something_else__is_refused(content: bytes) -> None:
     with pytest.raises(DataError, match="no evidence"):
         from_document(content)

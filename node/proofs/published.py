@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a plan's publication puts on chain: said once, for whoever publishes, enrols or audits."""
+
+from __future__ import annotations
+
+from node.plan import TrainingPlan
+from node.proofs.commitments import weights_root
+from node.types import PlanTerms
+
+
+def published_terms(plan: TrainingPlan, training_circuit: int, aggregation_circuit: int) -> PlanTerms:
+    """The terms that agree with a plan; the circuits by their numbers on chain, which no plan knows."""
+    return PlanTerms(
+        document_digest=plan.digest(),
+        initial_root=weights_root(plan.model.initial),
+        document_size=len(plan.canonical()),
+        training_circuit=training_circuit,
+        aggregation_circuit=aggregation_circuit,
+        epochs=plan.training.epochs,
+        learning_rate=plan.training.learning_rate,
+        confirmations=plan.phases.confirmations,
+        update_bound=plan.training.update_bound,
+        threshold=plan.encryption.threshold,
+        minimum=plan.participation.minimum,
+        maximum=plan.participation.maximum,
+        attempts=plan.encryption.attempts,
+        unopened_rounds=plan.money.unopened_rounds,
+        rounds=plan.participation.rounds,
+        batch_rounds=plan.participation.batch_rounds,
+        enrol_length=plan.phases.enrol,
+        ceremony_step_length=plan.phases.ceremony_step,
+        submit_length=plan.phases.submit,
+        attest_length=plan.phases.attest,
+        open_length=plan.phases.open,
+        verified_share_bps=plan.money.verified_share_bps,
+        bond=int(plan.money.bond),
+        reward_per_round=int(plan.money.reward_per_round),
+        privacy_budget=plan.privacy.budget,
+        privacy_cost=plan.privacy.cost,
+        noise_bound=plan.privacy.noise_bound,
+    )
