@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from node.document import (
+    UINT8,
+    UINT16,
+    UINT32,
+    UINT64,
     Amount,
     Decimal,
     Integer,
@@ -25,6 +29,7 @@ from node.document import (
     refuse,
     to_bytes,
 )
+from node.plan_training import BoundedTraining, ClippedStep
 
 FORMAT_KEY, FORMAT_VALUE = "consilium", "plan/1"
 
@@ -57,10 +62,20 @@ HEAD, NETWORK, TINY_NETWORK = "logistic-head", "cnn-5162", "cnn-12"
 
 # How many parameters each network has.
 NETWORKS = {NETWORK: 5162, TINY_NETWORK: 12}
+MOMENTUM = "stochastic gradient descent with momentum"
+CLIPPED = "one gradient step a round, each record's gradient clipped"
+
+# What two data sets differ in that a study of each privacy level cannot tell apart.
+NEIGHBOURS = {
+    "none": "none",
+    "hospital": "one hospital's update there or all zeros",
+    "patient": "one record there or not",
+}
+# Sampling would make privacy cheaper; nothing is sampled.
+SAMPLING = "none: every hospital and every record in every round"
 
 # A starting weight.
 Weight = Integer(-(1 << WEIGHT_BITS - 1), (1 << WEIGHT_BITS - 1) - 1)
-UINT8, UINT16, UINT32, UINT64 = ((1 << bits) - 1 for bits in (8, 16, 32, 64))
 
 
 @dataclass(frozen=True)
@@ -105,7 +120,7 @@ class Network(Section):
 
     family: Annotated[str, Text(40, tuple(NETWORKS))]
     loss: Annotated[str, Text(40, ("softmax-cross-entropy",))]
-    optimiser: Annotated[str, Text(60, ("stochastic gradient descent with momentum",))]
+    optimiser: Annotated[str, Text(60, (MOMENTUM, CLIPPED))]
     label: Label
     initial: Annotated[tuple[int, ...], Many(Weight, max(NETWORKS.values()))]
 
@@ -141,50 +156,6 @@ class Training(Section):
             refuse(f"{where}.batch_size", "is not a power of two")
         if self.rows_maximum % self.batch_size:
             refuse(f"{where}.rows_maximum", "is not a multiple of the batch size")
-
-
-@dataclass(frozen=True)
-class Augmentation(Section):
-    """How far an image is distorted at most each time it is used (`node.learning.cnn_training.Augmentation`)."""
-
-    shift: Annotated[str, Decimal(low="0", high="14")]
-    rotation: Annotated[str, Decimal(low="0", high="180")]
-    zoom: Annotated[str, Decimal(low="0", high="1")]
-    mirror: Annotated[int, Integer(0, 1)]
-    contrast: Annotated[str, Decimal(low="0", high="1")]
-    brightness: Annotated[str, Decimal(low="0", high="4")]
-    noise: Annotated[str, Decimal(low="0", high="4")]
-    blur: Annotated[str, Decimal(low="0", high="1")]
-
-
-@dataclass(frozen=True)
-class LocalTraining(Section):
-    """How a hospital trains a network: named, not proved. `learning_rates`: by round, the last for all that follow."""
-
-    epochs: Annotated[int, Integer(1, 64)]
-    batch_size: Annotated[int, Integer(1, UINT16)]
-    learning_rates: Annotated[tuple[str, ...], Many(Decimal(low="0", high="10"), UINT8)]
-    momentum: Annotated[str, Decimal(low="0", high="1")]
-    weight_decay: Annotated[str, Decimal(low="0", high="1")]
-    gradient_norm: Annotated[str, Decimal(low="0.000001", high="1000000")]
-    smoothing: Annotated[str, Decimal(low="0", high="1")]
-    augmentation: Augmentation
-
-
-@dataclass(frozen=True)
-class BoundedTraining(Section):
-    """What a proof says of a network's training: Σ u² ≤ `update_bound` (integer units squared).
-
-    How a hospital trains is named and not proved; every hospital counts as one row.
-    """
-
-    circuit: Annotated[str, Text(60)]
-    update_bound: Annotated[int, Integer(1, UINT64)]
-    local: LocalTraining
-    batch_size: Annotated[int, Integer(0, 0)] = 0
-    epochs: Annotated[int, Integer(0, 0)] = 0
-    learning_rate: Annotated[int, Integer(0, 0)] = 0
-    rows_maximum: Annotated[int, Integer(1, 1)] = 1
 
 
 @dataclass(frozen=True)
@@ -268,18 +239,21 @@ class Privacy(Section):
 class DistributedPrivacy(Privacy):
     """Differential privacy of the sum, by discrete Gaussian noise of each hospital (`node.learning.privacy`).
 
-    `level`: whose part is hidden. "hospital": its whole update; neighbours differ in one hospital's update being
-    there or all zeros. Every hospital takes part in every round: nothing is gained from sampling.
-    `noise_variance` of one hospital's coordinate, in integer units squared; `delta`: for which epsilon is told.
+    `level`: whose part is hidden, of which `neighbours` is the relation in words. `noise_variance` of one hospital's
+    coordinate, in integer units squared; `delta`: for which epsilon is told.
     """
 
-    level: Annotated[str, Text(20, ("none", "hospital"))] = "none"
+    level: Annotated[str, Text(20, tuple(NEIGHBOURS))] = "none"
+    neighbours: Annotated[str, Text(80, tuple(NEIGHBOURS.values()))] = NEIGHBOURS["none"]
+    sampling: Annotated[str, Text(80, (SAMPLING,))] = SAMPLING
     noise_variance: Annotated[int, Integer(0, UINT32)] = 0
     delta: Annotated[str, Decimal(low="0", high="0.01")] = "0"
 
     def check(self, where: str) -> None:
-        for name in ("budget", "cost", "noise_bound", "noise_variance"):
-            if (getattr(self, name) == 0) != (self.level == "none"):
+        if self.neighbours != NEIGHBOURS[self.level]:
+            refuse(f"{where}.neighbours", f"is not, as the level says: {NEIGHBOURS[self.level]}")
+        for name in ("budget", "cost", "noise_bound", "noise_variance", "delta"):
+            if (float(getattr(self, name)) == 0) != (self.level == "none"):
                 refuse(f"{where}.{name}", "is 0 exactly where the level is none")
         if self.cost > self.budget:
             refuse(f"{where}.cost", "is above the budget: not one round could be held")
@@ -391,8 +365,13 @@ class NetworkPlan(TrainingPlan):
         super().check(where)
         if self.quantisation.value_bits != NETWORK_VALUE_BITS:
             refuse("quantisation.value_bits", f"is not {NETWORK_VALUE_BITS}")
-        if self.privacy.noise_bound >= 1 << NETWORK_VALUE_BITS - 1:
-            refuse("privacy.noise_bound", f"does not fit {NETWORK_VALUE_BITS} bits")
+        if self.privacy.noise_bound >= (1 << NETWORK_VALUE_BITS - 1) - 1:
+            refuse("privacy.noise_bound", f"leaves no room for an update in {NETWORK_VALUE_BITS} bits")
+        clipped = isinstance(self.training.local, ClippedStep)
+        if clipped != (self.privacy.level == "patient"):
+            refuse("training.local", "is one step of clipped gradients exactly where privacy.level is patient")
+        if self.model.optimiser != (CLIPPED if clipped else MOMENTUM):
+            refuse("model.optimiser", "is not what training.local says")
 
     @property
     def packed_bits(self) -> int:

@@ -27,8 +27,9 @@ from node.chain.deployment import load_deployment
 from node.chain.wallet import LIGHT_WORK_FACTOR, create_keyfile, keyfile_address
 from node.cli import main as consilium
 from node.config import StorageConfig
+from node.document import UINT16
 from node.errors import ConsiliumError, StorageError, UsageError
-from node.plan import UINT16, TrainingPlan
+from node.plan import TrainingPlan
 from node.proofs.artefacts import circuits
 from node.storage.store import open_store
 from node.types import Standing

@@ -17,7 +17,8 @@ from node.learning.datasets.images import Images, ImageSet
 from node.learning.datasets.medmnist import read_images
 from node.learning.datasets.splits import split_rows
 from node.learning.evaluation import evaluate
-from node.plan import NETWORK, Aggregation, BoundedTraining, DistributedPrivacy, Network, NetworkPlan
+from node.plan import MOMENTUM, NETWORK, Aggregation, DistributedPrivacy, Network, NetworkPlan
+from node.plan_training import BoundedTraining
 from node.steps.dataset import write_once
 from scripts import demo_plan, pneumonia
 from scripts.demo_plan import Quality
@@ -105,7 +106,7 @@ def image_cast(data: Path, hospitals: int, rounds: int, seed: int) -> ImageCast:
         model=Network(
             family=NETWORK,
             loss="softmax-cross-entropy",
-            optimiser="stochastic gradient descent with momentum",
+            optimiser=MOMENTUM,
             label=images.label,
             initial=tuple(cnn.initial_weights(str(seed))),
         ),

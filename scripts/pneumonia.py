@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from node import plan
+from node import plan_training
 from node.learning import baseline, cnn, cnn_study, extractor
 from node.learning.cnn_study import Records, Study
 from node.learning.cnn_training import LocalTraining
@@ -39,11 +39,11 @@ HEAD_VALUE_BITS = 26
 HEAD_TRAINING = Training(circuit="training_192x30", batch_size=32, epochs=4, learning_rate=16, rows_maximum=192)
 
 
-def local_training(rounds: int) -> plan.LocalTraining:
+def local_training(rounds: int) -> plan_training.LocalTraining:
     """The setting that was chosen, as a plan names it; the learning rate follows half a cosine, from the peak down
     to a twentieth of it."""
     falling = (0.05 + 0.475 * (1 + math.cos(math.pi * done / rounds)) for done in range(rounds))
-    return plan.LocalTraining(
+    return plan_training.LocalTraining(
         epochs=2,
         batch_size=32,
         learning_rates=tuple(f"{PEAK_RATE * part:.6f}" for part in falling),
@@ -51,7 +51,7 @@ def local_training(rounds: int) -> plan.LocalTraining:
         weight_decay="0",
         gradient_norm="1",
         smoothing="0",
-        augmentation=plan.Augmentation(
+        augmentation=plan_training.Augmentation(
             shift="3", rotation="12", zoom="0.15", mirror=1, contrast="0.3", brightness="0.3", noise="0.2", blur="0.6"
         ),
     )

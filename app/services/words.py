@@ -5,7 +5,18 @@ from __future__ import annotations
 
 from app.services import format as fmt
 from node.audit.views import PlanView, RoundView, StudyView
-from node.plan import WEIGHT_FRACTION_BITS, HeadPlan, NetworkPlan, TrainingPlan
+from node.plan import (
+    CLIPPED,
+    MOMENTUM,
+    RHO_UNITS,
+    WEIGHT_FRACTION_BITS,
+    DistributedPrivacy,
+    HeadPlan,
+    NetworkPlan,
+    Privacy,
+    TrainingPlan,
+)
+from node.plan_training import ClippedStep
 from node.types import CeremonyStep, FailureReason, Phase, StudyState
 
 STATE = {
@@ -50,7 +61,8 @@ LOSS = {
 }
 OPTIMISER = {
     "mini-batch gradient descent": "Mini-batch gradient descent",
-    "stochastic gradient descent with momentum": "Stochastic gradient descent with momentum",
+    MOMENTUM: "Stochastic gradient descent with momentum",
+    CLIPPED: "One step a round down the sum of all images' gradients",
 }
 
 NOT_PROVED = (
@@ -96,6 +108,12 @@ def optimiser(plan: TrainingPlan) -> str:
             )
         case NetworkPlan():
             local = plan.training.local
+            if isinstance(local, ClippedStep):
+                return (
+                    f"**Optimiser:** {OPTIMISER[plan.model.optimiser]}: the gradient of each image is shortened to a "
+                    f"norm of at most {local.clip}, and one image moves an update by at most "
+                    f"{local.reach / (1 << WEIGHT_FRACTION_BITS):.3g} (L2 norm over all weights)."
+                )
             return (
                 f"**Optimiser:** {OPTIMISER[plan.model.optimiser]} {local.momentum}, "
                 f"{fmt.count(local.epochs, 'epoch')} a round, batches of {fmt.count(local.batch_size, 'image')}, "
@@ -177,14 +195,22 @@ def protection(plan: TrainingPlan) -> list[str]:
         "of a round.",
         f"What opens a sum hides the rest with {plan.encryption.statistical_security} bits of statistical security. "
         f"An opening has {fmt.count(plan.encryption.attempts, 'attempt')}.",
-        "There is no differential privacy in this study: its budget is 0."
-        if not plan.privacy.budget
-        else "Each hospital adds noise to its update before it encrypts. A round costs "
-        f"{plan.privacy.cost / 1e9:.4g} rho of zero-concentrated differential privacy, and the contract ends the study "
-        f"before more than {plan.privacy.budget / 1e9:.4g} is spent.",
+        _privacy(plan.privacy),
         f"The sum and the new model are proved as well (circuit `{plan.aggregation.circuit}`): nobody can finalise a "
         "wrong one.",
     ]
+
+
+def _privacy(hidden: Privacy) -> str:
+    if not isinstance(hidden, DistributedPrivacy) or hidden.level == "none":
+        return "There is no differential privacy in this study: its budget is 0."
+    return (
+        f"**Differential privacy** at the level of a {hidden.level}, by noise that each hospital adds to its update "
+        f"before it encrypts. Two sets of data that differ in {hidden.neighbours} give nearly the same models. "
+        f"Sampling: {hidden.sampling}. A round costs {hidden.cost / RHO_UNITS:.4g} rho of zero-concentrated "
+        f"differential privacy, and the contract ends the study before more than {hidden.budget / RHO_UNITS:.4g} is "
+        f"spent; the epsilon of it is told for δ = {hidden.delta}. That the noise was drawn at random is not proved."
+    )
 
 
 def schedule(plan: TrainingPlan) -> list[str]:

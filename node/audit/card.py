@@ -140,7 +140,7 @@ def markdown(card: dict[str, Any]) -> str:
         if spent["level"] == "none"
         else f"{spent['level'].capitalize()} level, {spent['mechanism']}: {spent['spent_rho']:.4g} of "
         f"{spent['budget_rho']:.4g} rho spent, which is ε = {spent['epsilon']:.3g} at δ = {spent['delta']}. "
-        f"Neighbours: {spent['neighbours']}.",
+        f"Neighbours: {spent['neighbours']}. Sampling: {spent['sampling']}.",
         "",
         "## Quality",
     ]
@@ -181,7 +181,8 @@ def _privacy(plan: TrainingPlan, rounds: int, epsilon: Epsilon) -> dict[str, Any
     return {
         "level": hidden.level,
         "mechanism": f"discrete Gaussian noise of variance {hidden.noise_variance} from each hospital",
-        "neighbours": "one hospital's update being there or all zeros",
+        "neighbours": hidden.neighbours,
+        "sampling": hidden.sampling,
         "spent_rho": spent,
         "budget_rho": hidden.budget / RHO_UNITS,
         "delta": hidden.delta,

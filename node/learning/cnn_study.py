@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from node.learning import bounded, cnn_training
 from node.learning.cnn_training import LocalTraining
+from node.learning.patient_step import patient_update
+from node.plan_training import BoundedTraining, ClippedStep
 
 Records = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Images uint8 [n, 28, 28] and labels uint8 [n]."""
@@ -50,6 +52,22 @@ def local_update(weights: Sequence[int], study: Study, hospital: int, records: R
     """The update of one hospital (numbered from 1) in one round, within the study's bound."""
     local = cnn_training.train(weights, *records, study.training, round=round, seed=f"{study.seed}/{hospital}")
     return bounded.update(weights, local, study.bound)
+
+
+def planned_update(
+    weights: Sequence[int],
+    training: BoundedTraining,
+    records: Records,
+    *,
+    noise_bound: int,
+    round: int,
+    seed: str,
+) -> Update:
+    """What a plan's training makes of a hospital's records in a round, with room for noise up to `noise_bound`."""
+    if isinstance(training.local, ClippedStep):
+        return patient_update(weights, *records, training.local, training.update_bound, noise_bound)
+    local = cnn_training.train(weights, *records, LocalTraining.of(training.local), round=round, seed=seed)
+    return bounded.update(weights, local, training.update_bound, noise_bound)
 
 
 def pooled(study: Study, hospitals: Sequence[Records]) -> Iterator[Update]:

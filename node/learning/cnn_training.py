@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from node import plan
+from node import plan_training
 from node.errors import DataError, TrainingDiverged
 from node.learning import cnn
 from node.learning.cnn import SIDE
@@ -64,7 +64,7 @@ class LocalTraining:
             raise DataError("A setting of local training is not a finite number of at least 0.")
 
     @classmethod
-    def of(cls, named: plan.LocalTraining) -> LocalTraining:
+    def of(cls, named: plan_training.LocalTraining) -> LocalTraining:
         """From the texts of a plan."""
         amount = named.augmentation
         return cls(

@@ -1,75 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training with privacy for single images: one gradient step a round, in which each image's part is clipped.
+"""Training with privacy for single records: one gradient step a round, in which each image's part is clipped.
 
-    u = −⌊s · Σ_k g_k / max(‖g_k‖, C)⌉
+    −Σ_k ⌊s · g_k / max(‖g_k‖, C)⌋
 
-with g_k the gradient of image k's loss in all P parameters. An image moves the sum before rounding by at most s
-in L2, in integer units, and rounding moves each coordinate by at most one more.
+with g_k the gradient of image k's loss in all P parameters, rounded toward zero to 2^−16 of an integer unit. An image
+moves the sum by at most s in L2, and by the same part whatever else the hospital has: its gradient is computed
+from image and model alone (in a batch, floating point could make it depend on its neighbours), and the sum is of
+integers, so it has no order.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.func import functional_call, grad, vmap
 from torch.nn import functional
 
-from node.errors import DataError, TrainingDiverged
-from node.learning import cnn
+from node.errors import TrainingDiverged
+from node.learning import bounded, cnn
 from node.learning.cnn_training import check_records
+from node.plan_training import ClippedStep
 
-_BATCH = 128
-
-
-@dataclass(frozen=True)
-class PatientStep:
-    """`clip`: the norm C to which an image's gradient is shortened; `reach`: s, how far it moves the update."""
-
-    clip: float
-    reach: int
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.clip) and self.clip > 0) or self.reach < 1:
-            raise DataError("Clipping needs a finite norm above 0, and a reach of at least one integer unit.")
-
-    @property
-    def sensitivity(self) -> int:
-        """How far one image more or less moves the integer update in L2: reach, rounding, and one unit for
-        floating point."""
-        return self.reach + math.isqrt(cnn.PARAMETERS - 1) + 1 + 1
+# Takes more off than the norm's rounding in float64 can add (below 2^−40 for every network).
+_BELOW_ONE = 1 - 2**-30
 
 
 def patient_update(
-    weights: Sequence[int], pixels: NDArray[np.uint8], labels: NDArray[np.uint8], step: PatientStep
+    weights: Sequence[int],
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    step: ClippedStep,
+    bound: int,
+    noise_bound: int,
 ) -> list[int]:
-    """The integer update (P values) of one clipped step over all n images, uint8 [n, 28, 28], with labels [n].
+    """The integer update (P values) of one clipped step over n images, uint8 [n, 28, 28], with labels [n] of 0 or 1.
 
-    It is not yet within 16 bits nor within a plan's bound, and carries no noise. Raises TrainingDiverged for a
-    gradient that is not finite.
+    It is held (`bounded.held`) so that Σ u² ≤ `bound` and noise has room, and carries no noise. How far an image
+    moves it: `bounded.record_sensitivity`. Raises TrainingDiverged for a gradient that is not finite.
     """
     check_records(pixels, labels)
     with cnn.reproducible() as device:
         network = cnn.from_integers(weights, device)
-        parameters = {name: value.detach() for name, value in network.named_parameters()}
-
-        def loss(parameters: dict[str, Tensor], image: Tensor, target: Tensor) -> Tensor:
-            logits = functional_call(network, parameters, (image[None],))
-            return functional.cross_entropy(logits, target[None])
-
-        gradients = vmap(grad(loss), in_dims=(None, 0, 0))
-        images, targets = cnn.prepare(pixels), torch.from_numpy(labels.astype(np.int64))
-        total = torch.zeros(cnn.PARAMETERS, dtype=torch.float64)
-        for some, truth in zip(torch.split(images, _BATCH), torch.split(targets, _BATCH), strict=True):
-            parts = gradients(parameters, some.to(device), truth.to(device))
-            rows = torch.cat([parts[name].flatten(1) for name in parameters], dim=1).double().cpu()
-            norms = rows.norm(dim=1, keepdim=True)
-            if not torch.isfinite(norms).all():
+        parameters = list(network.parameters())
+        images, targets = cnn.prepare(pixels).to(device), torch.from_numpy(labels.astype(np.int64)).to(device)
+        total = torch.zeros(len(weights), dtype=torch.int64, device=device)
+        for image, target in zip(images[:, None], targets[:, None], strict=True):
+            parts = torch.autograd.grad(functional.cross_entropy(network(image), target), parameters)
+            gradient = torch.cat([part.flatten() for part in parts]).double()
+            norm = gradient.norm()
+            if not torch.isfinite(norm):
                 raise TrainingDiverged("An image's gradient is not finite: the model that it starts from is unusable.")
-            total += (rows / norms.clamp_min(step.clip)).sum(dim=0)
-        return [-int(value) for value in (step.reach * total).round()]
+            factor = _BELOW_ONE * (step.reach << bounded.FRACTION_BITS) / norm.clamp_min(float(step.clip))
+            total -= (gradient * factor).trunc().long()
+        return bounded.held(total.tolist(), bound, noise_bound, bounded.FRACTION_BITS)

@@ -22,7 +22,9 @@ from dp_accounting import GaussianDpEvent
 from dp_accounting.rdp import RdpAccountant
 
 from node.errors import DataError
-from node.plan import RHO_UNITS
+from node.learning import bounded
+from node.plan import NEIGHBOURS, RHO_UNITS, DistributedPrivacy
+from node.plan_training import BoundedTraining, ClippedStep
 
 TAIL = 8
 """Standard deviations within which all noise lies: beyond it is drawn again, which changes next to nothing."""
@@ -59,6 +61,41 @@ def variance_for(rho: float, sensitivity: int, hospitals: int, coordinates: int)
     return high
 
 
+def sensitivity(training: BoundedTraining, parameters: int) -> int:
+    """How far one neighbour moves the sum of a round in L2, in integer units: a record where each one's gradient is
+    clipped, else a hospital's whole update."""
+    if isinstance(training.local, ClippedStep):
+        return bounded.record_sensitivity(training.local.reach, parameters)
+    return bounded.hospital_sensitivity(training.update_bound)
+
+
+def least_noise_bound(variance: int) -> int:
+    """The least bound that noise of this variance fits: TAIL standard deviations, rounded up."""
+    return math.isqrt(TAIL**2 * variance - 1) + 1
+
+
+def calibrated(
+    training: BoundedTraining, epsilon: float, delta: str, *, parameters: int, rounds: int, hospitals: int
+) -> DistributedPrivacy:
+    """The privacy section of a plan with so much epsilon at `delta` for all its rounds, by the least noise.
+
+    `hospitals`: the fewest in a sum. The level is the one that the local training allows.
+    """
+    level = "patient" if isinstance(training.local, ClippedStep) else "hospital"
+    moved = sensitivity(training, parameters)
+    variance = variance_for(rho_for(epsilon, float(delta)) / rounds, moved, hospitals, parameters)
+    cost = in_units(round_cost(moved, variance, hospitals, parameters))
+    return DistributedPrivacy(
+        budget=rounds * cost,
+        cost=cost,
+        noise_bound=least_noise_bound(variance),
+        level=level,
+        neighbours=NEIGHBOURS[level],
+        noise_variance=variance,
+        delta=delta,
+    )
+
+
 def in_units(rho: float) -> int:
     """A cost as the contract counts it, rounded up."""
     return math.ceil(rho * RHO_UNITS)
@@ -92,7 +129,7 @@ def noise(variance: int, count: int, bound: int, uniform: Uniform = secrets.rand
     Raises DataError where `bound` is below eight standard deviations: from there on the redraws change the
     distribution by less than 10^−14 a coordinate.
     """
-    if variance < 1 or bound * bound < TAIL**2 * variance:
+    if variance < 1 or bound < least_noise_bound(variance):
         raise DataError(
             f"Noise of variance {variance} does not fit the bound {bound}: use a larger bound or less noise."
         )

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -124,19 +123,19 @@ def check_encryption(plan: TrainingPlan) -> None:
 def check_privacy(plan: TrainingPlan) -> None:
     """Raises StudyError where a round of the plan costs more privacy than it says, or its noise does not fit.
 
-    The sensitivity is the bound of an update's length, and the noise that of the fewest hospitals in a sum.
+    How far a neighbour moves a sum follows from the plan's training; the noise is that of the fewest hospitals.
     """
     if not isinstance(plan, NetworkPlan) or plan.privacy.level == "none":
         return
     hidden, people = plan.privacy, plan.participation.minimum
-    reach = math.isqrt(plan.training.update_bound - 1) + 1
-    rho = privacy.round_cost(reach, hidden.noise_variance, people, len(plan.model.initial))
+    moved = privacy.sensitivity(plan.training, len(plan.model.initial))
+    rho = privacy.round_cost(moved, hidden.noise_variance, people, len(plan.model.initial))
     if privacy.in_units(rho) > hidden.cost:
         raise StudyError(
             f"This plan says that a round costs {hidden.cost / RHO_UNITS:.4g} rho; with the noise of {people} "
             f"hospitals it costs {rho:.4g}. Do not take part; ask the sponsor for a plan that adds up."
         )
-    if hidden.noise_bound**2 < privacy.TAIL**2 * hidden.noise_variance:
+    if hidden.noise_bound < privacy.least_noise_bound(hidden.noise_variance):
         raise StudyError("This plan's noise does not fit its bound: nothing could be submitted.")
 
 

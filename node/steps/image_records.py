@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from node.errors import DataError
-from node.learning import bounded, cnn_training, privacy
+from node.learning import cnn_study, privacy
 from node.learning.datasets.archive import UNPACKED_LIMIT, unpack, write_arrays
 from node.learning.datasets.images import Images, ImageSet
 from node.learning.datasets.records import DataSet, tree_root
@@ -58,20 +58,18 @@ class ImageRecords:
 
     def train(self, weights: tuple[int, ...], *, round: int, seed: str) -> Trained:
         """The update within the plan's bound, and this hospital's share of the noise."""
-        training, hidden = self.plan.training, self.plan.privacy
-        local = cnn_training.train(
+        hidden = self.plan.privacy
+        update = cnn_study.planned_update(
             weights,
-            self.images.pixels,
-            self.images.labels,
-            cnn_training.LocalTraining.of(training.local),
+            self.plan.training,
+            (self.images.pixels, self.images.labels),
+            noise_bound=hidden.noise_bound,
             round=round,
             seed=seed,
         )
-        update = bounded.update(weights, local, training.update_bound)
         if hidden.level == "none":
             return Trained(tuple(update), (0,) * len(update))
-        noise = privacy.noise(hidden.noise_variance, len(update), hidden.noise_bound)
-        return Trained(tuple(update), tuple(bounded.within(update, noise)))
+        return Trained(tuple(update), tuple(privacy.noise(hidden.noise_variance, len(update), hidden.noise_bound)))
 
     def statement(self, *, context: int, weights: tuple[int, ...], trained: Trained, blinding: int) -> BoundedStatement:
         """That the committed update is of bounded length, and its noise bounded."""

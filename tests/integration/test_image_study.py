@@ -13,31 +13,28 @@ from dataclasses import dataclass, replace
 import pytest
 
 from node.learning.model_file import read_model
-from node.plan import DistributedPrivacy, NetworkPlan
+from node.plan import NetworkPlan
+from node.plan_training import ClippedStep
 from node.types import Phase, StudyState
 from tests.support.consortium import Consortium, Member
-from tests.support.plans import tiny_network_plan
+from tests.support.plans import private, tiny_network_plan
 from tests.support.small_study import BOND, REWARD, UNIT, study_plan
 from tests.support.xrays import write_npz
 
 PLANNED, AFFORDED = 3, 2
-# In 1e-9 rho: half the squared bound of an update over the noise of three hospitals, rounded up.
-COST = -(-(1 << 24) * 10**9 // (2 * 3 * 2500))
 
 
 def plan() -> NetworkPlan:
     """Three rounds, of which the privacy budget pays for two."""
     timed = study_plan("Images", 3, rounds=PLANNED)
-    return replace(
+    made = replace(
         tiny_network_plan(),
         encryption=timed.encryption,
         participation=timed.participation,
         phases=timed.phases,
         money=timed.money,
-        privacy=DistributedPrivacy(
-            budget=5 * COST // 2, cost=COST, noise_bound=2000, level="hospital", noise_variance=2500, delta="0.00001"
-        ),
     )
+    return private(made, rounds=AFFORDED, local=ClippedStep(clip="0.5", reach=400))
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,9 @@ def test_card__of_a_round__tells_data_proofs_privacy_and_quality(story: Story) -
     assert [part["included"] for part in card["data"]] == [True] * 3
     assert {part["rows"] for part in card["data"]} == {None}
     assert len(card["proofs"]) == 4 and all(len(proof["sha256"]) == 64 for proof in card["proofs"])
-    assert card["privacy"]["spent_rho"] == AFFORDED * COST / 1e9 and card["privacy"]["epsilon"] > 0
+    assert card["privacy"]["spent_rho"] == card["privacy"]["budget_rho"]
+    assert card["privacy"]["epsilon"] == pytest.approx(8, rel=1e-3) and card["privacy"]["delta"] == "0.00001"
+    assert card["privacy"]["level"] == "patient" and card["privacy"]["neighbours"] == "one record there or not"
     assert card["quality"]["split"] == "test" and 0 <= card["quality"]["figures"]["auc"] <= 1
     text = out.with_name("card.md").read_text()
-    assert "development keys" in text and card["proofs"][0]["sha256"] in text and "Hospital level" in text
+    assert "development keys" in text and card["proofs"][0]["sha256"] in text and "Patient level" in text

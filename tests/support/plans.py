@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from node.learning import privacy
 from node.plan import (
+    CLIPPED,
+    MOMENTUM,
     TINY_NETWORK,
     Aggregation,
-    Augmentation,
-    BoundedTraining,
     DistributedPrivacy,
     Encryption,
     FeatureScaling,
     HeadPlan,
     Label,
-    LocalTraining,
     Model,
     Money,
     Network,
@@ -24,6 +26,7 @@ from node.plan import (
     Quantisation,
     Training,
 )
+from node.plan_training import Augmentation, BoundedTraining, ClippedStep, LocalTraining
 
 
 def small_plan() -> HeadPlan:
@@ -61,7 +64,7 @@ def tiny_network_plan() -> NetworkPlan:
         model=Network(
             family=TINY_NETWORK,
             loss="softmax-cross-entropy",
-            optimiser="stochastic gradient descent with momentum",
+            optimiser=MOMENTUM,
             label=Label("label", "1", "0"),
             initial=tuple(range(-6000, 6000, 1000)),
         ),
@@ -87,3 +90,18 @@ def tiny_network_plan() -> NetworkPlan:
         money=head.money,
         privacy=DistributedPrivacy(budget=0),
     )
+
+
+def private(plan: NetworkPlan, *, rounds: int, local: LocalTraining | ClippedStep | None = None) -> NetworkPlan:
+    """The plan with noise for epsilon 8 over so many rounds: of hospitals' updates, or of records by clipped steps."""
+    training = replace(plan.training, local=local or plan.training.local)
+    hidden = privacy.calibrated(
+        training,
+        8.0,
+        "0.00001",
+        parameters=len(plan.model.initial),
+        rounds=rounds,
+        hospitals=plan.participation.minimum,
+    )
+    optimiser = CLIPPED if hidden.level == "patient" else MOMENTUM
+    return replace(plan, model=replace(plan.model, optimiser=optimiser), training=training, privacy=hidden)

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,7 +59,7 @@ def test_shorten__a_long_update__uses_the_bound_up(change: list[int], bound: int
 
 
 def test_update__below_the_bound__is_the_difference_clipped_to_16_bits() -> None:
-    assert bounded.update([0, 0, 5], [40_000, -40_000, 3], (1 << 64) - 1) == [32_767, -32_768, -2]
+    assert bounded.update([0, 0, 5], [40_000, -40_000, 3], (1 << 64) - 1) == [32_767, -32_767, -2]
 
 
 def test_shorten__a_bound_that_no_plan_has__is_refused() -> None:
@@ -79,6 +82,74 @@ def test_run__of_a_simulation__is_the_aggregation_that_is_proved_to_the_bit() ->
         opened = [sum(column) for column in zip(*updates, strict=True)]
         weights = reference.aggregate(weights, opened, len(hospitals))
         assert found == weights
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(coordinate, coordinate), min_size=2, max_size=40),
+    st.integers(1, (1 << 64) - 1),
+    st.integers(0, (1 << 15) - 2),
+)
+def test_update__with_room_for_noise__is_of_16_bits_with_any_noise_within_its_bound(
+    pairs: list[tuple[int, int]], bound: int, noise_bound: int
+) -> None:
+    change = bounded.update([w for w, _ in pairs], [w for _, w in pairs], bound, noise_bound)
+    assert bounded.squared_norm(change) <= bound
+    assert all(abs(u) + noise_bound < 1 << 15 for u in change)
+
+
+def test_held__noise_that_takes_all_16_bits__is_refused() -> None:
+    for noise_bound in (-1, (1 << 15) - 1):
+        with pytest.raises(DataError, match="leaves no room"):
+            bounded.held([1], 1, noise_bound)
+
+
+UNIT = 1 << bounded.FRACTION_BITS
+
+
+def test_record_sensitivity__random_neighbours__never_move_further_and_come_near() -> None:
+    """Small vectors within and far beyond box and ball; the record's part is as long as it may be, any direction."""
+    draws = random.Random(1)
+    furthest = 0.0
+    for _ in range(20_000):
+        count, reach = draws.randint(1, 6), draws.randint(1, 12)
+        bound, noise_bound = draws.choice([9, 400, 90_001, 1 << 40]), draws.choice([0, 32_700, 32_760])
+        around = draws.choice([3, 50, 400, 70_000]) * UNIT
+        change = [draws.randint(-around, around) for _ in range(count)]
+        direction = [draws.gauss(0, 1) for _ in range(count)]
+        if draws.random() < 0.5:
+            # Straight out, where shortening undoes most of it, or along one coordinate.
+            direction = draws.choice([[float(x) for x in change], [0.0] * (count - 1) + [1.0]])
+        length = math.hypot(*direction) or 1.0
+        part = [math.trunc(reach * UNIT * (1 - 2**-30) * x / length) for x in direction]
+        assert sum(p * p for p in part) <= (reach * UNIT) ** 2
+        with_it = bounded.held([c + p for c, p in zip(change, part, strict=True)], bound, noise_bound, 16)
+        without = bounded.held(change, bound, noise_bound, 16)
+        moved = math.dist(with_it, without)
+        claimed = bounded.record_sensitivity(reach, count)
+        assert moved <= claimed, (change, part, bound, noise_bound)
+        furthest = max(furthest, moved / claimed)
+    # What rounding adds is there: the claim is no more than it needs to be.
+    assert furthest > 0.75
+
+
+def test_record_sensitivity__rounding_that_adds_up__is_longer_than_the_reach_alone() -> None:
+    """Every coordinate just below a whole unit, and moved just over it."""
+    count, step = 16, UNIT // 4
+    change, part = [10 * UNIT - 1] * count, [step] * count
+    reach = math.isqrt(count * step * step) // UNIT
+    moved = math.dist(
+        bounded.held(change, 1 << 40, 0, 16),
+        bounded.held([c + p for c, p in zip(change, part, strict=True)], 1 << 40, 0, 16),
+    )
+    assert reach == 1 and moved == 4.0 <= bounded.record_sensitivity(reach, count) == 6
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(coordinate, min_size=2, max_size=8), st.integers(1, 1 << 40))
+def test_hospital_sensitivity__any_update_against_zeros__is_no_longer(local: list[int], bound: int) -> None:
+    change = bounded.update([0] * len(local), local, bound)
+    assert math.hypot(*change) <= bounded.hospital_sensitivity(bound)
 
 
 def test_next_model__negative_sums_and_full_weights__floors_and_saturates() -> None:

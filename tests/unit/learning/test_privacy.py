@@ -11,9 +11,17 @@ import numpy as np
 import pytest
 
 from node.errors import DataError, TrainingDiverged
-from node.learning import cnn, privacy
-from node.learning.patient_step import PatientStep, patient_update
+from node.learning import bounded, cnn, privacy
+from node.learning.patient_step import patient_update
+from node.plan import NETWORK, TINY_NETWORK
+from node.plan_training import BoundedTraining, ClippedStep, LocalTraining
+from tests.support.plans import tiny_network_plan
 from tests.support.xrays import synthetic
+
+MOST = (1 << 64) - 1
+# The largest bound, and no noise: an update is cut by 16 bits alone.
+ROOM = (MOST, 0)
+LOCAL = tiny_network_plan().training.local
 
 
 def test_noise__many_draws__have_the_distribution_of_a_discrete_gaussian() -> None:
@@ -81,30 +89,67 @@ def test_in_units__is_rounded_up() -> None:
     assert [privacy.in_units(rho) for rho in (0.0, 1e-9, 1.0000000001e-9, 0.25)] == [0, 1, 2, 250_000_000]
 
 
-def test_patient_update__one_image_more__moves_it_by_less_than_is_counted() -> None:
+@pytest.mark.parametrize("family", [NETWORK, TINY_NETWORK])
+def test_patient_update__one_image_more__moves_it_by_less_than_is_counted(family: str) -> None:
     pixels, labels = synthetic(12)
-    weights, step = cnn.initial_weights("0"), PatientStep(clip=0.1, reach=60)
-    without = np.array(patient_update(weights, pixels[:-1], labels[:-1], step))
-    moved = np.linalg.norm(np.array(patient_update(weights, pixels, labels, step)) - without)
-    # Gradients of an untrained network are longer than 0.1: the image's part is clipped, and so has full length.
-    assert 0.5 * step.reach < moved <= step.sensitivity
+    weights, step = cnn.initial_weights("0", family), ClippedStep(clip="0.01", reach=60)
+    without = np.array(patient_update(weights, pixels[:-1], labels[:-1], step, *ROOM))
+    moved = np.linalg.norm(np.array(patient_update(weights, pixels, labels, step, *ROOM)) - without)
+    # Gradients of an untrained network are longer: the image's part is clipped, and so has full length.
+    assert 0.5 * step.reach < moved <= bounded.record_sensitivity(step.reach, len(weights))
+
+
+def test_patient_update__beyond_bound_and_room__one_image_moves_it_by_less_than_is_counted() -> None:
+    pixels, labels = synthetic(12)
+    weights, step = cnn.initial_weights("0", TINY_NETWORK), ClippedStep(clip="0.01", reach=60)
+    for bound, noise_bound in ((100**2, 0), (MOST, 32_700)):
+        full, without = (patient_update(weights, pixels[:n], labels[:n], step, bound, noise_bound) for n in (12, 11))
+        assert bounded.squared_norm(full) <= bound and max(map(abs, full)) <= 32_767 - noise_bound
+        assert math.dist(full, without) <= bounded.record_sensitivity(step.reach, len(weights))
+
+
+def test_patient_update__an_image__adds_the_same_part_whatever_else_there_is() -> None:
+    """To the bit, before rounding to whole units: the sum of parts made alone is the part of all together."""
+    pixels, labels = synthetic(6)
+    weights = cnn.initial_weights("0", TINY_NETWORK)
+    # So far that whole units are as fine as fractions would be; no image alone reaches the box.
+    step = ClippedStep(clip="0.01", reach=5000)
+    alone = [patient_update(weights, pixels[k : k + 1], labels[k : k + 1], step, *ROOM) for k in range(6)]
+    together = np.array(patient_update(weights, pixels, labels, step, *ROOM))
+    assert np.abs(together - np.sum(alone, axis=0)).max() <= 6
+    order = np.random.default_rng(1).permutation(6)
+    assert patient_update(weights, pixels[order], labels[order], step, *ROOM) == together.tolist()
 
 
 def test_patient_update__against_the_gradient__lowers_the_loss() -> None:
     pixels, labels = synthetic(40)
     weights = cnn.initial_weights("0")
-    change = patient_update(weights, pixels, labels, PatientStep(clip=1.0, reach=60))
+    change = patient_update(weights, pixels, labels, ClippedStep(clip="1.0", reach=60), *ROOM)
     moved = [w + u for w, u in zip(weights, change, strict=True)]
     assert _loss(moved, pixels, labels) < _loss(weights, pixels, labels)
 
 
 def test_patient_update__weights_that_overflow__is_refused() -> None:
     pixels, labels = synthetic(4)
-    for clip, reach in ((math.nan, 1), (0.0, 1), (math.inf, 1), (1.0, 0)):
-        with pytest.raises(DataError):
-            PatientStep(clip, reach)
     with pytest.raises((DataError, TrainingDiverged)):
-        patient_update([2**60] * cnn.PARAMETERS, pixels, labels, PatientStep(1.0, 1))
+        patient_update([2**60] * cnn.PARAMETERS, pixels, labels, ClippedStep("1.0", 1), *ROOM)
+
+
+@pytest.mark.parametrize("local", [LOCAL, ClippedStep(clip="0.5", reach=200)])
+def test_calibrated__each_level__spends_its_epsilon_with_the_least_noise(
+    local: LocalTraining | ClippedStep,
+) -> None:
+    training = BoundedTraining(circuit="bounded_5162", update_bound=200**2, local=local)
+    found = privacy.calibrated(training, 2.0, "0.00001", parameters=5162, rounds=10, hospitals=5)
+    assert found.level == ("patient" if isinstance(local, ClippedStep) else "hospital")
+    moved = privacy.sensitivity(training, 5162)
+    assert moved == (200 + 72 + 1 if found.level == "patient" else 200)
+    assert found.budget == 10 * found.cost
+    assert privacy.epsilon(found.budget / 1e9, 1e-5) == pytest.approx(2, rel=1e-4)
+    assert privacy.in_units(privacy.round_cost(moved, found.noise_variance - 1, 5, 5162)) > found.cost
+    assert privacy.noise(found.noise_variance, 1, found.noise_bound)
+    with pytest.raises(DataError, match="does not fit"):
+        privacy.noise(found.noise_variance, 1, found.noise_bound - 1)
 
 
 def _loss(weights: list[int], pixels: np.ndarray, labels: np.ndarray) -> float:

@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from node.errors import DataError, StudyError, WitnessRefused
 from node.learning import bounded
 from node.learning.datasets.medmnist import read_images
-from node.plan import DistributedPrivacy, NetworkPlan, TrainingPlan
+from node.plan import CLIPPED, NetworkPlan, TrainingPlan
+from node.plan_training import ClippedStep
 from node.proofs.commitments import weights_root
 from node.proofs.prover import NativeProver
-from node.steps.enrolment import check_plan, check_privacy
+from node.steps.enrolment import check_plan, check_privacy, enrol
 from node.steps.image_records import ImageRecords, records_commitment
 from node.steps.opening import finalise, post_share
 from node.steps.records import read_records, stored_records
@@ -22,7 +26,7 @@ from node.steps.submission import submit_update
 from node.steps.trained import Trained
 from node.types import CircuitKind
 from tests.support.fake_chain import FakeChain
-from tests.support.plans import small_plan, tiny_network_plan
+from tests.support.plans import private, small_plan, tiny_network_plan
 from tests.support.small_study import records as table_rows
 from tests.support.small_study import write_table
 from tests.support.steps import Party, make_parties, reach_open
@@ -31,17 +35,15 @@ from tests.support.xrays import write_npz
 CONFIRMED, LONG_AGO = 98, 1
 
 
-def noisy_plan() -> NetworkPlan:
-    """A round costs half the squared length over the noise of three hospitals, and no more."""
-    plan = tiny_network_plan()
-    cost = -(-plan.training.update_bound * 10**9 // (2 * 3 * 2500))
-    hidden = DistributedPrivacy(
-        budget=3 * cost, cost=cost, noise_bound=2000, level="hospital", noise_variance=2500, delta="0.00001"
-    )
-    return replace(plan, privacy=hidden)
+def hospital_plan() -> NetworkPlan:
+    return private(tiny_network_plan(), rounds=3)
 
 
-@pytest.fixture(params=[tiny_network_plan, noisy_plan], ids=["plain", "noisy"])
+def patient_plan() -> NetworkPlan:
+    return private(tiny_network_plan(), rounds=3, local=ClippedStep(clip="0.5", reach=400))
+
+
+@pytest.fixture(params=[tiny_network_plan, hospital_plan, patient_plan], ids=["plain", "hospital", "patient"])
 def plan(request: pytest.FixtureRequest) -> NetworkPlan:
     made: NetworkPlan = request.param()
     return made
@@ -141,16 +143,40 @@ def test_check_plan__circuit_of_the_other_kind__is_refused(
         check_plan(chain, chain.study_record, plan.canonical())  # type: ignore[arg-type]
 
 
-def test_check_privacy__plan_that_understates_what_a_round_costs__is_refused() -> None:
-    plan = noisy_plan()
+@pytest.mark.parametrize("private_plan", [hospital_plan, patient_plan])
+def test_check_privacy__plan_that_understates_what_a_round_costs__is_refused(
+    private_plan: Callable[[], NetworkPlan],
+) -> None:
+    plan = private_plan()
     check_privacy(plan)
     check_privacy(small_plan())
     cheap = replace(plan, privacy=replace(plan.privacy, cost=plan.privacy.cost - 1))
     with pytest.raises(StudyError, match="it costs"):
         check_privacy(cheap)
-    narrow = replace(plan, privacy=replace(plan.privacy, noise_bound=399))
+    narrow = replace(plan, privacy=replace(plan.privacy, noise_bound=plan.privacy.noise_bound - 1))
     with pytest.raises(StudyError, match="does not fit its bound"):
         check_privacy(narrow)
+
+
+def test_check_privacy__a_step_that_reaches_further_at_the_same_cost__is_refused() -> None:
+    plan = patient_plan()
+    further = replace(plan.training, local=ClippedStep(clip="0.5", reach=401))
+    with pytest.raises(StudyError, match="it costs"):
+        check_privacy(replace(plan, training=further))
+
+
+def test_enrol__plan_that_understates_what_a_round_costs__commits_to_nothing(
+    tmp_path: Path,
+) -> None:
+    plan = patient_plan()
+    cheap = replace(plan, privacy=replace(plan.privacy, cost=plan.privacy.cost - 1))
+    chain, parties = make_parties(tmp_path, plan=cheap)
+    images = write_npz(tmp_path / "images.npz", train=20, val=4, test=4)
+    document = tmp_path / "plan.json"
+    document.write_bytes(cheap.canonical())
+    with pytest.raises(StudyError, match="it costs"):
+        enrol(parties[0].hospital, chain.study_record.id, images, confirm=lambda _: True, plan_file=document)
+    assert parties[0].ledger.sent == []
 
 
 def test_parse__each_kind_of_plan__is_read_as_what_it_is(plan: NetworkPlan) -> None:
@@ -164,7 +190,13 @@ def test_parse__each_kind_of_plan__is_read_as_what_it_is(plan: NetworkPlan) -> N
         ("model", {"initial": (0,) * 11}, "has 11 weights and not 12"),
         ("quantisation", {"value_bits": 26}, "value_bits is not 16"),
         ("training", {"update_bound": 0}, "update_bound"),
-        ("privacy", {"level": "hospital"}, "is 0 exactly where the level is none"),
+        ("privacy", {"level": "hospital"}, "privacy.neighbours is not, as the level says: one hospital's update"),
+        ("privacy", {"sampling": "one record in ten"}, "privacy.sampling is not one of: none: every hospital"),
+        ("privacy", {"delta": "0.1"}, "privacy.delta"),
+        ("model", {"optimiser": CLIPPED}, "model.optimiser is not what training.local says"),
+        ("training", {"local": ClippedStep("0.5", 40)}, "training.local is one step of clipped gradients exactly"),
+        ("training", {"local": ClippedStep("0", 40)}, "training.local.clip is below"),
+        ("training", {"local": ClippedStep("0.5", 0)}, "training.local.reach is not an integer"),
     ],
 )
 def test_network_plan__that_cannot_be__is_refused_by_the_key(
@@ -173,3 +205,52 @@ def test_network_plan__that_cannot_be__is_refused_by_the_key(
     plan = tiny_network_plan()
     with pytest.raises(DataError, match=message):
         replace(plan, **{part: replace(getattr(plan, part), **change)})
+
+
+def test_patient_plan__that_cannot_be__is_refused_by_the_key() -> None:
+    plan = patient_plan()
+    whole = hospital_plan()
+    for part, change, message in (
+        ("privacy", whole.privacy, "training.local is one step of clipped gradients exactly where"),
+        ("training", whole.training, "training.local is one step of clipped gradients exactly where"),
+        ("model", whole.model, "model.optimiser is not what training.local says"),
+        ("privacy", replace(plan.privacy, delta="0"), "privacy.delta is 0 exactly where the level is none"),
+        ("privacy", replace(plan.privacy, noise_bound=32_767), "privacy.noise_bound leaves no room"),
+    ):
+        with pytest.raises(DataError, match=message):
+            replace(plan, **{part: change})
+
+
+def test_plan__of_each_level__names_relation_and_sampling_in_words() -> None:
+    for plan, neighbours in (
+        (tiny_network_plan(), "none"),
+        (hospital_plan(), "one hospital's update there or all zeros"),
+        (patient_plan(), "one record there or not"),
+    ):
+        said = json.loads(plan.canonical())["privacy"]
+        assert said["neighbours"] == neighbours
+        assert said["sampling"] == "none: every hospital and every record in every round"
+        for key in ("neighbours", "sampling"):
+            other = plan.canonical().replace(said[key].encode(), b"something else")
+            with pytest.raises(DataError, match=f"privacy.{key}|is not canonical"):
+                TrainingPlan.parse(other)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda local: local.pop("reach"), "training.local.reach is missing"),
+        (lambda local: local.update(epochs=1), "training.local.augmentation is missing"),
+        (lambda local: local.clear(), "training.local.augmentation is missing"),
+        (lambda local: local.update(momentum="0.9"), "training.local.augmentation is missing"),
+        (lambda local: local.update(clip=1), "training.local.clip is not a decimal"),
+        (lambda local: local.update(colour="red"), "'training.local.colour' is a key that no plan has"),
+    ],
+)
+def test_parse__clipped_step_with_a_wrong_key__is_refused_by_its_name(
+    change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    document = json.loads(patient_plan().canonical())
+    change(document["training"]["local"])
+    with pytest.raises(DataError, match=message):
+        TrainingPlan.parse(json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
