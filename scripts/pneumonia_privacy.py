@@ -4,7 +4,8 @@
 Hospital level: the update is shortened to a norm; neighbours differ in one hospital's update being there or all
 zeros. Patient level: one clipped gradient step a round; neighbours differ in one image (the data set does not
 say which images are of one patient). Every image and hospital takes part in every round: nothing is gained from
-sampling. The discrete Gaussian noise is that of all hospitals together, the least included set.
+sampling. The discrete Gaussian noise is that of all hospitals together, the least included set. Training, updates
+and noise are the node's own, by the parts of a plan that say so.
 """
 
 from __future__ import annotations
@@ -20,19 +21,20 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from node.learning import bounded, cnn, privacy
-from node.learning.cnn_study import Records, Update, local_update
+from node.learning.cnn_study import Records, planned_update
 from node.learning.evaluation import evaluate
-from node.learning.patient_step import PatientStep, patient_update
-from scripts.pneumonia import XRays, cnn_study_of, deal
+from node.plan import DistributedPrivacy
+from node.plan_training import BoundedTraining, ClippedStep
+from scripts.pneumonia import BOUND, ROUNDS, XRays, deal, local_training
 
-DELTA = 1e-5
+DELTA = "0.00001"
 EPSILONS = (2.0, 8.0, None)
 SIZES = (5, 16)
 SEED = 0
 # So short that the noise of epsilon 2 stays within 16 bits.
 HOSPITAL_ROUNDS, HOSPITAL_NORM = 5, 1500
-PATIENT_ROUNDS, PATIENT_STEP = 30, PatientStep(clip=0.5, reach=80)
-NOISE_BOUND = (1 << bounded.VALUE_BITS - 1) - 1
+# The reach grows with the hospitals, since the sum of their updates is divided by their number.
+PATIENT_ROUNDS, CLIP, REACH_PER_HOSPITAL = 30, "0.5", 16
 
 
 @dataclass(frozen=True)
@@ -59,33 +61,40 @@ def start(path: Path, pool: ProcessPoolExecutor) -> list[Future[Outcome]]:
     ]
 
 
+def training_of(level: str, hospitals: int) -> tuple[BoundedTraining, int]:
+    """What a plan of this level says of training, and the rounds."""
+    if level == "patient":
+        step = ClippedStep(clip=CLIP, reach=REACH_PER_HOSPITAL * hospitals)
+        return BoundedTraining("bounded_5162", update_bound=BOUND, local=step), PATIENT_ROUNDS
+    training = local_training(ROUNDS)
+    return BoundedTraining("bounded_5162", update_bound=HOSPITAL_NORM**2, local=training), HOSPITAL_ROUNDS
+
+
 def run(path: Path, level: str, size: int, epsilon: float | None) -> Outcome:
     """One study with noise for this epsilon at DELTA over all rounds, or with the same clipping and no noise."""
     data = XRays.read(path)
     hospitals = deal(data.train, SEED, size)
-    rounds, sensitivity = (
-        (PATIENT_ROUNDS, PATIENT_STEP.sensitivity) if level == "patient" else (HOSPITAL_ROUNDS, HOSPITAL_NORM)
-    )
-    variance = 0
+    training, rounds = training_of(level, size)
+    hidden = DistributedPrivacy(budget=0)
     if epsilon is not None:
-        rho = privacy.rho_for(epsilon, DELTA) / rounds
-        variance = privacy.variance_for(rho, sensitivity, size, cnn.PARAMETERS)
-    study = cnn_study_of(SEED, bound=HOSPITAL_NORM**2)
+        hidden = privacy.calibrated(training, epsilon, DELTA, parameters=cnn.PARAMETERS, rounds=rounds, hospitals=size)
     # Repeatable, and so no noise for a hospital: nodes draw theirs from the operating system.
     draws = random.Random(SEED)
-    weights = list(study.initial)
+    weights = cnn.initial_weights(str(SEED))
     for number in range(1, rounds + 1):
         updates = []
         for place, records in enumerate(hospitals, 1):
-            exact = (
-                _cut(patient_update(weights, *records, PATIENT_STEP))
-                if level == "patient"
-                else local_update(weights, study, place, records, number)
-            )
-            updates.append(_with_noise(exact, variance, draws))
+            seed = f"{SEED}/{place}"
+            update = planned_update(weights, training, records, noise_bound=hidden.noise_bound, round=number, seed=seed)
+            if epsilon is not None:
+                added = privacy.noise(hidden.noise_variance, len(update), hidden.noise_bound, draws.randrange)
+                update = [u + noise for u, noise in zip(update, added, strict=True)]
+            updates.append(update)
         weights = bounded.next_model(weights, updates)
     quality = evaluate(cnn.probabilities(weights, data.test.pixels), data.test.labels)
-    return Outcome(level, size, epsilon, rounds, variance**0.5, quality.auc, membership(weights, data, hospitals))
+    return Outcome(
+        level, size, epsilon, rounds, hidden.noise_variance**0.5, quality.auc, membership(weights, data, hospitals)
+    )
 
 
 def membership(weights: Sequence[int], data: XRays, hospitals: Sequence[Records]) -> float:
@@ -104,18 +113,6 @@ def _losses(weights: Sequence[int], pixels: np.ndarray, labels: np.ndarray) -> n
     return -np.log(np.clip(np.where(labels == 1, positive, 1 - positive), 1e-12, 1))
 
 
-def _with_noise(update: Update, variance: int, draws: random.Random) -> Update:
-    if not variance:
-        return update
-    added = privacy.noise(variance, len(update), NOISE_BOUND, draws.randrange)
-    return _cut([u + noise for u, noise in zip(update, added, strict=True)])
-
-
-def _cut(update: Update) -> Update:
-    """Within 16 bits, as the proof demands; it moves no two updates apart."""
-    return [max(-NOISE_BOUND - 1, min(NOISE_BOUND, u)) for u in update]
-
-
 def line(outcome: Outcome) -> str:
     """One line of progress."""
     return f"{outcome.level} level, {outcome.hospitals} hospitals, epsilon {outcome.epsilon}: AUC {outcome.auc:.4f}"
@@ -124,4 +121,4 @@ def line(outcome: Outcome) -> str:
 def table(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The report: `delta`, and one line for each level, number of hospitals and epsilon (null: no noise)."""
     order = sorted(outcomes, key=lambda o: (o.level, o.hospitals, o.epsilon or float("inf")))
-    return {"delta": DELTA, "seed": SEED, "outcomes": [asdict(outcome) for outcome in order]}
+    return {"delta": float(DELTA), "seed": SEED, "outcomes": [asdict(outcome) for outcome in order]}
