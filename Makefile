@@ -61,11 +61,12 @@ lint: setup ## ruff, mypy, import directions, solhint, slither, what tests name,
 	@$(VENV)/python scripts/named_in_tests.py
 	@$(VENV)/python scripts/generate.py --check
 
-bench: setup ## figures of every stage and of the encryption, as JSON in out/bench/
+bench: setup ## figures of stages, encryption and, where the file is there, chest X-rays, as JSON in out/bench/ (DATA=FILE)
 	@$(VENV)/python scripts/bench.py
 	@$(VENV)/python scripts/bench_threshold.py
+	@$(VENV)/python scripts/bench_pneumonia.py $(if $(DATA),--data $(DATA),--optional)
 
-bench-pneumonia: setup ## chest X-rays: accuracy, attacks, privacy, as JSON and plots in out/bench/ (DATA=FILE)
+bench-pneumonia: setup ## chest X-rays alone: accuracy, attacks, privacy, as JSON and plots in out/bench/ (DATA=FILE)
 	@$(VENV)/python scripts/bench_pneumonia.py $(if $(DATA),--data $(DATA))
 
 gas: setup ## what every call of the contracts costs, to contracts/gas.json and README.md

@@ -5,13 +5,18 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from node.document import check_section, load, read
+from node.document import Decimal, check_section, load, read
 from node.errors import DataError
+from node.learning.cnn import initial_weights
+from node.learning.privacy import calibrated
 from node.learning.scaling import Scaling
 from node.learning.tables import read_table
-from node.plan import FORMAT_KEY, FORMAT_VALUE, ROWS_LIMIT, Label, TrainingPlan
+from node.plan import FORMAT_KEY, FORMAT_VALUE, NETWORKS, ROWS_LIMIT, Label, Participation, TrainingPlan
+from node.plan_training import BoundedTraining
 
 
 def complete(draft: bytes, records: Path | None) -> TrainingPlan:
@@ -26,6 +31,8 @@ def complete(draft: bytes, records: Path | None) -> TrainingPlan:
     if not isinstance(value, dict) or not isinstance(model, dict):
         raise DataError('The draft is not a plan: it needs an object "model".')
     value.setdefault(FORMAT_KEY, FORMAT_VALUE)
+    if model.get("family") in NETWORKS:
+        return _network_plan(value, model)
     if records is not None:
         label = read(Label, model.get("label"), "model.label")
         check_section(label, "model.label")
@@ -38,6 +45,37 @@ def complete(draft: bytes, records: Path | None) -> TrainingPlan:
         raise DataError("The draft has no features or no scaling: name a table that gives them with --records.")
     if isinstance(model["features"], list):
         model.setdefault("initial", [0] * (len(model["features"]) + 1))
+    return _parse(value)
+
+
+def _network_plan(value: dict[str, Any], model: dict[str, Any]) -> TrainingPlan:
+    """Without `model.initial`, starting weights drawn from the title; the noise of a `privacy.epsilon`."""
+    model.setdefault("initial", initial_weights(str(value.get("title")), model["family"]))
+    hidden = value.get("privacy")
+    if isinstance(hidden, dict) and "epsilon" in hidden:
+        epsilon, delta = hidden.pop("epsilon"), hidden.get("delta")
+        for name, number in (("epsilon", epsilon), ("delta", delta)):
+            Decimal(positive=True).check(number, f"privacy.{name}")
+        training, people = (
+            read(BoundedTraining, value.get("training"), "training"),
+            read(Participation, value.get("participation"), "participation"),
+        )
+        for part, name in ((training, "training"), (people, "participation")):
+            check_section(part, name)
+        made = calibrated(
+            training,
+            float(epsilon),
+            delta,
+            parameters=NETWORKS[model["family"]],
+            rounds=people.rounds,
+            hospitals=people.minimum,
+        )
+        # What the draft says itself stays, and is checked with the rest.
+        value["privacy"] = asdict(made) | hidden
+    return _parse(value)
+
+
+def _parse(value: dict[str, Any]) -> TrainingPlan:
     return TrainingPlan.parse(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
 
 

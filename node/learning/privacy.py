@@ -23,7 +23,7 @@ from dp_accounting.rdp import RdpAccountant
 
 from node.errors import DataError
 from node.learning import bounded
-from node.plan import NEIGHBOURS, RHO_UNITS, DistributedPrivacy
+from node.plan import NEIGHBOURS, RHO_UNITS, DistributedPrivacy, Training
 from node.plan_training import BoundedTraining, ClippedStep
 
 TAIL = 8
@@ -61,10 +61,10 @@ def variance_for(rho: float, sensitivity: int, hospitals: int, coordinates: int)
     return high
 
 
-def sensitivity(training: BoundedTraining, parameters: int) -> int:
+def sensitivity(training: Training | BoundedTraining, parameters: int) -> int:
     """How far one neighbour moves the sum of a round in L2, in integer units: a record where each one's gradient is
     clipped, else a hospital's whole update."""
-    if isinstance(training.local, ClippedStep):
+    if isinstance(training, BoundedTraining) and isinstance(training.local, ClippedStep):
         return bounded.record_sensitivity(training.local.reach, parameters)
     return bounded.hospital_sensitivity(training.update_bound)
 

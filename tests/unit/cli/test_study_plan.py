@@ -10,9 +10,14 @@ from typing import Any
 import pytest
 
 from node.cli.local import ROOT
-from node.plan import TrainingPlan
+from node.learning.cnn import initial_weights
+from node.learning.privacy import epsilon
+from node.plan import DistributedPrivacy, TrainingPlan
+from node.plan_training import ClippedStep
+from node.steps.enrolment import check_privacy
 from scripts.demo_plan import table_cast
 from tests.support.network import Run
+from tests.support.plans import private, tiny_network_plan
 
 EXAMPLE = ROOT / "docs" / "examples" / "plan.json"
 
@@ -71,3 +76,47 @@ def test_plan__no_table_to_take_the_scaling_from__says_so(offline: Run, tmp_path
     assert ended.code == 3 and "--records" in ended.err
     for table in (tmp_path / "none.csv", tmp_path):
         assert offline("study", "plan", EXAMPLE, "--records", table).code == 3
+
+
+def network_draft() -> dict[str, Any]:
+    """A plan of clipped steps without what follows from the rest."""
+    plan = json.loads(private(tiny_network_plan(), rounds=3, local=ClippedStep("0.5", 40)).canonical())
+    del plan["model"]["initial"]
+    plan["privacy"] = {"epsilon": "2.5", "delta": "0.00001"}
+    return plan
+
+
+def test_plan__of_a_network_with_an_epsilon__has_the_least_noise_and_says_the_rest_in_words(
+    offline: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "draft.json").write_text(json.dumps(network_draft(), indent=4))
+    ended = offline("study", "plan", "draft.json", "--json")
+    assert ended.code == 0, ended.err
+    plan = TrainingPlan.parse((tmp_path / "plan.json").read_bytes())
+    hidden = plan.privacy
+    assert isinstance(hidden, DistributedPrivacy)
+    assert (hidden.level, hidden.neighbours, hidden.delta) == ("patient", "one record there or not", "0.00001")
+    assert hidden.sampling == "none: every hospital and every record in every round"
+    assert epsilon(hidden.budget / 1e9, 1e-5) == pytest.approx(2.5, rel=1e-3)
+    check_privacy(plan)
+    assert list(plan.model.initial) == initial_weights(plan.title, "cnn-12")
+
+
+@pytest.mark.parametrize(
+    ("privacy", "named"),
+    [
+        ({"epsilon": 2, "delta": "0.00001"}, "privacy.epsilon is not a decimal"),
+        ({"epsilon": "0", "delta": "0.00001"}, "privacy.epsilon is not above zero"),
+        ({"epsilon": "2"}, "privacy.delta is not a decimal"),
+        ({"epsilon": "2", "delta": "0.00001", "level": "hospital"}, "privacy.neighbours"),
+        ({"epsilon": "2", "delta": "0.00001", "sampling": "some"}, "privacy.sampling"),
+        ({"epsilon": "2", "delta": "0.00001", "colour": "red"}, "privacy.colour"),
+        ({"epsilon": "0.0001", "delta": "0.00001"}, "privacy.noise"),
+    ],
+)
+def test_plan__of_a_network_with_privacy_that_does_not_fit__is_refused_naming_the_key(
+    offline: Run, tmp_path: Path, privacy: dict[str, Any], named: str
+) -> None:
+    (tmp_path / "draft.json").write_text(json.dumps(network_draft() | {"privacy": privacy}))
+    ended = offline("study", "plan", "draft.json")
+    assert ended.code == 3 and named in ended.err and not (tmp_path / "plan.json").exists()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scripts import bench_pneumonia, pneumonia
+from scripts import bench_pneumonia, pneumonia, pneumonia_privacy
 from tests.support.xrays import write_npz
 
 KEYS = {
@@ -49,6 +49,32 @@ def test_report__both_kinds__has_every_key_for_each_and_plots_beside_it(bench: A
         assert all(len(run["validation_auc"]) == 2 for run in found["runs"])
     for name in ("roc", "learning"):
         assert (tmp_path / "bench" / f"pneumonia_{name}.png").stat().st_size > 10_000
+
+
+def test_bench__no_file_of_images__is_left_out_only_where_it_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench_pneumonia, "OUT", tmp_path / "bench")
+    for options, code, said in ((["--optional"], 0, "are left out"), ([], 2, "name PneumoniaMNIST with --data")):
+        monkeypatch.setattr(sys, "argv", ["bench", "--data", str(tmp_path / "none.npz"), *options])
+        assert bench_pneumonia.main() == code
+        assert said in capsys.readouterr().out
+    assert not (tmp_path / "bench").exists()
+
+
+def test_report__privacy__says_what_each_study_cost_in_noise(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SIZES", (3,)), ("PATIENT_ROUNDS", 1), ("HOSPITAL_ROUNDS", 1), ("EPSILONS", (8.0, None))):
+        monkeypatch.setattr(pneumonia_privacy, name, value)
+    found = bench("privacy")["privacy"]
+    assert found["delta"] == 1e-5
+    told = [(one["level"], one["epsilon"], one["noise_std"] > 0) for one in found["outcomes"]]
+    assert told == [
+        ("hospital", 8.0, True),
+        ("hospital", None, False),
+        ("patient", 8.0, True),
+        ("patient", None, False),
+    ]
+    assert all(0 <= one[key] <= 1 for one in found["outcomes"] for key in ("auc", "membership_auc"))
 
 
 def test_report__settings_of_one_kind_change__only_its_figures_go(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
