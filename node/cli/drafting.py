@@ -53,7 +53,7 @@ def _network_plan(value: dict[str, Any], model: dict[str, Any]) -> TrainingPlan:
     model.setdefault("initial", initial_weights(str(value.get("title")), model["family"]))
     hidden = value.get("privacy")
     if isinstance(hidden, dict) and "epsilon" in hidden:
-        epsilon, delta = hidden.pop("epsilon"), hidden.get("delta")
+        epsilon, delta = hidden.pop("epsilon"), hidden.get("delta", "")
         for name, number in (("epsilon", epsilon), ("delta", delta)):
             Decimal(positive=True).check(number, f"privacy.{name}")
         training, people = (
