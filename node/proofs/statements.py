@@ -20,7 +20,11 @@ Vector = tuple[int, ...]
 
 @dataclass(frozen=True)
 class TrainingStatement:
-    """One hospital's update in one round: rows that hash to `data_root` led to commitment C."""
+    """One hospital's update in one round: rows that hash to `data_root` led to commitment C.
+
+    `shortening`: the factor by which the update was shortened to the bound of its squared length; C holds the noise
+    besides.
+    """
 
     context: int
     root_before: int
@@ -31,10 +35,14 @@ class TrainingStatement:
     capacity: int
     epochs: int
     learning_rate: int
+    update_bound: int
+    noise_bound: int
     weights: Vector
     rows: tuple[Vector, ...] = field(repr=False)
     labels: Vector = field(repr=False)
     salt: int = field(repr=False)
+    shortening: int = field(repr=False)
+    noise: Vector = field(repr=False)
     blinding: int = field(repr=False)
 
     def public_signals(self) -> Vector:
@@ -61,6 +69,10 @@ class TrainingStatement:
             "salt": str(self.salt),
             "epochs": str(self.epochs),
             "learningRate": str(self.learning_rate),
+            "updateBound": str(self.update_bound),
+            "noiseBound": str(self.noise_bound),
+            "shortening": str(self.shortening),
+            "noise": _texts(self.noise),
             "blinding": str(self.blinding),
         }
         return inputs
@@ -149,17 +161,23 @@ def training_statement(
     labels: Vector,
     salt: int,
     update: Vector,
+    shortening: int,
+    noise: Vector,
     blinding: int,
     capacity: int,
     batch_size: int,
     epochs: int,
     learning_rate: int,
     value_bits: int,
+    update_bound: int,
+    noise_bound: int,
 ) -> TrainingStatement:
     """Return the statement about a finished update, its roots and commitment computed here.
 
-    `weights` are the global model (features, then bias), `rows` the n rows in use, `update` the
-    clipped, sample-weighted coordinates. A false update gives a statement that cannot be proved.
+    `weights` are the global model (features, then bias), `rows` the n rows in use, `update` the clipped,
+    sample-weighted coordinates, shortened by the factor `shortening` (`node.learning.shortening`), to which `noise`
+    is added. `update_bound` is on Σ update², `noise_bound` on every |noise|; without privacy all of these are 0 and
+    the factor 2^16. A false update gives a statement that cannot be proved.
     """
     features = len(weights) - 1
     return TrainingStatement(
@@ -173,15 +191,21 @@ def training_statement(
             epochs=epochs,
             learning_rate=learning_rate,
             value_bits=value_bits,
+            update_bound=update_bound,
+            noise_bound=noise_bound,
         ),
-        commitment=commit(update, blinding),
+        commitment=commit(_sums(update, noise), blinding),
         capacity=capacity,
         epochs=epochs,
         learning_rate=learning_rate,
+        update_bound=update_bound,
+        noise_bound=noise_bound,
         weights=weights,
         rows=rows,
         labels=labels,
         salt=salt,
+        shortening=shortening,
+        noise=noise,
         blinding=blinding,
     )
 
@@ -217,7 +241,7 @@ def bounded_statement(
             update_bound=update_bound,
             noise_bound=noise_bound,
         ),
-        commitment=sum_commitment(tuple(u + e for u, e in zip(update, noise, strict=True)), blinding, value_bits),
+        commitment=sum_commitment(_sums(update, noise), blinding, value_bits),
         update_bound=update_bound,
         noise_bound=noise_bound,
         update=update,
@@ -256,6 +280,10 @@ def aggregation_statement(
 def sum_commitment(values: Vector, blinding: int, packed_bits: int | None) -> Point:
     """Return what commitments to updates, or one of them, open to; `packed_bits` as in `aggregation_statement`."""
     return commit(values if packed_bits is None else pack(values, packed_bits), blinding)
+
+
+def _sums(update: Vector, noise: Vector) -> Vector:
+    return tuple(u + e for u, e in zip(update, noise, strict=True))
 
 
 def _texts(values: Vector) -> list[str]:

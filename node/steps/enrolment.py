@@ -124,9 +124,10 @@ def check_encryption(plan: TrainingPlan) -> None:
 def check_privacy(plan: TrainingPlan) -> None:
     """Raises StudyError where a round of the plan costs more privacy than it says, or its noise does not fit.
 
-    The sensitivity is the bound of an update's length, and the noise that of the fewest hospitals in a sum.
+    The sensitivity is the bound of an update's length, and the noise that of the fewest hospitals in a sum. The
+    numbers of rows, by which a head's updates are weighted and its sum divided, are public and not protected.
     """
-    if not isinstance(plan, NetworkPlan) or plan.privacy.level == "none":
+    if plan.privacy.level == "none":
         return
     hidden, people = plan.privacy, plan.participation.minimum
     reach = math.isqrt(plan.training.update_bound - 1) + 1

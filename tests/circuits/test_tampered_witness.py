@@ -39,7 +39,10 @@ def is_free_inverse(names: list[str], values: dict[str, int]) -> bool:
 
     circomlib's hint; `out`, all that is used of it, is still 1.
     """
-    return any(name.endswith(".below.inv") and values[name.removesuffix("inv") + "out"] == 1 for name in names)
+    return any(
+        name.endswith((".below.inv", ".unbounded.inv")) and values[name.removesuffix("inv") + "out"] == 1
+        for name in names
+    )
 
 
 def named_values(circuit: str, wires: list[int]) -> dict[str, int]:

@@ -20,7 +20,6 @@ from node.plan import (
     NetworkPlan,
     Participation,
     Phases,
-    Privacy,
     Quantisation,
     Training,
 )
@@ -48,7 +47,7 @@ def small_plan() -> HeadPlan:
         participation=Participation(3, 5, 3, 3),
         phases=Phases(2, 60, 60, 60, 60, 60),
         money=Money("1000", "300", 2_000, 2),
-        privacy=Privacy(0),
+        privacy=DistributedPrivacy(budget=0),
     )
 
 
