@@ -64,7 +64,7 @@ def test_aggregation_statement__golden__accepted_by_the_circuit(case):
 
 
 def test_statements__shown__hold_no_private_value():
-    statement = training(blinding=123456789123456789, salt=987654321987654321, update_bound=10**6, noise_bound=1 << 20)
+    statement = training(blinding=123456789123456789, salt=987654321987654321, update_bound=10**10, noise_bound=1 << 20)
     private_values = (statement.blinding, statement.salt, statement.rows[0], statement.labels)
     for private in (*private_values, statement.shortening, statement.noise[0]):
         assert str(private) not in repr(statement)

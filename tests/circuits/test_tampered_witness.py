@@ -27,10 +27,11 @@ from tests.support.circuits import (
 from tests.support.r1cs import loose_wires
 
 CASES = {
-    TRAINING: lambda: training(epochs=1),
-    AGGREGATION: lambda: aggregation(weights=((1 << 23) - 1, -(1 << 23), 0, 1, -1)),
-    BOUNDED: lambda: bounded(),
-    PACKED_AGGREGATION: lambda: packed_aggregation(),
+    TRAINING: (TRAINING, lambda: training(epochs=1)),
+    f"{TRAINING}, private": (TRAINING, lambda: training(learning_rate=256, update_bound=10**9, noise_bound=20_000)),
+    AGGREGATION: (AGGREGATION, lambda: aggregation(weights=((1 << 23) - 1, -(1 << 23), 0, 1, -1))),
+    BOUNDED: (BOUNDED, lambda: bounded()),
+    PACKED_AGGREGATION: (PACKED_AGGREGATION, lambda: packed_aggregation()),
 }
 
 
@@ -50,10 +51,11 @@ def named_values(circuit: str, wires: list[int]) -> dict[str, int]:
     return {name: wires[wire] for wire, names in wire_names(circuit).items() for name in names}
 
 
-@pytest.mark.parametrize("circuit", CASES)
-def test_every_wire__raised_by_one__breaks_a_constraint(circuit):
+@pytest.mark.parametrize("case", CASES)
+def test_every_wire__raised_by_one__breaks_a_constraint(case):
+    circuit, make = CASES[case]
     system, names = constraints(circuit), wire_names(circuit)
-    wires = witness(circuit, CASES[circuit]())
+    wires = witness(circuit, make())
     values = named_values(circuit, wires)
     stands_in = system.by_wire()
     harmless = []
@@ -67,11 +69,12 @@ def test_every_wire__raised_by_one__breaks_a_constraint(circuit):
     assert unexplained == []
 
 
-@pytest.mark.parametrize("circuit", CASES)
-def test_every_wire__follows_from_the_inputs(circuit):
+@pytest.mark.parametrize("case", CASES)
+def test_every_wire__follows_from_the_inputs(case):
     """To first order the inputs fix all other wires, also where several would move together."""
+    circuit, make = CASES[case]
     system, names = constraints(circuit), wire_names(circuit)
-    statement = CASES[circuit]()
+    statement = make()
     wires = witness(circuit, statement)
     values = named_values(circuit, wires)
     inputs = set(statement.circuit_inputs())
@@ -88,7 +91,7 @@ def test_every_wire__follows_from_the_inputs(circuit):
 def test_loose_wires__two_bits_not_boolean__found():
     """The check above can fail: two bits free to trade against each other are seen."""
     system, names = constraints(AGGREGATION), wire_names(AGGREGATION)
-    statement = CASES[AGGREGATION]()
+    statement = CASES[AGGREGATION][1]()
     wires = witness(AGGREGATION, statement)
     bits = {f"main.weightRange[0].bits.out[{index}]" for index in (3, 4)}
     freed = {wire for wire, found in names.items() if bits & set(found)}

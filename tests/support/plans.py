@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from node.plan import (
     TINY_NETWORK,
     Aggregation,
@@ -48,6 +50,19 @@ def small_plan() -> HeadPlan:
         phases=Phases(2, 60, 60, 60, 60, 60),
         money=Money("1000", "300", 2_000, 2),
         privacy=DistributedPrivacy(budget=0),
+    )
+
+
+def private_plan() -> HeadPlan:
+    """The same with noise: a round costs half the squared length over the noise of three hospitals, and no more."""
+    plan, length, variance = small_plan(), 30_000, 3_000_000
+    cost = -(-(length**2) * 10**9 // (2 * 3 * variance))
+    return replace(
+        plan,
+        training=replace(plan.training, update_bound=length**2),
+        privacy=DistributedPrivacy(
+            budget=2 * cost, cost=cost, noise_bound=14_000, level="hospital", noise_variance=variance, delta="0.00001"
+        ),
     )
 
 
