@@ -147,7 +147,7 @@ def test_private_training__noise_where_the_plan_has_none__refused(noise):
 
 
 def test_private_training__sum_with_the_noise_at_and_beyond_the_range_of_a_value():
-    case = {"update_bound": (1 << 64) - 1, "noise_bound": 1 << 25}
+    case = {"update_bound": (1 << 64) - 1, "noise_bound": (1 << 26) - 1}
     first, second = learned(training())[:2]
     at_the_ends = (TOP - first, -TOP - 1 - second, 0, 0, 0)
     accepted(training(**case, noise=at_the_ends))
