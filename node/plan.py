@@ -38,6 +38,8 @@ NETWORK_VALUE_BITS = 16
 PROBABILITY_FRACTION_BITS = 12
 LEARNING_RATE_FRACTION_BITS = 8
 LEARNING_RATE_LIMIT = 1 << 10
+# Of the factor that shortens a head's update to its bound.
+SHORTENING_BITS = 16
 # The contract counts privacy in 10^-9 rho of zero-concentrated differential privacy.
 RHO_UNITS = 10**9
 VALUE_BITS_MAX = 40

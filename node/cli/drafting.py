@@ -5,27 +5,29 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from node.document import check_section, load, read
 from node.errors import DataError
 from node.learning.scaling import Scaling
 from node.learning.tables import read_table
-from node.plan import FORMAT_KEY, FORMAT_VALUE, ROWS_LIMIT, Label, TrainingPlan
+from node.plan import FORMAT_KEY, FORMAT_VALUE, ROWS_LIMIT, DistributedPrivacy, Label, TrainingPlan
 
 
 def complete(draft: bytes, records: Path | None) -> TrainingPlan:
     """The plan of a draft: a plan's JSON in any layout, where some parts may be left out.
 
     `records`: a table of the sponsor's own, held by no hospital. It gives `model.features` (its columns but
-    the label, in their order) and `scaling`; a missing `model.initial` becomes zeros. Raises `DataError`
-    naming the key for whatever else is missing or does not fit.
+    the label, in their order) and `scaling`; a missing `model.initial` becomes zeros, a missing
+    `privacy` none. Raises `DataError` naming the key for whatever else is missing or does not fit.
     """
     value = load(draft)
     model = value.get("model") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(model, dict):
         raise DataError('The draft is not a plan: it needs an object "model".')
     value.setdefault(FORMAT_KEY, FORMAT_VALUE)
+    value.setdefault("privacy", asdict(DistributedPrivacy(budget=0)))
     if records is not None:
         label = read(Label, model.get("label"), "model.label")
         check_section(label, "model.label")

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from node.errors import DataError
+from node.plan import SHORTENING_BITS
 
-BITS = 16
-WHOLE = 1 << BITS
+WHOLE = 1 << SHORTENING_BITS
 """The factor that leaves an update as it is; factors are integers of scale 2^16."""
 
 BOUND_LIMIT = 1 << 64
@@ -37,7 +37,7 @@ def factor(update: Sequence[int], bound: int) -> int:
 
 def shorten(update: Sequence[int], by: int) -> list[int]:
     """⌊u·by/2^16⌋ for every coordinate, rounded to −∞."""
-    return [u * by >> BITS for u in update]
+    return [u * by >> SHORTENING_BITS for u in update]
 
 
 def _fits(update: Sequence[int], by: int, bound: int) -> bool:

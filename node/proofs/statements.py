@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from node.plan import SHORTENING_BITS
 from node.proofs.babyjubjub import Point
 from node.proofs.commitments import LOSS_UNPROVED, data_commitment, plan_root, weights_root
 from node.proofs.pedersen import commit, pack
@@ -161,24 +162,27 @@ def training_statement(
     labels: Vector,
     salt: int,
     update: Vector,
-    shortening: int,
-    noise: Vector,
     blinding: int,
     capacity: int,
     batch_size: int,
     epochs: int,
     learning_rate: int,
     value_bits: int,
-    update_bound: int,
-    noise_bound: int,
+    update_bound: int = 0,
+    noise_bound: int = 0,
+    shortening: int = 1 << SHORTENING_BITS,
+    noise: Vector | None = None,
 ) -> TrainingStatement:
     """Return the statement about a finished update, its roots and commitment computed here.
 
     `weights` are the global model (features, then bias), `rows` the n rows in use, `update` the clipped,
-    sample-weighted coordinates, shortened by the factor `shortening` (`node.learning.shortening`), to which `noise`
-    is added. `update_bound` is on Σ update², `noise_bound` on every |noise|; without privacy all of these are 0 and
-    the factor 2^16. A false update gives a statement that cannot be proved.
+    sample-weighted coordinates. A false update gives a statement that cannot be proved.
+
+    With privacy, the plan's `update_bound` is on Σ update² and its `noise_bound` on every |noise|; `shortening` is
+    the factor (scale 2^16) that made the update as short, and `noise` is added to it. Without, all are left out.
     """
+    if noise is None:
+        noise = (0,) * len(update)
     features = len(weights) - 1
     return TrainingStatement(
         context=context,
