@@ -8,6 +8,7 @@ Source: docs/encoding.md, "Plan document".
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -42,6 +43,8 @@ NETWORK_VALUE_BITS = 16
 PROBABILITY_FRACTION_BITS = 12
 LEARNING_RATE_FRACTION_BITS = 8
 LEARNING_RATE_LIMIT = 1 << 10
+# Of the factor that shortens a head's update to its bound.
+SHORTENING_BITS = 16
 # The contract counts privacy in 10^-9 rho of zero-concentrated differential privacy.
 RHO_UNITS = 10**9
 VALUE_BITS_MAX = 40
@@ -141,7 +144,8 @@ class FeatureScaling(Section):
 class Training(Section):
     """The proved hyper-parameters; `learning_rate` is an integer of scale 2^8.
 
-    `update_bound` is of an update's squared L2 norm; 0, for training itself is proved.
+    `update_bound` is of an update's squared L2 norm, in integer units; 0 where nothing shortens it, since there is
+    no privacy.
     """
 
     circuit: Annotated[str, Text(60)]
@@ -149,7 +153,7 @@ class Training(Section):
     epochs: Annotated[int, Integer(1, UINT16)]
     learning_rate: Annotated[int, Integer(1, LEARNING_RATE_LIMIT - 1)]
     rows_maximum: Annotated[int, Integer(1, ROWS_LIMIT - 1)]
-    update_bound: Annotated[int, Integer(0, 0)] = 0
+    update_bound: Annotated[int, Integer(0, UINT64)] = 0
 
     def check(self, where: str) -> None:
         if self.batch_size & (self.batch_size - 1):
@@ -246,7 +250,7 @@ class DistributedPrivacy(Privacy):
     level: Annotated[str, Text(20, tuple(NEIGHBOURS))] = "none"
     neighbours: Annotated[str, Text(80, tuple(NEIGHBOURS.values()))] = NEIGHBOURS["none"]
     sampling: Annotated[str, Text(80, (SAMPLING,))] = SAMPLING
-    noise_variance: Annotated[int, Integer(0, UINT32)] = 0
+    noise_variance: Annotated[int, Integer(0, UINT64)] = 0
     delta: Annotated[str, Decimal(low="0", high="0.01")] = "0"
 
     def check(self, where: str) -> None:
@@ -276,7 +280,7 @@ class TrainingPlan(Section):
     participation: Participation
     phases: Phases
     money: Money
-    privacy: Privacy | DistributedPrivacy
+    privacy: DistributedPrivacy
 
     def __post_init__(self) -> None:
         check_section(self, "")
@@ -338,7 +342,7 @@ class HeadPlan(TrainingPlan):
 
     model: Model
     training: Training
-    privacy: Privacy
+    privacy: DistributedPrivacy
     scaling: Annotated[tuple[FeatureScaling, ...], Many(Part(FeatureScaling), FEATURES_MAX)]
     clip_warning_share_ppm: Annotated[int, Integer(0, 1_000_000)]
 
@@ -347,10 +351,14 @@ class HeadPlan(TrainingPlan):
         features = self.model.features
         if len(self.scaling) != len(features):
             refuse("scaling", f"has {len(self.scaling)} entries for {len(features)} features")
-        # Nothing bounds a head's updates, and no noise is added to them: its training is proved as it is.
-        for name in ("budget", "cost", "noise_bound"):
-            if getattr(self.privacy, name):
-                refuse(f"privacy.{name}", f"is not 0, as it is in every plan of the family {HEAD}")
+        if self.privacy.level == "patient":
+            refuse("privacy.level", f"is patient, which no plan of the family {HEAD} can be: its training is proved")
+        if (self.training.update_bound == 0) != (self.privacy.level == "none"):
+            refuse("training.update_bound", "is 0 exactly where the level of privacy is none")
+        # No coordinate is longer than the update, so nothing that is sent has to be cut.
+        furthest = math.isqrt(self.training.update_bound) + self.privacy.noise_bound
+        if furthest >= 1 << self.quantisation.value_bits - 1:
+            refuse("privacy.noise_bound", "and training.update_bound do not fit quantisation.value_bits together")
 
 
 @dataclass(frozen=True)

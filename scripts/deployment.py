@@ -80,7 +80,7 @@ class Listing:
             "capacity": 0 if aggregation else self.parameters["capacity"],
             "valueBits": self.parameters["value_bits"],
             "loss": 0 if aggregation else self.parameters["loss"],
-            "noisy": self.kind == "bounded",
+            "noisy": not aggregation,
             "verifyingKeyDigest": bytes.fromhex(self.digest),
         }
 

@@ -174,6 +174,16 @@ def _bounded_training(plan: NetworkPlan) -> list[str]:
 
 def _proved_training(plan: HeadPlan) -> list[str]:
     part = plan.training
+    reach = part.update_bound**0.5 / (1 << WEIGHT_FRACTION_BITS)
+    hidden = (
+        [
+            f"**Bound:** an update longer than {reach:.3g} (L2 norm over all weights, times the number of rows) is "
+            "shortened to that and no further, and then gets its noise. The proof covers both: the shortening exactly, "
+            "and of the noise that none is larger than the plan allows.",
+        ]
+        if part.update_bound
+        else []
+    )
     return [
         f"**Rows:** at most {fmt.count(part.rows_maximum, 'row')} of a hospital, the same in every round, fixed by a "
         "commitment at enrolment.",
@@ -181,6 +191,7 @@ def _proved_training(plan: HeadPlan) -> list[str]:
         f"{WEIGHT_FRACTION_BITS} after the point, so that the computer program and the proof agree to the last bit.",
         f"**Proof:** every update comes with a proof (circuit `{part.circuit}`) that exactly this training was run on "
         "exactly the committed rows. The contract checks it before it accepts the update.",
+        *hidden,
     ]
 
 

@@ -25,7 +25,7 @@ interface IStudyRegistry is IKeyCeremony {
     /// @param initialRoot Poseidon root of the starting weights.
     /// @param epochs Training: 1 to what the circuit allows. Bounded: 0, the plan document names it.
     /// @param learningRate Training: rate times 256. Bounded: 0, as epochs.
-    /// @param updateBound Most that the squares of an update's coordinates add up to (integer units); 0 for Training.
+    /// @param updateBound Most that the squares of an update's coordinates add up to (integer units); 0: no bound.
     /// @param threshold t: shares that open a sum.
     /// @param minimum Fewest updates that are ever opened together.
     /// @param maximum Places for hospitals.

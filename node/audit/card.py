@@ -16,7 +16,7 @@ from node.audit.ledger import Source
 from node.audit.reproof import FINALISE, SUBMIT, posted_proof
 from node.audit.views import RoundView, StudyView
 from node.errors import StudyError
-from node.plan import RHO_UNITS, DistributedPrivacy, NetworkPlan, TrainingPlan
+from node.plan import RHO_UNITS, NetworkPlan, TrainingPlan
 from node.storage.cid import cid_of
 from node.types import Circuit, Phase
 
@@ -175,7 +175,7 @@ def _proof(source: Source, of: str, circuit: Circuit, tx_hash: str, selector: by
 def _privacy(plan: TrainingPlan, rounds: int, epsilon: Epsilon) -> dict[str, Any]:
     """What the rounds so far have spent, finalised or not."""
     hidden = plan.privacy
-    if not isinstance(hidden, DistributedPrivacy) or hidden.level == "none":
+    if hidden.level == "none":
         return {"level": "none"}
     spent = rounds * hidden.cost / RHO_UNITS
     return {

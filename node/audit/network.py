@@ -171,7 +171,7 @@ def _has_shape(circuit: Circuit) -> bool:
         and circuit.max_epochs == (shape["epochs"] if training else 0)
         and circuit.capacity == (0 if aggregation else shape["capacity"])
         and circuit.loss == (0 if aggregation else shape["loss"])
-        and circuit.noisy == (circuit.kind is CircuitKind.BOUNDED)
+        and circuit.noisy != aggregation
     )
 
 

@@ -55,7 +55,7 @@ SENTENCES: Mapping[str, str] = {
     "StudyRegistryRoundsOutOfRange": "{rounds} rounds, ended by {unopenedRounds} failed in a row, do not fit.",
     "StudyRegistryShareOutOfRange": "A share of {basisPoints} basis points is more than the whole.",
     "StudyRegistryThresholdTooLow": "The threshold {threshold} is too low: {minimum} is the least.",
-    "StudyRegistryUpdateBoundWrong": "The bound {updateBound} of an update does not fit a {kind} circuit.",
+    "StudyRegistryUpdateBoundWrong": "An update bound of {updateBound} does not fit the {kind} circuit or the noise.",
     "StudyRegistryWrongCircuitKind": "Circuit {circuitId} is a {kind} circuit, not of the kind that is needed there.",
     "StudyRegistryNotCouncil": "Only the council pauses, and {caller} is not.",
     # StudyRegistry: enrolment and ceremony

@@ -9,13 +9,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from node.document import Decimal, check_section, load, read
+from node.document import Decimal, check_section, load, read, refuse
 from node.errors import DataError
 from node.learning.cnn import initial_weights
 from node.learning.privacy import calibrated
 from node.learning.scaling import Scaling
 from node.learning.tables import read_table
-from node.plan import FORMAT_KEY, FORMAT_VALUE, NETWORKS, ROWS_LIMIT, Label, Participation, TrainingPlan
+from node.plan import (
+    FORMAT_KEY,
+    FORMAT_VALUE,
+    NETWORKS,
+    ROWS_LIMIT,
+    DistributedPrivacy,
+    Label,
+    Participation,
+    Training,
+    TrainingPlan,
+)
 from node.plan_training import BoundedTraining
 
 
@@ -23,16 +33,20 @@ def complete(draft: bytes, records: Path | None) -> TrainingPlan:
     """The plan of a draft: a plan's JSON in any layout, where some parts may be left out.
 
     `records`: a table of the sponsor's own, held by no hospital. It gives `model.features` (its columns but
-    the label, in their order) and `scaling`; a missing `model.initial` becomes zeros. Raises `DataError`
-    naming the key for whatever else is missing or does not fit.
+    the label, in their order) and `scaling`; a missing `model.initial` becomes zeros, a missing
+    `privacy` none. Raises `DataError` naming the key for whatever else is missing or does not fit.
     """
     value = load(draft)
     model = value.get("model") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(model, dict):
         raise DataError('The draft is not a plan: it needs an object "model".')
     value.setdefault(FORMAT_KEY, FORMAT_VALUE)
+    value.setdefault("privacy", asdict(DistributedPrivacy(budget=0)))
     if model.get("family") in NETWORKS:
-        return _network_plan(value, model)
+        # Drawn from what everybody sees, so that nobody chose them.
+        model.setdefault("initial", initial_weights(str(value.get("title")), model["family"]))
+        _calibrate(value, model, BoundedTraining)
+        return _parse(value)
     if records is not None:
         label = read(Label, model.get("label"), "model.label")
         check_section(label, "model.label")
@@ -45,34 +59,33 @@ def complete(draft: bytes, records: Path | None) -> TrainingPlan:
         raise DataError("The draft has no features or no scaling: name a table that gives them with --records.")
     if isinstance(model["features"], list):
         model.setdefault("initial", [0] * (len(model["features"]) + 1))
+    _calibrate(value, model, Training)
     return _parse(value)
 
 
-def _network_plan(value: dict[str, Any], model: dict[str, Any]) -> TrainingPlan:
-    """Without `model.initial`, starting weights drawn from the title; the noise of a `privacy.epsilon`."""
-    model.setdefault("initial", initial_weights(str(value.get("title")), model["family"]))
-    hidden = value.get("privacy")
-    if isinstance(hidden, dict) and "epsilon" in hidden:
-        epsilon, delta = hidden.pop("epsilon"), hidden.get("delta", "")
-        for name, number in (("epsilon", epsilon), ("delta", delta)):
-            Decimal(positive=True).check(number, f"privacy.{name}")
-        training, people = (
-            read(BoundedTraining, value.get("training"), "training"),
-            read(Participation, value.get("participation"), "participation"),
-        )
-        for part, name in ((training, "training"), (people, "participation")):
-            check_section(part, name)
-        made = calibrated(
-            training,
-            float(epsilon),
-            delta,
-            parameters=NETWORKS[model["family"]],
-            rounds=people.rounds,
-            hospitals=people.minimum,
-        )
-        # What the draft says itself stays, and is checked with the rest.
-        value["privacy"] = asdict(made) | hidden
-    return _parse(value)
+def _calibrate(value: dict[str, Any], model: dict[str, Any], kind: type[Training] | type[BoundedTraining]) -> None:
+    """Replace a draft's `privacy.epsilon` with the noise that it takes; what the draft says itself stays."""
+    hidden, initial = value["privacy"], model.get("initial")
+    if not isinstance(hidden, dict) or "epsilon" not in hidden or not isinstance(initial, list):
+        return
+    epsilon, delta = hidden.pop("epsilon"), hidden.get("delta", "")
+    for name, number in (("epsilon", epsilon), ("delta", delta)):
+        Decimal(positive=True).check(number, f"privacy.{name}")
+    training = read(kind, value.get("training"), "training")
+    people = read(Participation, value.get("participation"), "participation")
+    check_section(training, "training")
+    check_section(people, "participation")
+    if training.update_bound == 0:
+        refuse("training.update_bound", "is 0: no noise hides an update of any length")
+    made = calibrated(
+        training,
+        float(epsilon),
+        delta,
+        parameters=len(initial),
+        rounds=people.rounds,
+        hospitals=people.minimum,
+    )
+    value["privacy"] = asdict(made) | hidden
 
 
 def _parse(value: dict[str, Any]) -> TrainingPlan:

@@ -75,13 +75,14 @@ def least_noise_bound(variance: int) -> int:
 
 
 def calibrated(
-    training: BoundedTraining, epsilon: float, delta: str, *, parameters: int, rounds: int, hospitals: int
+    training: Training | BoundedTraining, epsilon: float, delta: str, *, parameters: int, rounds: int, hospitals: int
 ) -> DistributedPrivacy:
     """The privacy section of a plan with so much epsilon at `delta` for all its rounds, by the least noise.
 
     `hospitals`: the fewest in a sum. The level is the one that the local training allows.
     """
-    level = "patient" if isinstance(training.local, ClippedStep) else "hospital"
+    clipped = isinstance(training, BoundedTraining) and isinstance(training.local, ClippedStep)
+    level = "patient" if clipped else "hospital"
     moved = sensitivity(training, parameters)
     variance = variance_for(rho_for(epsilon, float(delta)) / rounds, moved, hospitals, parameters)
     cost = in_units(round_cost(moved, variance, hospitals, parameters))

@@ -123,9 +123,10 @@ def check_encryption(plan: TrainingPlan) -> None:
 def check_privacy(plan: TrainingPlan) -> None:
     """Raises StudyError where a round of the plan costs more privacy than it says, or its noise does not fit.
 
-    How far a neighbour moves a sum follows from the plan's training; the noise is that of the fewest hospitals.
+    How far a neighbour moves a sum follows from the plan's training; the noise is that of the fewest hospitals. The
+    numbers of rows, by which a head's updates are weighted and its sum divided, are public and not protected.
     """
-    if not isinstance(plan, NetworkPlan) or plan.privacy.level == "none":
+    if plan.privacy.level == "none":
         return
     hidden, people = plan.privacy, plan.participation.minimum
     moved = privacy.sensitivity(plan.training, len(plan.model.initial))

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node.learning import fixed_point
+from node.learning import fixed_point, privacy, shortening
 from node.learning.scaling import Scaling
 from node.learning.tables import read_table
 from node.plan import HeadPlan
@@ -57,8 +57,11 @@ class TableRecords:
         return cls(plan, tuple(map(tuple, value["rows"])), tuple(value["labels"]), int(value["salt"]))
 
     def train(self, weights: tuple[int, ...], *, round: int, seed: str) -> Trained:
-        """The sample-weighted update; nothing in it depends on the round or is drawn."""
-        training = self.plan.training
+        """The sample-weighted update, shortened to the plan's bound, and this hospital's share of the noise.
+
+        Only the noise is drawn. The plan's bounds leave room for both in a value's bits.
+        """
+        training, hidden = self.plan.training, self.plan.privacy
         local = fixed_point.train(
             weights,
             self.table,
@@ -69,12 +72,16 @@ class TableRecords:
             learning_rate=training.learning_rate,
         )
         update = fixed_point.update(weights, local, self.rows, self.plan.quantisation.value_bits)
-        return Trained(tuple(update), (0,) * len(update))
+        factor = shortening.factor(update, training.update_bound)
+        noise = [0] * len(update)
+        if hidden.level != "none":
+            noise = privacy.noise(hidden.noise_variance, len(update), hidden.noise_bound)
+        return Trained(tuple(shortening.shorten(update, factor)), tuple(noise), factor)
 
     def statement(
         self, *, context: int, weights: tuple[int, ...], trained: Trained, blinding: int
     ) -> TrainingStatement:
-        """That training these rows as the plan says gives the committed update."""
+        """That training these rows as the plan says gives the committed update, but for bounded noise."""
         training = self.plan.training
         return training_statement(
             context=context,
@@ -82,13 +89,17 @@ class TableRecords:
             rows=self.table,
             labels=self.labels,
             salt=self.salt,
-            update=trained.values,
+            update=trained.update,
+            shortening=trained.shortening,
+            noise=trained.noise,
             blinding=blinding,
             capacity=training.rows_maximum,
             batch_size=training.batch_size,
             epochs=training.epochs,
             learning_rate=training.learning_rate,
             value_bits=self.plan.quantisation.value_bits,
+            update_bound=training.update_bound,
+            noise_bound=self.plan.privacy.noise_bound,
         )
 
 

@@ -137,7 +137,7 @@ class Circuit:
 class PlanTerms:
     """The numbers of a plan that the contracts hold; lengths in seconds, `learning_rate` times 256.
 
-    `update_bound` is that of an update's squared L2 norm in integer units, 0 where training itself is proved;
+    `update_bound` is that of an update's squared L2 norm in integer units, 0 where there is none;
     `privacy_budget` and `privacy_cost` (per round) are zero-concentrated differential privacy, rho in 1e-9.
     """
 

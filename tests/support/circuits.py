@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from node.learning import shortening
 from node.learning.reference import aggregate, train, update
 from node.proofs.artefacts import Artefacts, circuits, find_artefacts
 from node.proofs.babyjubjub import ORDER
@@ -71,11 +72,15 @@ def training(
     learning_rate: int = 64,
     blinding: int | None = None,
     salt: int | None = None,
+    update_bound: int = 0,
+    noise_bound: int = 0,
+    noise: tuple[int, ...] | None = None,
+    longer: int = 0,
     error: int = 0,
 ) -> TrainingStatement:
     """Return a statement of a training circuit (the small one), random where not given.
 
-    `error` is added to the update's first coordinate: a false statement.
+    False statements: `error` is added to the update's first coordinate, `longer` to the factor that shortens it.
     """
     rng = rng or random.Random("training")
     shape = circuits()[circuit].parameters
@@ -90,15 +95,21 @@ def training(
     plan |= {"epochs": epochs, "learning_rate": learning_rate}
     local = train(weights, rows, labels, **plan)
     clipped = update(weights, local, len(rows), shape["value_bits"])
+    factor = shortening.factor(clipped, update_bound) + longer
+    first, *others = shortening.shorten(clipped, factor)
     return training_statement(
         context=rng.randrange(MODULUS),
         weights=weights,
         rows=rows,
         labels=labels,
         salt=rng.getrandbits(248) if salt is None else salt,
-        update=(clipped[0] + error, *clipped[1:]),
+        update=(first + error, *others),
+        shortening=factor,
+        noise=tuple(rng.randint(-noise_bound, noise_bound) for _ in weights) if noise is None else noise,
         blinding=rng.randrange(ORDER) if blinding is None else blinding,
         value_bits=shape["value_bits"],
+        update_bound=update_bound,
+        noise_bound=noise_bound,
         **plan,
     )
 

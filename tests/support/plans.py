@@ -9,6 +9,7 @@ from node.learning import privacy
 from node.plan import (
     CLIPPED,
     MOMENTUM,
+    NEIGHBOURS,
     TINY_NETWORK,
     Aggregation,
     DistributedPrivacy,
@@ -22,7 +23,6 @@ from node.plan import (
     NetworkPlan,
     Participation,
     Phases,
-    Privacy,
     Quantisation,
     Training,
 )
@@ -51,7 +51,26 @@ def small_plan() -> HeadPlan:
         participation=Participation(3, 5, 3, 3),
         phases=Phases(2, 60, 60, 60, 60, 60),
         money=Money("1000", "300", 2_000, 2),
-        privacy=Privacy(0),
+        privacy=DistributedPrivacy(budget=0),
+    )
+
+
+def private_plan() -> HeadPlan:
+    """The same with noise: a round costs half the squared length over the noise of three hospitals, and no more."""
+    plan, length, variance = small_plan(), 30_000, 3_000_000
+    cost = -(-(length**2) * 10**9 // (2 * 3 * variance))
+    return replace(
+        plan,
+        training=replace(plan.training, update_bound=length**2),
+        privacy=DistributedPrivacy(
+            budget=2 * cost,
+            cost=cost,
+            noise_bound=14_000,
+            level="hospital",
+            neighbours=NEIGHBOURS["hospital"],
+            noise_variance=variance,
+            delta="0.00001",
+        ),
     )
 
 

@@ -215,7 +215,7 @@ def _circuits(plan: TrainingPlan) -> dict[int, Circuit]:
     training = Circuit(
         first.name, CircuitKind[first.kind.upper()], VERIFIERS[0], first.parameters["features"],
         first.parameters.get("batch_size", 0), first.parameters.get("epochs", 0), first.parameters["capacity"],
-        first.parameters["value_bits"], first.parameters["loss"], first.kind == "bounded",
+        first.parameters["value_bits"], first.parameters["loss"], True,
         bytes.fromhex(first.verifying_key_digest),
     )  # fmt: skip
     aggregation = Circuit(

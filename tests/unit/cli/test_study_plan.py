@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from node.plan_training import ClippedStep
 from node.steps.enrolment import check_privacy
 from scripts.demo_plan import table_cast
 from tests.support.network import Run
-from tests.support.plans import private, tiny_network_plan
+from tests.support.plans import private, private_plan, tiny_network_plan
 
 EXAMPLE = ROOT / "docs" / "examples" / "plan.json"
 
@@ -56,7 +57,9 @@ def test_plan__features_named_in_the_draft__keep_their_order(offline: Run, recor
         ({"training": None}, "training is missing"),
         ({"model": None}, '"model"'),
         ({"model": {"label": 1}}, "model.label is not an object"),
-        ({"privacy": {"budget": 3, "cost": 0, "noise_bound": 0}}, "privacy.budget"),
+        ({"privacy": {"budget": 3, "cost": 0, "noise_bound": 0}}, "privacy.delta is missing"),
+        ({"privacy": asdict(DistributedPrivacy(budget=0)) | {"budget": 3}}, "privacy.budget"),
+        ({"privacy": asdict(private_plan().privacy)}, "training.update_bound"),
         ({"title": 1.5}, "1.5 is not an integer"),
         ({"colour": "red"}, "colour"),
     ],
