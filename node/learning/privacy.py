@@ -64,8 +64,9 @@ def variance_for(rho: float, sensitivity: int, hospitals: int, coordinates: int)
 def sensitivity(training: Training | BoundedTraining, parameters: int) -> int:
     """How far one neighbour moves the sum of a round in L2, in integer units: a record where each one's gradient is
     clipped, else a hospital's whole update."""
-    if isinstance(training, BoundedTraining) and isinstance(training.local, ClippedStep):
-        return bounded.record_sensitivity(training.local.reach, parameters)
+    step = _clipped_step(training)
+    if step is not None:
+        return bounded.record_sensitivity(step.reach, parameters)
     return bounded.hospital_sensitivity(training.update_bound)
 
 
@@ -75,13 +76,13 @@ def least_noise_bound(variance: int) -> int:
 
 
 def calibrated(
-    training: BoundedTraining, epsilon: float, delta: str, *, parameters: int, rounds: int, hospitals: int
+    training: Training | BoundedTraining, epsilon: float, delta: str, *, parameters: int, rounds: int, hospitals: int
 ) -> DistributedPrivacy:
     """The privacy section of a plan with so much epsilon at `delta` for all its rounds, by the least noise.
 
     `hospitals`: the fewest in a sum. The level is the one that the local training allows.
     """
-    level = "patient" if isinstance(training.local, ClippedStep) else "hospital"
+    level = "hospital" if _clipped_step(training) is None else "patient"
     moved = sensitivity(training, parameters)
     variance = variance_for(rho_for(epsilon, float(delta)) / rounds, moved, hospitals, parameters)
     cost = in_units(round_cost(moved, variance, hospitals, parameters))
@@ -139,6 +140,11 @@ def noise(variance: int, count: int, bound: int, uniform: Uniform = secrets.rand
         if abs(value) <= bound:
             found.append(value)
     return found
+
+
+def _clipped_step(training: Training | BoundedTraining) -> ClippedStep | None:
+    local = training.local if isinstance(training, BoundedTraining) else None
+    return local if isinstance(local, ClippedStep) else None
 
 
 def _discrete_gaussian(variance: int, uniform: Uniform) -> int:
