@@ -29,10 +29,10 @@ def update(weights: Sequence[int], local: Sequence[int], bound: int, noise_bound
 def held(change: Sequence[int], bound: int, noise_bound: int, fraction_bits: int = 0) -> list[int]:
     """The update that a hospital commits to before noise: `change` cut, shortened to Σ u² ≤ `bound`, in whole units.
 
-    `change` is in units of 2^−fraction_bits, of at most 48 bits; `bound` in integer units squared (an L2 norm of b in
-    weights is the bound (b · 2^16)²). What noise may take is left free in each coordinate, so that no sum with it
-    leaves 16 bits: an update cut after its noise would no longer have the noise that privacy is counted with.
-    Rounding is toward zero, so no coordinate grows.
+    `change` is in units of 2^−fraction_bits, `bound` in integer units squared (an L2 norm of b in weights is the
+    bound (b · 2^16)²). What noise may take is left free in each coordinate, so that no sum with it leaves 16 bits: an
+    update cut after its noise would no longer have the noise that privacy is counted with. Rounding is toward
+    zero, so no coordinate grows.
     """
     most = (1 << VALUE_BITS - 1) - 1 - noise_bound
     if noise_bound < 0 or most < 1:

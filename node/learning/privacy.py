@@ -64,8 +64,9 @@ def variance_for(rho: float, sensitivity: int, hospitals: int, coordinates: int)
 def sensitivity(training: Training | BoundedTraining, parameters: int) -> int:
     """How far one neighbour moves the sum of a round in L2, in integer units: a record where each one's gradient is
     clipped, else a hospital's whole update."""
-    if isinstance(training, BoundedTraining) and isinstance(training.local, ClippedStep):
-        return bounded.record_sensitivity(training.local.reach, parameters)
+    step = _clipped_step(training)
+    if step is not None:
+        return bounded.record_sensitivity(step.reach, parameters)
     return bounded.hospital_sensitivity(training.update_bound)
 
 
@@ -81,8 +82,7 @@ def calibrated(
 
     `hospitals`: the fewest in a sum. The level is the one that the local training allows.
     """
-    clipped = isinstance(training, BoundedTraining) and isinstance(training.local, ClippedStep)
-    level = "patient" if clipped else "hospital"
+    level = "hospital" if _clipped_step(training) is None else "patient"
     moved = sensitivity(training, parameters)
     variance = variance_for(rho_for(epsilon, float(delta)) / rounds, moved, hospitals, parameters)
     cost = in_units(round_cost(moved, variance, hospitals, parameters))
@@ -140,6 +140,11 @@ def noise(variance: int, count: int, bound: int, uniform: Uniform = secrets.rand
         if abs(value) <= bound:
             found.append(value)
     return found
+
+
+def _clipped_step(training: Training | BoundedTraining) -> ClippedStep | None:
+    local = training.local if isinstance(training, BoundedTraining) else None
+    return local if isinstance(local, ClippedStep) else None
 
 
 def _discrete_gaussian(variance: int, uniform: Uniform) -> int:
