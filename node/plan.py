@@ -351,8 +351,9 @@ class HeadPlan(TrainingPlan):
         features = self.model.features
         if len(self.scaling) != len(features):
             refuse("scaling", f"has {len(self.scaling)} entries for {len(features)} features")
-        if self.privacy.level == "patient":
-            refuse("privacy.level", f"is patient, which no plan of the family {HEAD} can be: its training is proved")
+        # Nothing bounds how far one row moves a proved update.
+        if self.privacy.level not in ("none", "hospital"):
+            refuse("privacy.level", "is not none or hospital")
         if (self.training.update_bound == 0) != (self.privacy.level == "none"):
             refuse("training.update_bound", "is 0 exactly where the level of privacy is none")
         # No coordinate is longer than the update, so nothing that is sent has to be cut.
