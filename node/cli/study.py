@@ -26,21 +26,23 @@ def study() -> None:
 
 @command(study, "plan")
 @click.argument("draft", type=click.Path(path_type=Path), metavar="DRAFT.json")
-@click.option("--records", type=click.Path(path_type=Path), help="A CSV table of your own, held by no hospital.")
+@click.option("--records", type=click.Path(path_type=Path), help="Data of your own, held by no hospital.")
+@click.option("--extractor", type=click.Path(path_type=Path), help="The frozen network of a head on images.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("plan.json"), show_default=True)
-def plan(session: Session, draft: Path, records: Path | None, out: Path) -> None:
+def plan(session: Session, draft: Path, records: Path | None, extractor: Path | None, out: Path) -> None:
     """Write a plan document from a readable draft.
 
     A draft is a plan as JSON in any layout. It may leave out what --records gives: the features (the
-    columns but the label) and the constants of their scaling, which become public. docs/study.md lists the
-    keys; docs/examples/plan.json is a draft to start from.
+    columns of a CSV table but the label) and the constants of their scaling, which become public. For a head on
+    images --records are images, and --extractor the file of the network that finds the features in them.
+    docs/study.md lists the keys; docs/examples/plan.json is a draft to start from.
 
     \b
     Example: consilium study plan docs/examples/plan.json --records sponsor.csv -o plan.json
     """
     from node.cli.drafting import complete
 
-    made = complete(_document(draft), records)
+    made = complete(_document(draft), records, extractor)
     if out.exists() and out.read_bytes() != made.canonical():
         raise UsageError(f"{out} exists already and is another plan: name another place with -o.")
     out.write_bytes(made.canonical())
@@ -52,20 +54,23 @@ def plan(session: Session, draft: Path, records: Path | None, out: Path) -> None
 
 @command(study, "publish")
 @click.argument("plan_file", type=click.Path(path_type=Path), metavar="PLAN.json")
+@click.option("--extractor", type=click.Path(path_type=Path), help="The file of the plan's extractor: it is checked.")
 @click.option("--fund", "with_funding", is_flag=True, help="Escrow the rewards at once.")
-def publish(session: Session, plan_file: Path, with_funding: bool) -> None:
+def publish(session: Session, plan_file: Path, extractor: Path | None, with_funding: bool) -> None:
     """Publish a study as its sponsor (owner's key).
 
     PLAN.json is the canonical plan document, as `consilium study plan` writes it. Its SHA-256 goes on
-    chain; hand the file itself to the hospitals, who check it against the chain.
+    chain; hand the file itself to the hospitals, who check it against the chain. For a head on images hand them
+    the file of the extractor as well, which the plan names by its SHA-256.
 
     \b
     Example: consilium study publish plan.json --fund
     """
-    from node.cli.publishing import check_circuits, plan_terms
+    from node.cli.publishing import check_circuits, check_extractor, plan_terms
     from node.plan import TrainingPlan
 
     parsed, reader = TrainingPlan.parse(_document(plan_file)), session.reader
+    check_extractor(parsed, extractor)
     terms = plan_terms(parsed, reader.deployment)
     check_circuits(parsed, reader.circuit(terms.training_circuit), reader.circuit(terms.aggregation_circuit))
     receipts: list[Receipt] = []
