@@ -19,6 +19,7 @@ from node.plan import HeadPlan
 from node.proofs.commitments import SALT_BITS
 from node.steps.head_records import HeadRecords, Rows
 
+
 @dataclass(frozen=True)
 class Blocks:
     """At least two blocks of rows, each with a salt of its own, and the data root of each."""

@@ -188,7 +188,8 @@ def reach_open(chain: FakeChain, parties: Sequence[Party], included: Sequence[Pa
     chain.total = (total.x, total.y)
     chain.change_round(
         submit_ended_at=now, attest_ended_at=now, included_at=now, sum_digest=sum_digest(*chain.total),
-        included_bitmap=sum(1 << index for index in indices), sum_rows=sum(chain.rows[index] for index in indices),
+        included_bitmap=sum(1 << index for index in indices),
+        sum_rows=sum(chain.enrolment(STUDY, party.number).rows for party in chosen),
     )  # fmt: skip
     chain.phases[1] = PhaseState(Phase.OPEN, now + chain.plan.phases.open)
     chain.quorums[0] = tuple(party.number for party in parties[1:3])
@@ -205,8 +206,10 @@ def _records(number: int, plan: TrainingPlan) -> HeadRecords | ImageRecords:
     assert isinstance(plan, HeadPlan)
     count = {3: 8, 5: 6, 7: 5, 9: 7}[number]
     rows = [[int(float(value) * 8) for value in row[:-1]] for row in made_up_records(number, count)]
-    labels = list(itertools.islice(itertools.cycle((1, 0)), count))
-    return HeadRecords(plan, tuple(map(tuple, rows)), tuple(labels), number)
+    width = len(plan.model.features)
+    table = tuple(tuple(itertools.islice(itertools.cycle(row), width)) for row in rows)
+    labels = tuple(itertools.islice(itertools.cycle((1, 0)), count))
+    return HeadRecords(plan, table, labels, number)
 
 
 def _circuits(plan: TrainingPlan) -> dict[int, Circuit]:
