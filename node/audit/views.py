@@ -52,7 +52,11 @@ class PlanView:
 
 @dataclass(frozen=True)
 class HospitalView:
-    """A hospital's part in the study; `index` is its place in bitmaps, amounts are of this study."""
+    """A hospital's part in the study; `index` is its place in bitmaps, amounts are of this study.
+
+    `blocks`: into how many its rows were cut, of which one was drawn; 0 where it committed to all of them at once.
+    `block`: the one in use, from 1, whose data root and rows these are; 0 until then.
+    """
 
     hospital_id: int
     index: int
@@ -63,12 +67,21 @@ class HospitalView:
     standing: Standing
     data_root: int
     rows: int
+    blocks: int
+    block: int
     enrolled: Act
     barred: bool
     bond_locked: int
     slashed: int
     earned: int
     claimed: int
+
+    @property
+    def sampled(self) -> str:
+        """Which part of its rows it trains on, in words."""
+        if not self.blocks:
+            return "no: all rows"
+        return f"block {self.block} of {self.blocks}" if self.block else f"one of {self.blocks} blocks, not yet in use"
 
 
 @dataclass(frozen=True)

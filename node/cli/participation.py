@@ -93,13 +93,16 @@ def add_participation_commands(cli: click.Group) -> None:
             raise StudyError(
                 f"Enrolled in study {study_id} by an earlier try, which committed to no payout: claim without --payout."
             )
+        blocks = session.reader.blocks_of(study_id, place.hospital_id).blocks
+        with_what = f"{blocks} blocks of rows, of which one is drawn" if blocks else f"{place.rows} rows"
         session.out.done(
-            sent(f"Enrolled in study {study_id} with {place.rows} rows", receipt),
+            sent(f"Enrolled in study {study_id} with {with_what}", receipt),
             {
                 "study": study_id,
                 "hospital": place.hospital_id,
                 "index": place.index,
                 "rows": place.rows,
+                "blocks": blocks,
                 "data_root": place.data_root,
                 "payout_commitment": place.payout_commitment,
                 "transaction": transaction(receipt),

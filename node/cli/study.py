@@ -162,6 +162,7 @@ def show(session: Session, study_id: int) -> None:
         "state": reader.study_state(study_id),
         "sponsor": found.sponsor,
         "hospitals": reader.enrolled_ids(study_id),
+        "sampled": sampled_hospitals(reader, study_id),
         "funded": funded,
         "needed": needed,
         "waits_for": waits_for(reader, study_id),
@@ -173,6 +174,7 @@ def show(session: Session, study_id: int) -> None:
     money = {"funded": funded, "needed": needed}
     money |= {"bond": found.plan.bond, "reward_per_round": found.plan.reward_per_round}
     shown = {name: session.tokens(amount) for name, amount in money.items()}
+    shown["sampled"] = "\n".join(f"hospital {number}: {text}" for number, text in values["sampled"].items()) or "none"
     shown["learning_rate"] = f"{found.plan.learning_rate}/256"
     session.out.record(f"Study {study_id}", values, shown)
     if not session.options.as_json:
@@ -210,6 +212,22 @@ def waits_for(reader: ChainReader, study_id: int) -> str:
     if now.phase is Phase.ATTEST:
         return f"{_named(reader, study_id, everybody & ~record.attested_bitmap)}: {phase}" + _left(now.deadline)
     return f"anyone: {phase}" + _left(now.deadline)
+
+
+def sampled(reader: ChainReader, study_id: int, hospital_id: int) -> str | None:
+    """Of which of its blocks of rows a hospital trains; None for one that trains on all of its rows."""
+    draw = reader.blocks_of(study_id, hospital_id)
+    if not draw.blocks:
+        return None
+    if not draw.used:
+        return f"one of {draw.blocks} blocks of its rows, not in use yet"
+    return f"sampled: block {draw.index + 1} of {draw.blocks}, {reader.enrolment(study_id, hospital_id).rows} rows"
+
+
+def sampled_hospitals(reader: ChainReader, study_id: int) -> dict[int, str]:
+    """As `sampled`, by hospital number, of those that enrolled with blocks."""
+    found = {number: sampled(reader, study_id, number) for number in reader.enrolled_ids(study_id)}
+    return {number: text for number, text in found.items() if text is not None}
 
 
 def _rounds(reader: ChainReader, study_id: int) -> list[tuple[object, ...]]:

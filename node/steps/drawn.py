@@ -32,7 +32,7 @@ def use_drawn_block(context: StudyContext) -> None:
     """
     hospital, reader = context.hospital, context.hospital.reader
     draw = reader.blocks_of(context.id, hospital.id)
-    if not draw.blocks or draw.used:
+    if not draw.blocks or draw.used or reader.enrolment(context.id, hospital.id).barred:
         return
     confirmed = context.confirmed_block()
     try:
