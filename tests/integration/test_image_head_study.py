@@ -15,12 +15,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.services import tables, words
+from node.audit.contents import open_contents
+from node.audit.studies import read_study
 from node.learning import extractor, reference
 from node.learning.datasets.medmnist import read_images
 from node.learning.evaluation import evaluate
 from node.learning.model_file import read_model
 from node.learning.scaling import Scaling
 from node.plan import ImageHeadPlan
+from node.storage.cid import address
 from node.types import Phase, StudyState
 from tests.support.consortium import Consortium, Member
 from tests.support.image_heads import EXTRACTOR, WEIGHTS, WIDTH, small_image_head
@@ -141,6 +145,22 @@ def test_status_and_card__of_a_sampled_hospital__say_so(story: Story) -> None:
     assert card["data"][0]["sampled"] == {"block": draw.index + 1, "of": 3} and card["data"][0]["rows"] == 50
     assert card["data"][1]["sampled"] is None and card["model"]["extractor"]["size"] == len(EXTRACTOR)
     assert f"50 (sampled: block {draw.index + 1} of 3)" in out.with_name("head-card.md").read_text()
+
+
+def test_audit__of_the_study__shows_who_is_sampled_and_where_the_extractor_is(story: Story) -> None:
+    contents = open_contents([member.home / "store" for member in story.members], [])
+    view = read_study(story.consortium.reader, contents, story.study)
+    assert tuple(hospital.blocks for hospital in view.hospitals) == BLOCKS
+    assert [hospital.rows for hospital in view.hospitals] == [50, 40, 35]
+    shown = list(tables.hospitals(view)["Sampled"])
+    assert shown[0] == f"block {view.hospitals[0].block} of 3" and shown[1] == "no: all rows"
+    document = view.plan.document
+    assert isinstance(document, ImageHeadPlan)
+    cid = address(EXTRACTOR)[0].cid
+    assert any(cid in sentence for sentence in words.question(document))
+    assert any("3 blocks of rows" in text for text in tables.events(view)["What happened"])
+    for member in story.members:
+        assert member.store.released(bytes.fromhex(document.model.extractor.digest), len(EXTRACTOR))
 
 
 def test_publish__without_the_extractor__is_refused(story: Story, tmp_path: Path) -> None:

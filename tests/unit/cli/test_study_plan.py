@@ -7,12 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from node.cli.local import ROOT
-from node.plan import TrainingPlan
+from node.plan import ImageHeadPlan, TrainingPlan
 from scripts.demo_plan import table_cast
+from tests.support.image_heads import EXTRACTOR, small_image_head
 from tests.support.network import Run
+from tests.support.xrays import synthetic
 
 EXAMPLE = ROOT / "docs" / "examples" / "plan.json"
 
@@ -71,3 +74,28 @@ def test_plan__no_table_to_take_the_scaling_from__says_so(offline: Run, tmp_path
     assert ended.code == 3 and "--records" in ended.err
     for table in (tmp_path / "none.csv", tmp_path):
         assert offline("study", "plan", EXAMPLE, "--records", table).code == 3
+
+
+def test_plan__of_a_head_on_images__takes_extractor_and_scaling_from_the_sponsors_files(
+    offline: Run, tmp_path: Path
+) -> None:
+    wanted = small_image_head()
+    draft = json.loads(wanted.canonical())
+    for key in ("features", "extractor", "initial"):
+        del draft["model"][key]
+    del draft["scaling"]
+    (tmp_path / "draft.json").write_text(json.dumps(draft, indent=1))
+    (tmp_path / "extractor.bin").write_bytes(EXTRACTOR)
+    pixels, labels = synthetic(60, seed=99)
+    np.savez(tmp_path / "own.npz", train_images=pixels, train_labels=labels.reshape(-1, 1))
+    given = ("study", "plan", "draft.json", "--records", "own.npz", "--extractor", "extractor.bin")
+    assert offline(*given).code == 0
+    made = TrainingPlan.parse((tmp_path / "plan.json").read_bytes())
+    assert isinstance(made, ImageHeadPlan) and made.model.extractor == wanted.model.extractor
+    assert made.scaling == wanted.scaling and made.model.features[:1] == ("channel 01",)
+    assert made.model.features[24:] == tuple(f"unused {number}" for number in range(1, 7))
+    assert made.model.initial == (0,) * 31
+    (tmp_path / "extractor.bin").write_bytes(EXTRACTOR[:-4])
+    ended = offline(*given)
+    assert ended.code == 3 and "not in a format that this version reads" in ended.err
+    assert offline("study", "plan", "draft.json", "--extractor", "absent.bin").code == 3
