@@ -83,7 +83,6 @@ def _hospitals(ledger: Ledger, study_id: int, ids: tuple[int, ...], money: Money
     for hospital_id in ids:
         registered = ledger.record(Hospital, "HospitalRegistry", "hospital", hospital_id, id=hospital_id)
         enrolment = ledger.record(Enrolment, "StudyRegistry", "enrolment", study_id, hospital_id)
-        draw = ledger.record(BlockDraw, "BlockDraws", "blocksOf", study_id, hospital_id)
         views.append(
             HospitalView(
                 hospital_id=hospital_id,
@@ -95,8 +94,7 @@ def _hospitals(ledger: Ledger, study_id: int, ids: tuple[int, ...], money: Money
                 standing=registered.standing,
                 data_root=enrolment.data_root,
                 rows=enrolment.rows,
-                blocks=draw.blocks,
-                block=draw.index + 1 if draw.used else 0,
+                draw=ledger.record(BlockDraw, "BlockDraws", "blocksOf", study_id, hospital_id),
                 enrolled=acts[hospital_id],
                 barred=enrolment.barred,
                 bond_locked=ledger.call("StakeVault", "locked", study_id, hospital_id),

@@ -14,6 +14,7 @@ from node.audit.money_views import MoneyView
 from node.plan import TrainingPlan
 from node.types import (
     Address,
+    BlockDraw,
     CeremonyStep,
     Circuit,
     FailureReason,
@@ -54,8 +55,7 @@ class PlanView:
 class HospitalView:
     """A hospital's part in the study; `index` is its place in bitmaps, amounts are of this study.
 
-    `blocks`: into how many its rows were cut, of which one was drawn; 0 where it committed to all of them at once.
-    `block`: the one in use, from 1, whose data root and rows these are; 0 until then.
+    `draw`: of its blocks of rows, where it committed to such; data root and rows are then those of the one in use.
     """
 
     hospital_id: int
@@ -67,14 +67,23 @@ class HospitalView:
     standing: Standing
     data_root: int
     rows: int
-    blocks: int
-    block: int
+    draw: BlockDraw
     enrolled: Act
     barred: bool
     bond_locked: int
     slashed: int
     earned: int
     claimed: int
+
+    @property
+    def blocks(self) -> int:
+        """Into how many its rows were cut; 0 where it committed to all of them at once."""
+        return self.draw.blocks
+
+    @property
+    def block(self) -> int:
+        """The block in use, from 1; 0 where there is none."""
+        return self.draw.index + 1 if self.draw.used else 0
 
     @property
     def sampled(self) -> str:

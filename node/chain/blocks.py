@@ -47,5 +47,11 @@ class BlockTree:
         return tuple(nodes[(index >> level) ^ 1] for level, nodes in enumerate(self._levels[:-1]))
 
 
+def drawn_by(block_hash: bytes, study: int, hospital_id: int, blocks: int) -> int:
+    """Which of so many blocks, from 0, a block hash (32 bytes) of the chain draws for a hospital in a study."""
+    seed = _keccak(encode(["bytes32", "uint256", "uint32"], [block_hash, study, hospital_id]))
+    return int.from_bytes(seed, "big") % blocks
+
+
 def _keccak(content: bytes) -> bytes:
     return bytes(Web3.keccak(content))

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from app.services import tables, words
+from node.audit.basics import Verdict
+from node.audit.checks import check_study
 from node.audit.contents import open_contents
 from node.audit.studies import read_study
 from node.learning import extractor, reference
@@ -159,8 +161,21 @@ def test_audit__of_the_study__shows_who_is_sampled_and_where_the_extractor_is(st
     cid = address(EXTRACTOR)[0].cid
     assert any(cid in sentence for sentence in words.question(document))
     assert any("3 blocks of rows" in text for text in tables.events(view)["What happened"])
+    checks = check_study(story.consortium.reader, contents, view)
+    assert {check.verdict for check in checks} == {Verdict.PASSED}
+    assert sum(check.subject == "Sampling" for check in checks) == 2
+    assert sum("extractor" in check.statement for check in checks) == 1
     for member in story.members:
         assert member.store.released(bytes.fromhex(document.model.extractor.digest), len(EXTRACTOR))
+
+
+def test_audit__another_block_than_the_drawn_one__is_told(story: Story) -> None:
+    contents = open_contents([member.home / "store" for member in story.members], [])
+    view = read_study(story.consortium.reader, contents, story.study)
+    first, *others = view.hospitals
+    wrong = replace(first, draw=replace(first.draw, index=(first.draw.index + 1) % 3))
+    checks = check_study(story.consortium.reader, contents, replace(view, hospitals=(wrong, *others)))
+    assert [check.subject for check in checks if check.verdict is not Verdict.PASSED] == ["Sampling"]
 
 
 def test_publish__without_the_extractor__is_refused(story: Story, tmp_path: Path) -> None:
