@@ -23,7 +23,7 @@ setup: ## environment, tools, circuits and development keys; does nothing when a
 	@test -n "$(PYTHON)" || { echo "Consilium needs Python 3.11 or 3.12 (python3.11 or python3.12 on PATH)."; exit 2; }
 	@$(PYTHON) scripts/setup.py --torch $(TORCH)
 
-demo: setup ## a study from end to end on real records (STUDY=masses|pneumonia DATA=FILE HOSPITALS=3 ROUNDS=3 STORAGE=local|ipfs)
+demo: setup ## a study from end to end on real records (STUDY=masses|pneumonia|pneumonia-head DATA=FILE HOSPITALS=3 ROUNDS=3 STORAGE=local|ipfs)
 	@$(VENV)/python scripts/demo.py --study $(STUDY) --storage $(STORAGE) $(if $(DATA),--data $(DATA)) \
 	  $(if $(HOSPITALS),--hospitals $(HOSPITALS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -60,8 +61,12 @@ LOSSES = {"hard-sigmoid-logistic": 1, "softmax-cross-entropy": 2}
 # One raw block, so that the digest on chain is the plain SHA-256 of the document.
 DOCUMENT_LIMIT = 262_144
 
-# Families of models: a head on a table's columns, and networks on images of 28 × 28 pixels, one of them for tests.
-HEAD, NETWORK, TINY_NETWORK = "logistic-head", "cnn-5162", "cnn-12"
+# Families of models: a head on a table's columns, one on what a frozen network makes of images of 28 × 28 pixels,
+# and networks on such images, one of them for tests.
+HEAD, IMAGE_HEAD, NETWORK, TINY_NETWORK = "logistic-head", "logistic-head-on-images", "cnn-5162", "cnn-12"
+
+# How many features a frozen network gives (`node.learning.extractor`); a circuit may have room for more.
+EXTRACTED = 24
 
 # How many parameters each network has.
 NETWORKS = {NETWORK: 5162, TINY_NETWORK: 12}
@@ -76,6 +81,8 @@ NEIGHBOURS = {
 }
 # Sampling would make privacy cheaper; nothing is sampled.
 SAMPLING = "none: every hospital and every record in every round"
+
+SHA256 = re.compile("[0-9a-f]{64}")
 
 # A starting weight.
 Weight = Integer(-(1 << WEIGHT_BITS - 1), (1 << WEIGHT_BITS - 1) - 1)
@@ -118,6 +125,31 @@ class Model(Section):
 
 
 @dataclass(frozen=True)
+class Extractor(Section):
+    """The file of a frozen network: its SHA-256 in hexadecimal, and its size in bytes; both give its CID."""
+
+    digest: Annotated[str, Text(64)]
+    size: Annotated[int, Integer(1, DOCUMENT_LIMIT)]
+
+    def check(self, where: str) -> None:
+        if not SHA256.fullmatch(self.digest):
+            refuse(f"{where}.digest", "is not a SHA-256 as 64 digits of hexadecimal")
+
+
+@dataclass(frozen=True)
+class ImageModel(Model):
+    """A head on images: the first features are those of the extractor, the others are always zero."""
+
+    family: Annotated[str, Text(40, (IMAGE_HEAD,))]
+    extractor: Extractor
+
+    def check(self, where: str) -> None:
+        super().check(where)
+        if len(self.features) < EXTRACTED:
+            refuse(f"{where}.features", f"are {len(self.features)}, and an extractor gives {EXTRACTED}")
+
+
+@dataclass(frozen=True)
 class Network(Section):
     """What is trained on images: all P parameters of a network, in its canonical order (`node.learning.cnn`)."""
 
@@ -138,6 +170,9 @@ class FeatureScaling(Section):
 
     mean: Annotated[str, Decimal()]
     std: Annotated[str, Decimal(positive=True)]
+
+
+NEUTRAL = FeatureScaling(mean="0", std="1")
 
 
 @dataclass(frozen=True)
@@ -267,7 +302,7 @@ class DistributedPrivacy(Privacy):
 class TrainingPlan(Section):
     """What every plan has, checked as it is made; raises DataError, naming the key, for what does not fit.
 
-    Its two kinds are `HeadPlan` and `NetworkPlan`: `model`, `training` and `privacy` differ.
+    Its kinds are `HeadPlan`, with `ImageHeadPlan`, and `NetworkPlan`: `model`, `training` and `privacy` differ.
     """
 
     title: Annotated[str, Text(200)]
@@ -329,8 +364,9 @@ class TrainingPlan(Section):
         if not isinstance(value, dict) or value.pop(FORMAT_KEY, None) != FORMAT_VALUE:
             refuse("the document", f'does not say "{FORMAT_KEY}":"{FORMAT_VALUE}"; is it a plan?')
         model = value.get("model")
-        is_network = isinstance(model, dict) and str(model.get("family")) in NETWORKS
-        plan = read(NetworkPlan if is_network else HeadPlan, value, "")
+        family = str(model.get("family")) if isinstance(model, dict) else HEAD
+        kind = NetworkPlan if family in NETWORKS else ImageHeadPlan if family == IMAGE_HEAD else HeadPlan
+        plan = read(kind, value, "")
         if plan.canonical() != document:
             refuse("the document", "is not canonical (keys in order, none twice, no spaces)")
         return plan
@@ -360,6 +396,19 @@ class HeadPlan(TrainingPlan):
         furthest = math.isqrt(self.training.update_bound) + self.privacy.noise_bound
         if furthest >= 1 << self.quantisation.value_bits - 1:
             refuse("privacy.noise_bound", "and training.update_bound do not fit quantisation.value_bits together")
+
+
+@dataclass(frozen=True)
+class ImageHeadPlan(HeadPlan):
+    """The plan of a study whose training is proved: a head on the features of images."""
+
+    model: ImageModel
+
+    def check(self, where: str) -> None:
+        super().check(where)
+        for place, entry in enumerate(self.scaling[EXTRACTED:], start=EXTRACTED):
+            if entry != NEUTRAL:
+                refuse(f"scaling[{place}]", 'is not mean "0" and std "1", as of a feature that is always zero')
 
 
 @dataclass(frozen=True)

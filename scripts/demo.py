@@ -35,6 +35,7 @@ from node.storage.store import open_store
 from node.types import Standing
 from scripts.children import ROOT
 from scripts.circuits import build, current
+from scripts.demo_head import head_cast
 from scripts.demo_images import image_cast
 from scripts.demo_plan import BOND_TOKENS, HOSPITALS_LEAST, NAMES, Cast, table_cast
 from scripts.demo_progress import Progress
@@ -43,7 +44,7 @@ from scripts.localnet import Anvil, LocalnetError, deploy, spawn
 
 SPONSOR_TOKENS = 1_000_000
 # Hospitals and rounds of each study, unless somebody wants others.
-SIZES = {"masses": 3, "pneumonia": 5}
+SIZES = {"masses": 3, "pneumonia": 5, "pneumonia-head": 5}
 _PATIENCE_SECONDS = 1800.0
 
 
@@ -62,6 +63,16 @@ class Demo:
     storage: str
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
+    @property
+    def extractor(self) -> Path:
+        """Where the sponsor's extractor lies, in a study of a head on images."""
+        return self.folder / "extractor.bin"
+
+    @property
+    def named_extractor(self) -> tuple[str, ...]:
+        """The option that names it, where the study has one."""
+        return ("--extractor", str(self.extractor)) if self.cast.extractor else ()
+
     def home(self, role: str) -> Path:
         """A participant's own folder."""
         return self.folder / role
@@ -79,10 +90,15 @@ class Demo:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     hospitals = _between(HOSPITALS_LEAST, len(NAMES))
-    parser.add_argument("--study", choices=sorted(SIZES), default="masses", help="breast masses, or chest X-rays")
-    parser.add_argument("--data", type=Path, help="an .npz file in MedMNIST's layout, for --study pneumonia")
-    parser.add_argument("--hospitals", type=hospitals, help=f"{HOSPITALS_LEAST} to {len(NAMES)} [3; 5 for pneumonia]")
-    parser.add_argument("--rounds", type=_between(1, UINT16), help="[3; 5 for pneumonia]")
+    parser.add_argument(
+        "--study",
+        choices=sorted(SIZES),
+        default="masses",
+        help="breast masses, or chest X-rays: a whole network, or a head on a frozen one",
+    )
+    parser.add_argument("--data", type=Path, help="an .npz file in MedMNIST's layout, for X-rays")
+    parser.add_argument("--hospitals", type=hospitals, help=f"{HOSPITALS_LEAST} to {len(NAMES)} [3; 5 for X-rays]")
+    parser.add_argument("--rounds", type=_between(1, UINT16), help="[3; 5 for X-rays]")
     parser.add_argument("--storage", choices=["local", "ipfs"], default="local")
     parser.add_argument("--seed", type=int, default=0, help="which records go where")
     parser.add_argument("--prover", choices=["native", "snarkjs"], default="native")
@@ -110,14 +126,17 @@ def _cast(options: argparse.Namespace) -> Cast:
     hospitals, rounds = options.hospitals or size, options.rounds or size
     if options.study == "masses":
         if options.data is not None:
-            raise UsageError("The study of breast masses has its own records: --data is for --study pneumonia.")
+            raise UsageError("The study of breast masses has its own records: --data is for X-rays.")
         return table_cast(hospitals, rounds, options.seed)
     if options.data is None:
         raise UsageError(
             "The study of X-rays needs --data FILE.npz (DATA=FILE with make): "
             "`consilium data fetch pneumoniamnist` gets the official file."
         )
-    return image_cast(options.data, hospitals, rounds, options.seed)
+    if options.study == "pneumonia":
+        return image_cast(options.data, hospitals, rounds, options.seed)
+    print("The sponsor trains the extractor on images of its own: about half a minute.", flush=True)
+    return head_cast(options.data, hospitals, rounds, options.seed)
 
 
 def _between(least: int, most: int) -> Callable[[str], int]:
@@ -152,6 +171,8 @@ def run(demo: Demo, prover: str, started: float) -> int:
         )
     demo.cast.write(demo.folder / "data")
     (demo.folder / "plan.json").write_bytes(demo.cast.plan.canonical())
+    if demo.cast.extractor:
+        demo.extractor.write_bytes(demo.cast.extractor)
     _build_circuits(demo)
     with Anvil(demo.folder / "chain") as anvil, _ending(demo):
         demo.progress.say("chain", f"anvil at {anvil.url}")
@@ -203,7 +224,7 @@ def _deploy(demo: Demo, anvil: Anvil) -> ChainReader:
 def _publish(demo: Demo, reader: ChainReader, anvil: Anvil) -> None:
     sponsor = keyfile_address(demo.home("sponsor") / "owner.json")
     demo.command("council", "wallet", "send", sponsor, str(SPONSOR_TOKENS))
-    demo.command("sponsor", "study", "publish", str(demo.folder / "plan.json"), "--fund")
+    demo.command("sponsor", "study", "publish", str(demo.folder / "plan.json"), *demo.named_extractor, "--fund")
     if reader.study_count() != 1:
         raise DemoFailed("The study was not published.")
 
@@ -217,7 +238,7 @@ def _start_hospitals(demo: Demo, anvil: Anvil, prover: str) -> None:
         command += ["--data", str(demo.folder / "data" / f"hospital-{number}{demo.cast.data_suffix}")]
         command += ["--plan", str(demo.folder / "plan.json"), "--bond", str(BOND_TOKENS), "--study", "1"]
         command += ["--rpc", anvil.url, "--deployment", str(demo.folder / "deployment.json")]
-        command += ["--storage", demo.storage, "--prover", prover]
+        command += ["--storage", demo.storage, "--prover", prover, *demo.named_extractor]
         # Two cores serve all hospitals: one thread each keeps them from waiting for one another.
         environment = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         demo.children.append(spawn(command, home / "commands.log", environment))

@@ -35,6 +35,7 @@ class ImageCast:
     # A few rounds leave both far from where they would end, and the test images come from elsewhere.
     auc_margin = 0.05
     data_suffix = ".npz"
+    extractor = b""
 
     @property
     def circuits(self) -> tuple[str, ...]:
@@ -58,9 +59,7 @@ class ImageCast:
 
     def write(self, folder: Path) -> None:
         """Write each hospital's images."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, part in enumerate(self.parts, start=1):
-            write_once(folder / f"hospital-{number}{self.data_suffix}", part.to_bytes())
+        write_images(self.parts, folder)
 
     def quality(self, weights: Sequence[int]) -> Quality:
         """Of a model of the study, on the test split."""
@@ -89,12 +88,25 @@ class ImageCast:
         return [(images.pixels, images.labels) for images in (part.split("train") for part in self.parts)]
 
 
-def image_cast(data: Path, hospitals: int, rounds: int, seed: int) -> ImageCast:
-    """The demo on a file in MedMNIST's layout; raises `DataError` where that makes no study."""
+def write_images(parts: Sequence[ImageSet], folder: Path) -> None:
+    """Write hospital-1.npz and so on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, part in enumerate(parts, start=1):
+        write_once(folder / f"hospital-{number}{part.suffix}", part.to_bytes())
+
+
+def read_splits(data: Path) -> tuple[ImageSet, Images]:
+    """A file in MedMNIST's layout, and its test split; raises `DataError` where no AUC can be measured on that."""
     images = read_images(data)
     test = images.split("test")
     if len(np.unique(test.labels)) < 2:
         raise DataError(f"The test split of {data.name} has one class only: no AUC can be measured on it.")
+    return images, test
+
+
+def image_cast(data: Path, hospitals: int, rounds: int, seed: int) -> ImageCast:
+    """The demo on a file in MedMNIST's layout; raises `DataError` where that makes no study."""
+    images, test = read_splits(data)
     labels = images.split("train").labels
     places = split_rows(labels, hospitals, "dirichlet", pneumonia.ALPHA, seed)
     plan = NetworkPlan(

@@ -47,12 +47,13 @@ class Cast(Protocol):
     """Who takes part, with which records, under which plan: one kind for each of studies.
 
     `auc_margin`: how far the study's final AUC may lie below pooled training; `data_suffix`: of a hospital's file;
-    `circuits`: those that are built and listed for this study alone.
+    `circuits`: those that are built and listed for this study alone; `extractor`: the file of a head on images.
     """
 
     plan: TrainingPlan
     auc_margin: float
     data_suffix: str
+    extractor: bytes
     circuits: tuple[str, ...]
 
     @property
@@ -88,6 +89,7 @@ class TableCast:
     plan: HeadPlan
     auc_margin = 0.01
     data_suffix = ".csv"
+    extractor = b""
     circuits: tuple[str, ...] = ()
 
     @property
@@ -111,14 +113,14 @@ class TableCast:
 
     def quality(self, weights: Sequence[int]) -> Quality:
         """Of a model of the study, on the held-out records."""
-        return _quality(metrics.evaluate(weights, *self._scaled(self.tables.held_out)))
+        return quality_of(metrics.evaluate(weights, *self._scaled(self.tables.held_out)))
 
     def pooled(self) -> Quality:
         """Of logistic regression in floating point on all rows."""
         parts = [self._scaled(table) for table in self.tables.hospitals]
         rows = [row for part, _ in parts for row in part]
         labels = [label for _, part in parts for label in part]
-        return _quality(baseline.pooled(rows, labels, *self._scaled(self.tables.held_out)))
+        return quality_of(baseline.pooled(rows, labels, *self._scaled(self.tables.held_out)))
 
     def alone(self) -> tuple[Quality, ...]:
         """Of each hospital's training by itself, for as long as the study."""
@@ -132,7 +134,8 @@ class TableCast:
         return Scaling(self.plan.scaling).apply(table.rows), table.labels
 
 
-def _quality(found: metrics.Metrics) -> Quality:
+def quality_of(found: metrics.Metrics) -> Quality:
+    """What the report tells of what was measured."""
     return Quality(found.auc, found.accuracy, found.rows)
 
 

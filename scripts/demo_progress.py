@@ -87,6 +87,8 @@ class Progress:
             case "HospitalEnrolled":
                 self.say("enrolment", f"{who} locked its bond and committed to its records")
                 self._waiting_for = "the key ceremony"
+            case "BlockUsed":
+                self.say("enrolment", f"{who}: block {said['index'] + 1} of its rows was drawn, {said['rows']} rows")
             case "CeremonyPosted":
                 self._tell_ceremony(said["ceremony"], CeremonyStep(said["step"]))
             case "CeremonyCompleted":

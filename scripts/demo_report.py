@@ -59,6 +59,7 @@ def build_report(run: Measured) -> Report:
         "machine": f"{platform.machine()}, {_cores()} cores, Python {platform.python_version()}",
         "chain_id": run.reader.deployment.chain_id,
         "hospitals": run.cast.hospitals,
+        "sampled": _sampled(run.reader),
         "rounds": [_round(run, number) for number in range(1, plan.participation.rounds + 1)],
         "baseline": {
             "pooled_auc": pooled.auc,
@@ -169,6 +170,17 @@ def _round(run: Measured, number: int) -> Report:
         | {"total": state.closed_at - state.started_at},
         "gas": _gas(reader, number),
     }
+
+
+def _sampled(reader: ChainReader) -> list[Report]:
+    """Of the hospitals with more rows than the circuit takes: which block of them was drawn."""
+    found = []
+    for place in reader.enrolments(STUDY):
+        draw = reader.blocks_of(STUDY, place.hospital_id)
+        if draw.used:
+            name = reader.hospital(place.hospital_id).name
+            found.append({"hospital": name, "block": draw.index + 1, "of": draw.blocks, "rows": place.rows})
+    return found
 
 
 def _weights(run: Measured, number: int) -> tuple[int, ...] | None:

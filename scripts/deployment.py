@@ -280,16 +280,20 @@ def _deploy_suite(account: AccountAPI, row: TransactionRow, parameters: Paramete
     names = CONTRACTS if parameters.token is None else CONTRACTS[1:]
     at: dict[str, Any] = {name: row.address(place) for place, name in enumerate(names)}
     at.setdefault("ConsiliumToken", parameters.token)
-    token, hospitals, circuits, vault, studies, rounds, court, rewards = (at[name] for name in CONTRACTS)
+    token, hospitals, circuits, vault, studies, rounds, court, rewards, blocks = (at[name] for name in CONTRACTS)
     arguments: dict[str, tuple[Any, ...]] = {
         "ConsiliumToken": (int(parameters.token_supply),),
         "HospitalRegistry": (council, parameters.admin_delay),
         "CircuitCatalogue": (hospitals,),
         "StakeVault": (token, hospitals, studies, rounds, court, parameters.unbonding_delay),
-        "StudyRegistry": (hospitals, circuits, vault, rounds, rewards, parameters.block_time, parameters.phase_margin),
+        "StudyRegistry": (
+            *(hospitals, circuits, vault, rounds, rewards, blocks),
+            *(parameters.block_time, parameters.phase_margin),
+        ),
         "RoundManager": (studies, vault),
         "EquivocationCourt": (studies, rounds, vault),
         "RewardPool": (token, hospitals, studies, rounds),
+        "BlockDraws": (studies,),
     }
     contracts = {name: row.deploy(name, getattr(ape.project, name), *arguments[name]) for name in names}
     if parameters.token is not None:

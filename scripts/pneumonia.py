@@ -138,9 +138,9 @@ def cnn_study_of(seed: int, *, bound: int = BOUND, rounds: int = ROUNDS) -> Stud
 def head_study(images: Images, seed: int) -> HeadStudy:
     """Trains an extractor on the sponsor's images, deals out the others, and draws what each hospital proves."""
     random = np.random.default_rng(seed)
-    order = random.permutation(len(images))
-    sponsor, rest = images.take(order[:SPONSOR_IMAGES]), images.take(order[SPONSOR_IMAGES:])
-    weights = last(cnn_study.pooled(_extractor_study(seed), [(sponsor.pixels, sponsor.labels)]))
+    own, others = sponsors(len(images), random)
+    sponsor, rest = images.take(own), images.take(others)
+    weights = train_extractor(sponsor, seed)
     scaling = extractor.fit_scaling(extractor.features(weights, sponsor.pixels))
     hospitals = []
     for pixels, labels in deal(rest, seed):
@@ -150,10 +150,17 @@ def head_study(images: Images, seed: int) -> HeadStudy:
     return HeadStudy(tuple(weights), scaling.features, tuple(hospitals))
 
 
-def _extractor_study(seed: int) -> Study:
-    return Study(
-        tuple(cnn.initial_weights(f"extractor/{seed}")), TRAINING, EXTRACTOR_ROUNDS, BOUND, f"extractor/{seed}"
-    )
+def sponsors(count: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the sponsor's own images, drawn at random, and of the others, which are for the hospitals."""
+    order, own = random.permutation(count), min(SPONSOR_IMAGES, count // 4)
+    return order[:own], order[own:]
+
+
+def train_extractor(sponsor: Images, seed: int, rounds: int = EXTRACTOR_ROUNDS) -> list[int]:
+    """The frozen network, trained on the sponsor's images alone."""
+    name = f"extractor/{seed}"
+    study = Study(tuple(cnn.initial_weights(name)), TRAINING, rounds, BOUND, name)
+    return last(cnn_study.pooled(study, [(sponsor.pixels, sponsor.labels)]))
 
 
 def last(models: Iterator[list[int]]) -> list[int]:

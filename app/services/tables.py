@@ -107,6 +107,7 @@ def hospitals(view: StudyView) -> pd.DataFrame:
             "No.": item.hospital_id,
             "Hospital": item.name,
             "Rows committed": item.rows,
+            "Sampled": item.sampled,
             "Rounds included": sum(item.hospital_id in entry.included for entry in view.rounds),
             "Earned": fmt.tokens(item.earned, view.network),
             "Taken": fmt.tokens(item.claimed, view.network),
@@ -256,7 +257,12 @@ def events(view: StudyView) -> pd.DataFrame:
         for item in view.money.payments
     ]
     entries += [
-        (item.enrolled.timestamp, item.enrolled.block_number, f"{item.name} enrolled with {item.rows} rows")
+        (
+            item.enrolled.timestamp,
+            item.enrolled.block_number,
+            f"{item.name} enrolled with {fmt.count(item.blocks or item.rows, 'block' if item.blocks else 'row')}"
+            + (" of rows" if item.blocks else ""),
+        )
         for item in view.hospitals
     ]
     for run in view.ceremonies:

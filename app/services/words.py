@@ -7,16 +7,19 @@ from app.services import format as fmt
 from node.audit.views import PlanView, RoundView, StudyView
 from node.plan import (
     CLIPPED,
+    EXTRACTED,
     MOMENTUM,
     RHO_UNITS,
     WEIGHT_FRACTION_BITS,
     DistributedPrivacy,
     HeadPlan,
+    ImageHeadPlan,
     NetworkPlan,
     Privacy,
     TrainingPlan,
 )
 from node.plan_training import ClippedStep
+from node.storage.cid import cid_of
 from node.types import CeremonyStep, FailureReason, Phase, StudyState
 
 STATE = {
@@ -47,6 +50,9 @@ STEP = {
 }
 FAMILY = {
     "logistic-head": "Logistic regression: one weight for each feature, and a bias",
+    "logistic-head-on-images": (
+        "Logistic regression on what a frozen network finds in images: one weight for each of its features, and a bias"
+    ),
     "cnn-5162": (
         "Convolutional network for grey images of 28 × 28 pixels: three convolutions of 3 × 3 with 8, 16 and 24 "
         "channels, each with max-pooling, and a linear layer to two classes"
@@ -125,21 +131,33 @@ def optimiser(plan: TrainingPlan) -> str:
 def question(plan: TrainingPlan) -> list[str]:
     """What is asked, of which data."""
     label = plan.model.label
-    return (
-        [
-            plan.question,
-            "Each record of a hospital is one grey image of 28 × 28 pixels with the label "
-            f"“{label.name}”, which says “{label.positive}” or “{label.negative}”.",
-        ]
-        if isinstance(plan, NetworkPlan)
-        else [
-            plan.question,
-            f"Each row of a hospital's table is one case with {len(plan.model.initial) - 1} features and the column "
-            f"“{label.name}”, which says “{label.positive}” or “{label.negative}”.",
-            "Features are scaled with constants that the plan makes public: (value − mean) / standard deviation, cut "
-            "to the range from −4 to 4 and rounded to 8 bits. No hospital's data went into another's scaling.",
-        ]
+    of_images = (
+        "Each record of a hospital is one grey image of 28 × 28 pixels with the label "
+        f"“{label.name}”, which says “{label.positive}” or “{label.negative}”."
     )
+    scaled = (
+        "Features are scaled with constants that the plan makes public: (value − mean) / standard deviation, cut "
+        "to the range from −4 to 4 and rounded to 8 bits. No hospital's data went into another's scaling."
+    )
+    match plan:
+        case NetworkPlan():
+            return [plan.question, of_images]
+        case ImageHeadPlan():
+            file = plan.model.extractor
+            return [
+                plan.question,
+                of_images,
+                f"A frozen network, the sponsor's, makes {EXTRACTED} features of each image; its file is "
+                f"`{cid_of(bytes.fromhex(file.digest), file.size)}`. That a hospital's features are those of its "
+                "images is not proved: what is proved begins with the features.",
+                scaled,
+            ]
+    return [
+        plan.question,
+        f"Each row of a hospital's table is one case with {len(plan.model.initial) - 1} features and the column "
+        f"“{label.name}”, which says “{label.positive}” or “{label.negative}”.",
+        scaled,
+    ]
 
 
 def training(plan: TrainingPlan) -> list[str]:
@@ -186,7 +204,8 @@ def _proved_training(plan: HeadPlan) -> list[str]:
     )
     return [
         f"**Rows:** at most {fmt.count(part.rows_maximum, 'row')} of a hospital, the same in every round, fixed by a "
-        "commitment at enrolment.",
+        "commitment at enrolment. Of a hospital with more rows, the hash of a later block of the chain draws the block "
+        "of rows that it trains on.",
         f"**Arithmetic:** whole numbers throughout, weights of {plan.quantisation.weight_bits} bits with "
         f"{WEIGHT_FRACTION_BITS} after the point, so that the computer program and the proof agree to the last bit.",
         f"**Proof:** every update comes with a proof (circuit `{part.circuit}`) that exactly this training was run on "

@@ -16,7 +16,7 @@ from node.audit.ledger import Source
 from node.audit.reproof import FINALISE, SUBMIT, posted_proof
 from node.audit.views import RoundView, StudyView
 from node.errors import StudyError
-from node.plan import RHO_UNITS, NetworkPlan, TrainingPlan
+from node.plan import RHO_UNITS, ImageHeadPlan, NetworkPlan, TrainingPlan
 from node.storage.cid import cid_of
 from node.types import Circuit, Phase
 
@@ -78,6 +78,7 @@ def model_card(
             "loss": plan.model.loss,
             "optimiser": plan.model.optimiser,
             "label": asdict(plan.model.label),
+            "extractor": asdict(plan.model.extractor) if isinstance(plan, ImageHeadPlan) else None,
             "training": asdict(plan.training),
             "root": str(item.root_after),
             "files": [file.cid for file in item.model_files],
@@ -89,6 +90,7 @@ def model_card(
                 "included": hospital.hospital_id in item.included,
                 "commitment": str(hospital.data_root),
                 "rows": None if isinstance(plan, NetworkPlan) else hospital.rows,
+                "sampled": {"block": hospital.block, "of": hospital.blocks} if hospital.blocks else None,
             }
             for hospital in view.hospitals
         ],
@@ -123,8 +125,7 @@ def markdown(card: dict[str, Any]) -> str:
         "| hospital | in this round's sum | rows | commitment |",
         "|---|---|---|---|",
         *(
-            f"| {part['hospital']} | {'yes' if part['included'] else 'no'} | "
-            f"{'not stated' if part['rows'] is None else part['rows']} | `{part['commitment']}` |"
+            f"| {part['hospital']} | {'yes' if part['included'] else 'no'} | {_rows(part)} | `{part['commitment']}` |"
             for part in card["data"]
         ),
         "",
@@ -151,6 +152,13 @@ def markdown(card: dict[str, Any]) -> str:
         lines += [f"On {where} (SHA-256 `{quality['sha256']}`):", "", "| figure | value |", "|---|---|"]
         lines += [f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in quality["figures"].items()]
     return "\n".join([*lines, "", "## Limits", *(f"- {sentence}" for sentence in card["limits"]), ""])
+
+
+def _rows(part: dict[str, Any]) -> str:
+    if part["rows"] is None:
+        return "not stated"
+    drawn = part["sampled"]
+    return f"{part['rows']}" + (f" (sampled: block {drawn['block']} of {drawn['of']})" if drawn else "")
 
 
 def _proofs(source: Source, view: StudyView, item: RoundView) -> Iterator[dict[str, str]]:

@@ -27,6 +27,7 @@ WIRING = {
     "ROUND_MANAGER": "RoundManager",
     "REWARDS": "RewardPool",
     "COURT": "EquivocationCourt",
+    "BLOCKS": "BlockDraws",
 }
 #: Immutables that the contracts' libraries compute for themselves begin like this.
 _OF_A_LIBRARY = "_"

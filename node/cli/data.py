@@ -65,7 +65,7 @@ def import_(
     Example: consilium data import radiographs/ --positive pneumonia --out records.npz
     """
     from node.learning.datasets.source import Reading, load
-    from node.plan import HeadPlan, TrainingPlan
+    from node.plan import HeadPlan, ImageHeadPlan, TrainingPlan
     from node.steps.dataset import import_data
 
     plan: HeadPlan | None = None
@@ -74,8 +74,8 @@ def import_(
             parsed = TrainingPlan.parse(plan_file.read_bytes())
         except OSError as error:
             raise DataError(f"The plan {plan_file} cannot be read ({error.strerror}).") from None
-        if not isinstance(parsed, HeadPlan):
-            raise UsageError("--plan is for tables: what a study of images commits to is all of a file.")
+        if not isinstance(parsed, HeadPlan) or isinstance(parsed, ImageHeadPlan):
+            raise UsageError("--plan is for tables: leave it out for images.")
         plan = parsed
     with _progress(session, "Reading images") as progress:
         found = load(source, Reading(label_column, positive, image_column, labels, plan), progress)

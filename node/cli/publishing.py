@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from node.errors import DataError, UsageError
 from node.plan import LOSSES, TrainingPlan
 from node.proofs.published import published_terms
 from node.steps.enrolment import circuit_kind
+from node.steps.extractors import extractor_file, extractor_weights
 from node.types import Circuit, CircuitKind, Deployment, PlanTerms
 
 
@@ -40,6 +43,14 @@ def check_circuits(plan: TrainingPlan, training: Circuit, aggregation: Circuit) 
         raise DataError(
             f"The plan does not fit its circuits {training.name} and {aggregation.name}: {'; '.join(wrong)}."
         )
+
+
+def check_extractor(plan: TrainingPlan, file: Path | None) -> None:
+    """Refuse to publish a plan whose extractor the sponsor does not have: nobody could enrol.
+
+    Raises `UsageError` where a file is missing, `DataError` for another than the plan's.
+    """
+    extractor_weights(plan, extractor_file(plan, file))
 
 
 def _circuit(deployment: Deployment, name: str) -> int:

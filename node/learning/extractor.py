@@ -24,33 +24,47 @@ from numpy.typing import NDArray
 from node.errors import DataError
 from node.learning import cnn
 from node.learning.scaling import Scaling
-from node.plan import FeatureScaling
+from node.plan import EXTRACTED, FeatureScaling
 
-FEATURES = tuple(f"channel {number:02}" for number in range(1, 25))
+FEATURES = tuple(f"channel {number:02}" for number in range(1, EXTRACTED + 1))
 FORMAT = b"consilium/extractor/1\n"
 # Eight significant digits: as many as a float32 carries.
 _DIGITS = ".8g"
 
 
-def features(weights: Sequence[int], pixels: NDArray[np.uint8]) -> list[tuple[Decimal, ...]]:
-    """The features of images uint8 [n, 28, 28] as a table has them: n rows of 24 decimal numbers."""
+def names(width: int) -> tuple[str, ...]:
+    """What a plan calls its features, of which there are at least 24."""
+    return (*FEATURES, *(f"unused {number}" for number in range(1, width - len(FEATURES) + 1)))
+
+
+def features(
+    weights: Sequence[int], pixels: NDArray[np.uint8], width: int = len(FEATURES)
+) -> list[tuple[Decimal, ...]]:
+    """The features of images uint8 [n, 28, 28] as a table has them: n rows of `width` decimal numbers.
+
+    A circuit may have room for more than 24: the others are zero.
+    """
     with cnn.reproducible() as device, torch.no_grad():
         network = _network(weights, device)
         pooling = (network.head.weight[1] - network.head.weight[0]).reshape(24, 3, 3)
         batches = torch.split(cnn.prepare(pixels), 512)
         pooled = [(network.maps(batch.to(device)) * pooling).sum(dim=(2, 3)).cpu() for batch in batches]
-    return [tuple(Decimal(format(value, _DIGITS)) for value in row) for row in torch.cat(pooled).tolist()]
+    padding = (Decimal(0),) * (width - len(FEATURES))
+    return [(*(Decimal(format(value, _DIGITS)) for value in row), *padding) for row in torch.cat(pooled).tolist()]
 
 
 def fit_scaling(rows: Sequence[Sequence[Decimal]]) -> Scaling:
-    """The scaling of the features (n ≥ 2 rows) of the sponsor's own images; a channel that never fires gives zeros."""
-    silent = {c for c in range(len(FEATURES)) if len({row[c] for row in rows}) == 1}
-    speaking = [c for c in range(len(FEATURES)) if c not in silent]
-    fitted = iter(Scaling.fit([[row[c] for c in speaking] for row in rows], [FEATURES[c] for c in speaking]).features)
+    """The scaling of the features (n ≥ 2 rows) of the sponsor's own images; one that never varies gives zeros."""
+    every = range(len(rows[0]))
+    silent = {c for c in every if len({row[c] for row in rows}) == 1}
+    speaking = [c for c in every if c not in silent]
+    fitted = iter(
+        Scaling.fit([[row[c] for c in speaking] for row in rows], [f"feature {c}" for c in speaking]).features
+    )
     return Scaling(
         tuple(
             FeatureScaling(mean=format(rows[0][c].normalize(), "f"), std="1") if c in silent else next(fitted)
-            for c in range(len(FEATURES))
+            for c in every
         )
     )
 

@@ -9,8 +9,9 @@
     meta           text    []    JSON: format, architecture, study, round, root, loss, optimiser, plan_digest,
                                  label, scaling (the exact constants)
 
-Two architectures: "logistic-head" (P = D + 1, the bias last), whose score is clamp(z/4 + 1/2, 0, 1) with
-z = weights · [x, 1], on a table's columns or an extractor's features; and "cnn-5162" (`node.learning.cnn`, D = 0).
+Three architectures: "logistic-head" and "logistic-head-on-images" (P = D + 1, the bias last), whose score is
+clamp(z/4 + 1/2, 0, 1) with z = weights · [x, 1], on a table's columns and on an extractor's features, the latter
+followed by zeros; and "cnn-5162" (`node.learning.cnn`, D = 0).
 One model has one sequence of bytes, so everybody's file has the same digest.
 """
 
@@ -30,7 +31,19 @@ from node.document import Many, Part, check_section, read
 from node.errors import DataError
 from node.learning.datasets.archive import unpack, write_arrays
 from node.learning.reference import check_weights
-from node.plan import FEATURES_MAX, HEAD, NETWORKS, WEIGHT_FRACTION_BITS, FeatureScaling, HeadPlan, Label, TrainingPlan
+from node.plan import (
+    EXTRACTED,
+    FEATURES_MAX,
+    HEAD,
+    IMAGE_HEAD,
+    NETWORKS,
+    WEIGHT_FRACTION_BITS,
+    FeatureScaling,
+    HeadPlan,
+    ImageHeadPlan,
+    Label,
+    TrainingPlan,
+)
 
 FORMAT = "consilium/model/2"
 FILE_LIMIT = 16 * 1024 * 1024
@@ -61,7 +74,7 @@ class ModelFile:
     @property
     def takes_images(self) -> bool:
         """Whether it scores images; else it scores a table's records."""
-        return self.architecture in NETWORKS or bool(self.extractor)
+        return self.architecture in (IMAGE_HEAD, *NETWORKS)
 
     @classmethod
     def of(
@@ -74,8 +87,13 @@ class ModelFile:
         weights: Sequence[int],
         extractor: Sequence[int] = (),
     ) -> ModelFile:
-        """The model file of a round of a plan's study; `root` is the hash of `weights` on chain."""
+        """The model file of a round of a plan's study; `root` is the hash of `weights` on chain.
+
+        `extractor`: the weights of the plan's, for a head on images.
+        """
         check_weights(weights)
+        if bool(extractor) != isinstance(plan, ImageHeadPlan):
+            raise DataError("The model of a head on images needs the plan's extractor, and no other has one.")
         if len(weights) != len(plan.model.initial):
             raise DataError(f"{len(weights)} weights do not fit a plan of {len(plan.model.initial)}.")
         model = plan.model
@@ -177,11 +195,12 @@ def _model(arrays: dict[str, NDArray[Any]]) -> ModelFile:
         extractor=tuple(int(w) for w in arrays["extractor"]),
     )
     check_weights(model.weights)
-    if model.architecture not in (HEAD, *NETWORKS):
+    if model.architecture not in (HEAD, IMAGE_HEAD, *NETWORKS):
         _refuse("its architecture is none that this version knows")
-    features = len(model.weights) - 1 if model.architecture == HEAD else 0
+    features = 0 if model.architecture in NETWORKS else len(model.weights) - 1
     if not len(model.features) == len(model.scaling) == features or (
-        model.architecture in NETWORKS and model.extractor
+        bool(model.extractor) != (model.architecture == IMAGE_HEAD)
+        or (model.architecture == IMAGE_HEAD and features < EXTRACTED)
     ):
         _refuse("features, scaling and weights do not fit its architecture")
     return model

@@ -29,10 +29,7 @@ def of_images(model: ModelFile, pixels: Pixels) -> NDArray[np.float64]:
         raise DataError("This model was trained on a table and not on images: score a .csv file of its columns.")
     if model.architecture in NETWORKS:
         return cnn.probabilities(model.weights, pixels)
-    found = extractor.features(model.extractor, pixels)
-    # The circuit may have room for more features than the extractor has: those are always zero.
-    padding = (Decimal(0),) * (len(model.features) - len(extractor.FEATURES))
-    return of_rows(model, [row + padding for row in found])
+    return of_rows(model, extractor.features(model.extractor, pixels, len(model.features)))
 
 
 def of_rows(model: ModelFile, rows: Sequence[Sequence[Decimal]]) -> NDArray[np.float64]:

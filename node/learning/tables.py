@@ -47,7 +47,7 @@ class Table:
 def read_table(path: Path, features: Sequence[str], label: Label, *, capacity: int) -> Table:
     """Reads a CSV file whose columns are exactly the plan's features and its label, in any order.
 
-    `capacity`: rows that the circuit takes. Raises DataError with the line, the column and what to do.
+    `capacity`: the most rows that are read. Raises DataError with the line, the column and what to do.
     """
     return _read(path.name, records(path), tuple(features), label, capacity)
 
@@ -94,8 +94,7 @@ def _read(
             raise DataError(f"{name}, line {line}: {len(cells)} cells, but there are {len(places)} columns.")
         if len(rows) == capacity:
             raise DataError(
-                f"{name} has more than {capacity} records, the most that this study's circuit takes. "
-                "Choose the records to use, or join a study with a larger circuit."
+                f"{name} has more than {capacity} records, the most that can be read here. Choose the records to use."
             )
         rows.append(tuple(_number(name, line, feature, cells[places[feature]]) for feature in features))
         labels.append(_label(name, line, label, cells[places[label.name]]))

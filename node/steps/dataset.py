@@ -16,8 +16,9 @@ from node.learning.datasets.records import DataSet, summary
 from node.learning.datasets.splits import split_rows
 from node.plan import HeadPlan
 from node.proofs.commitments import SALT_BITS
+from node.steps.blocks import Blocks, committed
+from node.steps.head_records import read_table_rows
 from node.steps.image_records import records_commitment
-from node.steps.table_records import read_table_records
 
 SALT_SUFFIX = ".salt"
 _SALT_DIGITS = SALT_BITS // 4
@@ -61,8 +62,18 @@ def import_data(data: DataSet, out: Path, *, plan: HeadPlan | None = None, stric
     if plan is None:
         commitment, statement = records_commitment(data, salt), "records"
     else:
-        commitment, statement = read_table_records(out, plan, salt)[0].commitment(), "rows of the plan"
+        commitment, statement = _data_root(out, plan, salt), "rows of the plan"
     return Imported(out, _salt_file(out), commitment, statement, counted)
+
+
+def _data_root(table: Path, plan: HeadPlan, salt: int) -> int:
+    rows = committed(read_table_rows(table, plan), plan, salt)
+    if isinstance(rows, Blocks):
+        raise UsageError(
+            f"The table has {rows.count} rows, and the plan's circuit takes {plan.training.rows_maximum}: enrolling "
+            "draws an order for them and commits to blocks, so nothing can be said of it now. Leave --plan out."
+        )
+    return rows.commitment()
 
 
 def write_once(file: Path, content: bytes) -> None:

@@ -19,8 +19,10 @@ from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS
 from node.proofs.published import published_terms
 from node.proofs.trust import KnownKey, known_key
+from node.steps.blocks import Blocks
 from node.steps.context import Hospital, encryption_parameters, plan_document
 from node.steps.dataset import salt_beside
+from node.steps.extractors import extractor_file, extractor_weights
 from node.steps.records import Records, read_records, stored_records
 from node.storage.cid import SIZE_MAX
 from node.types import CircuitKind, Receipt, Study, TransactionStatus
@@ -177,9 +179,12 @@ def enrol(
     *,
     confirm: Confirm,
     plan_file: Path | None = None,
+    extractor: Path | None = None,
     payout_commitment: bytes = NO_PAYOUT_COMMITMENT,
 ) -> Receipt:
-    """Enrol the hospital in a study with its data; keep the records it committed to, and serve the plan.
+    """Enrol the hospital in a study with its data; keep the records it committed to, and serve plan and extractor.
+
+    With more rows than the circuit takes it enrols with blocks, of which the chain draws one.
 
     Raises `DataError` for data that do not fit, or where `confirm` declines a warning; `StudyError`
     where the plan is not what the chain says; `KeyNotTrusted` where the study proves under a key that this
@@ -191,15 +196,21 @@ def enrol(
     check_privacy(plan)
     for circuit_id in (study.plan.training_circuit, study.plan.aggregation_circuit):
         check_key(hospital.reader, circuit_id, hospital.transcripts, hospital.artefacts)
-    records = _committed_records(hospital, study_id, data, plan, confirm)
+    features = extractor_file(plan, extractor, hospital.store.get)
+    records = _committed_records(hospital, study_id, data, plan, extractor_weights(plan, features), confirm)
     hospital.log.info("study %d: enrolling with %d records", study_id, records.count)
     try:
-        receipt = hospital.ledger.enrol(study_id, records.commitment(), records.rows, payout_commitment)
+        if isinstance(records, Blocks):
+            tree = records.tree()
+            receipt = hospital.ledger.enrol_blocks(study_id, tree.root, len(tree.blocks), payout_commitment)
+        else:
+            receipt = hospital.ledger.enrol(study_id, records.commitment(), records.rows, payout_commitment)
     except ContractReverted:
         # The study is not this hospital's: it keeps no records for it.
         hospital.secrets.erase(_records_name(study_id))
         raise
-    hospital.store.put(plan.canonical())
+    for file in filter(None, (plan.canonical(), features)):
+        hospital.store.put(file)
     return receipt
 
 
@@ -209,7 +220,14 @@ def is_sent(hospital: Hospital, study_id: int) -> bool:
     return sent is not None and sent.status in (TransactionStatus.PENDING, TransactionStatus.MINED)
 
 
-def _committed_records(hospital: Hospital, study_id: int, data: Path, plan: TrainingPlan, confirm: Confirm) -> Records:
+def _committed_records(
+    hospital: Hospital,
+    study_id: int,
+    data: Path,
+    plan: TrainingPlan,
+    extractor: Sequence[int],
+    confirm: Confirm,
+) -> Records | Blocks:
     """The records, kept before their commitment leaves; what already left stands."""
     name = _records_name(study_id)
     if is_sent(hospital, study_id):
@@ -220,7 +238,7 @@ def _committed_records(hospital: Hospital, study_id: int, data: Path, plan: Trai
         )
     # An imported file has a salt already, and its commitment is known to the hospital.
     salt = salt_beside(data)
-    records, warning = read_records(data, plan, secrets.randbits(SALT_BITS) if salt is None else salt)
+    records, warning = read_records(data, plan, secrets.randbits(SALT_BITS) if salt is None else salt, extractor)
     if warning is not None and not confirm(warning):
         raise DataError("Not enrolled: the data clip beyond the plan's share, and going on was declined.")
     hospital.secrets.erase(name)

@@ -15,7 +15,7 @@ from node.learning.datasets.archive import UNPACKED_LIMIT, unpack, write_arrays
 from node.learning.datasets.images import Images, ImageSet
 from node.learning.datasets.records import DataSet, tree_root
 from node.learning.datasets.source import Reading, load
-from node.plan import NetworkPlan
+from node.plan import Label, NetworkPlan
 from node.proofs.field import MODULUS
 from node.proofs.poseidon import poseidon
 from node.proofs.statements import BoundedStatement, bounded_statement
@@ -87,8 +87,13 @@ class ImageRecords:
 
 
 def read_image_records(path: Path, plan: NetworkPlan, salt: int) -> ImageRecords:
-    """Read a hospital's images: a file in MedMNIST's layout, or a folder with labels. Raises DataError."""
-    label = plan.model.label
+    """Read a hospital's images, as `read_labelled_images` does. Raises DataError."""
+    data = read_labelled_images(path, plan.model.label)
+    return ImageRecords(plan, data.split("train"), records_commitment(data, salt))
+
+
+def read_labelled_images(path: Path, label: Label) -> ImageSet:
+    """Images labelled as a plan says: a file in MedMNIST's layout, or a folder with labels. Raises DataError."""
     if not path.is_dir() and path.suffix.lower() != ".npz":
         raise DataError(
             f"This study is of images, and {path.name} is none: name an .npz file or a folder of images with labels."
@@ -102,7 +107,7 @@ def read_image_records(path: Path, plan: NetworkPlan, salt: int) -> ImageRecords
             f"those of the plan ({label.name}: {label.positive} or {label.negative}). Import the source with "
             "`consilium data import` and its options for labels."
         )
-    return ImageRecords(plan, data.split("train"), records_commitment(data, salt))
+    return data
 
 
 def records_commitment(data: DataSet, salt: int) -> int:

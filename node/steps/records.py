@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from node.errors import DataError
-from node.plan import HeadPlan, NetworkPlan, TrainingPlan
+from node.plan import HeadPlan, ImageHeadPlan, NetworkPlan, TrainingPlan
 from node.proofs.commitments import SALT_BITS
 from node.proofs.statements import BoundedStatement, TrainingStatement
+from node.steps.blocks import Blocks, committed
+from node.steps.head_records import HeadRecords, read_image_rows, read_table_rows
 from node.steps.image_records import ImageRecords, read_image_records
-from node.steps.table_records import TableRecords, read_table_records
 from node.steps.trained import Trained
 
 UpdateStatement = TrainingStatement | BoundedStatement
@@ -41,27 +44,34 @@ class Records(Protocol):
         """What is proved of an update."""
 
 
-def read_records(path: Path, plan: TrainingPlan, salt: int) -> tuple[Records, str | None]:
+def read_records(
+    path: Path, plan: TrainingPlan, salt: int, extractor: Sequence[int] = ()
+) -> tuple[Records | Blocks, str | None]:
     """Read and check a hospital's data, and what it should know before it commits to them, or None.
 
-    Raises DataError for data that do not fit the plan, naming the place and never a value.
+    `extractor`: the weights of the plan's, for a head on images. Blocks are of a hospital with more rows than the
+    circuit takes. Raises DataError for data that do not fit the plan, naming the place and never a value.
     """
     if not 0 <= salt < 1 << SALT_BITS:
         raise DataError(f"The salt of a data commitment has {SALT_BITS} bits.")
     match plan:
+        case ImageHeadPlan():
+            rows = read_image_rows(path, plan, extractor)
+            return committed(rows, plan, salt), rows.warning
         case HeadPlan():
-            records, clipping = read_table_records(path, plan, salt)
-            return records, clipping.warning
+            rows = read_table_rows(path, plan)
+            return committed(rows, plan, salt), rows.warning
         case NetworkPlan():
             return read_image_records(path, plan, salt), None
     raise AssertionError("a plan is one of the two kinds")
 
 
-def stored_records(plan: TrainingPlan, content: bytes) -> Records:
+def stored_records(plan: TrainingPlan, content: bytes) -> Records | Blocks:
     """The records from the secret store."""
     match plan:
         case HeadPlan():
-            return TableRecords.from_bytes(content, plan)
+            value = json.loads(content)
+            return Blocks.from_json(value, plan) if "blocks" in value else HeadRecords.from_json(value, plan)
         case NetworkPlan():
             return ImageRecords.from_bytes(content, plan)
     raise AssertionError("a plan is one of the two kinds")

@@ -11,9 +11,10 @@ from node.proofs.pedersen import random_blinding
 from node.steps.batches import sits_out
 from node.steps.ceremony import keys_name, parties_of
 from node.steps.context import StudyContext
+from node.steps.drawn import records_in_use
 from node.steps.models import weights_before
 from node.steps.payload import to_values
-from node.steps.records import Records, stored_records
+from node.steps.records import Records
 from node.steps.trained import Trained
 from node.types import Proof, RoundState
 
@@ -44,14 +45,23 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
     root = str(state.root_before)
     if started is not None and started.detail["root_before"] != root:
         # A second message under the same secrets would give the difference of both.
-        _sit_out(context, round_number, "the starting model changed after this node had encrypted")
+        _say_once(
+            context, round_number, "the starting model changed after this node had encrypted; it sits the round out"
+        )
         return
     if not hospital.secrets.has(keys_name(context, hospital.reader.ceremony_state(context.id).number, round_number)):
         # Backups leave them out, so that nothing is ever encrypted or opened twice.
-        _sit_out(context, round_number, "this node does not hold the round's secrets, as after a restored backup")
+        _say_once(
+            context,
+            round_number,
+            "this node does not hold the round's secrets, as after a restored backup; it sits the round out",
+        )
+        return
+    records = records_in_use(context)
+    if records is None:
+        _say_once(context, round_number, "no block of this hospital's rows is in use yet; until then it sends nothing")
         return
     weights = weights_before(context, round_number)
-    records = stored_records(context.plan, hospital.secrets.get(f"{context.key}/records"))
     trained = _trained(context, round_number, weights, records)
     blinding = _blinding(context, round_number)
     value_bits = context.plan.quantisation.value_bits
@@ -83,11 +93,11 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
     context.log.info("round %d: submitted a proved update of %d records", round_number, records.count)
 
 
-def _sit_out(context: StudyContext, round_number: int, reason: str) -> None:
+def _say_once(context: StudyContext, round_number: int, reason: str) -> None:
     """Say once why this hospital sends nothing in a round."""
     key = f"{context.round_key(round_number)}/sat-out"
     if context.hospital.state.result(key) is None:
-        context.log.warning("round %d: %s; it sits the round out", round_number, reason)
+        context.log.warning("round %d: %s", round_number, reason)
         context.hospital.state.done(key)
 
 

@@ -75,6 +75,7 @@ def test_deploy__everything__knows_each_other_and_lists_the_circuits(accounts: A
     rounds = project.RoundManager.at(at["RoundManager"])
     vault = project.StakeVault.at(at["StakeVault"])
     rewards = project.RewardPool.at(at["RewardPool"])
+    blocks = project.BlockDraws.at(at["BlockDraws"])
     assert (studies.HOSPITALS(), studies.VAULT()) == (at["HospitalRegistry"], at["StakeVault"])
     assert (studies.ROUNDS(), studies.REWARDS()) == (at["RoundManager"], at["RewardPool"])
     assert (rounds.STUDIES(), rounds.VAULT()) == (at["StudyRegistry"], at["StakeVault"])
@@ -84,6 +85,7 @@ def test_deploy__everything__knows_each_other_and_lists_the_circuits(accounts: A
     assert (studies.CATALOGUE(), circuits.HOSPITALS()) == (at["CircuitCatalogue"], at["HospitalRegistry"])
     assert (court.STUDIES(), court.ROUNDS(), court.VAULT()) == (studies, rounds, vault)
     assert (vault.TOKEN(), rewards.TOKEN()) == (at["ConsiliumToken"], at["ConsiliumToken"])
+    assert (studies.BLOCKS(), blocks.STUDIES()) == (blocks, studies)
     assert (rewards.STUDIES(), rewards.ROUNDS()) == (at["StudyRegistry"], at["RoundManager"])
     assert record["development_keys"] is development
     for listing in listings:

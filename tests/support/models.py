@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from node.learning import cnn, extractor
 from node.learning.model_file import ModelFile
-from node.plan import HEAD, NETWORK, FeatureScaling, Label
+from node.plan import IMAGE_HEAD, NETWORK, Label
 from tests.support.xrays import synthetic
 
 LABEL = Label(name="finding", positive="pneumonia", negative="normal")
@@ -32,10 +32,9 @@ def cnn_model(seed: str = "0") -> ModelFile:
 def head_model(seed: str = "0") -> ModelFile:
     """A head on the 24 features of a frozen network, padded to 30; its first feature counts, and the bias."""
     weights = cnn.initial_weights(seed)
-    scaling = extractor.fit_scaling(extractor.features(weights, synthetic(20)[0])).features
-    names = (*extractor.FEATURES, *(f"unused {number}" for number in range(1, PADDING + 1)))
+    names = extractor.names(len(extractor.FEATURES) + PADDING)
     return ModelFile(
-        architecture=HEAD,
+        architecture=IMAGE_HEAD,
         study=7,
         round=3,
         root=1,
@@ -44,7 +43,7 @@ def head_model(seed: str = "0") -> ModelFile:
         plan_digest=bytes(32),
         label=LABEL,
         features=names,
-        scaling=(*scaling, *(FeatureScaling("0", "1"),) * PADDING),
+        scaling=extractor.fit_scaling(extractor.features(weights, synthetic(20)[0], len(names))).features,
         weights=(1 << 16, *(0,) * (len(names) - 1), 1 << 14),
         extractor=tuple(weights),
     )

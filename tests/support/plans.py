@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 from node.learning import privacy
@@ -14,8 +16,11 @@ from node.plan import (
     Aggregation,
     DistributedPrivacy,
     Encryption,
+    Extractor,
     FeatureScaling,
     HeadPlan,
+    ImageHeadPlan,
+    ImageModel,
     Label,
     Model,
     Money,
@@ -71,6 +76,34 @@ def private_plan() -> HeadPlan:
             noise_variance=variance,
             delta="0.00001",
         ),
+    )
+
+
+def image_head_plan(extractor: bytes, scaling: Sequence[FeatureScaling]) -> ImageHeadPlan:
+    """A head on this extractor's features, padded to the thirty of the circuit training_64x30."""
+    head = small_plan()
+    return ImageHeadPlan(
+        title="A small study of what a network finds in images",
+        question="Does it hold together?",
+        model=ImageModel(
+            family="logistic-head-on-images",
+            loss="hard-sigmoid-logistic",
+            optimiser="mini-batch gradient descent",
+            features=tuple(f"feature {number}" for number in range(1, 31)),
+            label=Label("label", "1", "0"),
+            initial=(0,) * 31,
+            extractor=Extractor(hashlib.sha256(extractor).hexdigest(), len(extractor)),
+        ),
+        scaling=tuple(scaling),
+        clip_warning_share_ppm=200_000,
+        training=Training("training_64x30", batch_size=32, epochs=2, learning_rate=64, rows_maximum=64),
+        quantisation=head.quantisation,
+        aggregation=Aggregation("aggregation_31"),
+        encryption=head.encryption,
+        participation=head.participation,
+        phases=head.phases,
+        money=head.money,
+        privacy=head.privacy,
     )
 
 

@@ -31,9 +31,9 @@ from node.secrets import SecretStore
 from node.state import NodeState
 from node.steps.ceremony import acknowledgement, keys_name
 from node.steps.context import Hospital, StudyContext
+from node.steps.head_records import HeadRecords
 from node.steps.image_records import ImageRecords
 from node.steps.submission import round_context
-from node.steps.table_records import TableRecords
 from node.storage.cid import Address
 from node.storage.local import LocalStore
 from node.types import (
@@ -188,7 +188,8 @@ def reach_open(chain: FakeChain, parties: Sequence[Party], included: Sequence[Pa
     chain.total = (total.x, total.y)
     chain.change_round(
         submit_ended_at=now, attest_ended_at=now, included_at=now, sum_digest=sum_digest(*chain.total),
-        included_bitmap=sum(1 << index for index in indices), sum_rows=sum(chain.rows[index] for index in indices),
+        included_bitmap=sum(1 << index for index in indices),
+        sum_rows=sum(chain.enrolment(STUDY, party.number).rows for party in chosen),
     )  # fmt: skip
     chain.phases[1] = PhaseState(Phase.OPEN, now + chain.plan.phases.open)
     chain.quorums[0] = tuple(party.number for party in parties[1:3])
@@ -199,14 +200,16 @@ def lost_connection() -> ChainUnavailable:
     return ChainUnavailable("The chain went away.")
 
 
-def _records(number: int, plan: TrainingPlan) -> TableRecords | ImageRecords:
+def _records(number: int, plan: TrainingPlan) -> HeadRecords | ImageRecords:
     if isinstance(plan, NetworkPlan):
         return ImageRecords(plan, Images(*synthetic(6 + number, seed=number)), 100 + number)
     assert isinstance(plan, HeadPlan)
     count = {3: 8, 5: 6, 7: 5, 9: 7}[number]
     rows = [[int(float(value) * 8) for value in row[:-1]] for row in made_up_records(number, count)]
-    labels = list(itertools.islice(itertools.cycle((1, 0)), count))
-    return TableRecords(plan, tuple(map(tuple, rows)), tuple(labels), number)
+    width = len(plan.model.features)
+    table = tuple(tuple(itertools.islice(itertools.cycle(row), width)) for row in rows)
+    labels = tuple(itertools.islice(itertools.cycle((1, 0)), count))
+    return HeadRecords(plan, table, labels, number)
 
 
 def _circuits(plan: TrainingPlan) -> dict[int, Circuit]:

@@ -35,6 +35,7 @@ class Suite:
     rounds: Any
     court: Any
     rewards: Any
+    blocks: Any
     council: AccountAPI
     record: dict[str, Any]
 

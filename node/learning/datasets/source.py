@@ -12,7 +12,7 @@ from node.learning.datasets.medmnist import read_images
 from node.learning.datasets.records import DataSet
 from node.learning.datasets.table import TableSet, read_whole_table
 from node.learning.tables import read_table
-from node.plan import HeadPlan
+from node.plan import ROWS_LIMIT, HeadPlan
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _table(source: Path, how: Reading) -> TableSet:
     if (how.label_column, how.positive) != (None, None):
         raise UsageError("The plan says what the label is: leave --label-column and --positive out.")
     model = how.plan.model
-    table = read_table(source, model.features, model.label, capacity=how.plan.training.rows_maximum)
+    table = read_table(source, model.features, model.label, capacity=ROWS_LIMIT - 1)
     return TableSet(table, model.label)
 
 

@@ -19,7 +19,10 @@ from node.proofs.commitments import data_commitment
 from node.proofs.field import MODULUS
 from node.proofs.poseidon import poseidon
 from scripts.demo_plan import table_cast
+from tests.support.image_heads import small_image_head
 from tests.support.network import Run
+from tests.support.plans import small_plan
+from tests.support.small_study import records, write_table
 from tests.support.xrays import shared_images, synthetic, write_npz
 
 
@@ -113,6 +116,16 @@ def test_import__table__is_canonical_and_with_a_plan_has_the_root_of_enrolling(o
     label = ("--label-column", "diagnosis", "--positive", "malignant")
     plain = offline("data", "import", source, *label, "--out", "records.csv", "--json").value
     assert plain["sha256"] == made["sha256"] and plain["commitment"] != made["commitment"]
+
+
+def test_import__with_a_plan_that_says_nothing_of_the_data__is_refused(offline: Run, tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_bytes(small_plan().canonical())
+    write_table(tmp_path / "many.csv", records(1, 9))
+    ended = offline("data", "import", "many.csv", "--plan", "plan.json", "--out", "records.csv")
+    assert ended.code == 2 and "draws an order" in ended.err
+    (tmp_path / "head.json").write_bytes(small_image_head().canonical())
+    ended = offline("data", "import", "many.csv", "--plan", "head.json", "--out", "records.csv")
+    assert ended.code == 2 and "leave it out for images" in ended.err
 
 
 def test_import__table_of_the_same_numbers_written_otherwise__is_the_same_file(offline: Run, tmp_path: Path) -> None:

@@ -8,17 +8,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from node.cli.local import ROOT
 from node.learning.cnn import initial_weights
 from node.learning.privacy import epsilon
-from node.plan import DistributedPrivacy, TrainingPlan
+from node.plan import DistributedPrivacy, ImageHeadPlan, TrainingPlan
 from node.plan_training import ClippedStep
 from node.steps.enrolment import check_privacy
 from scripts.demo_plan import table_cast
+from tests.support.image_heads import EXTRACTOR, small_image_head
 from tests.support.network import Run
 from tests.support.plans import private, private_plan, tiny_network_plan
+from tests.support.xrays import synthetic
 
 EXAMPLE = ROOT / "docs" / "examples" / "plan.json"
 
@@ -123,3 +126,28 @@ def test_plan__of_a_network_with_privacy_that_does_not_fit__is_refused_naming_th
     (tmp_path / "draft.json").write_text(json.dumps(network_draft() | {"privacy": privacy}))
     ended = offline("study", "plan", "draft.json")
     assert ended.code == 3 and named in ended.err and not (tmp_path / "plan.json").exists()
+
+
+def test_plan__of_a_head_on_images__takes_extractor_and_scaling_from_the_sponsors_files(
+    offline: Run, tmp_path: Path
+) -> None:
+    wanted = small_image_head()
+    draft = json.loads(wanted.canonical())
+    for key in ("features", "extractor", "initial"):
+        del draft["model"][key]
+    del draft["scaling"]
+    (tmp_path / "draft.json").write_text(json.dumps(draft, indent=1))
+    (tmp_path / "extractor.bin").write_bytes(EXTRACTOR)
+    pixels, labels = synthetic(60, seed=99)
+    np.savez(tmp_path / "own.npz", train_images=pixels, train_labels=labels.reshape(-1, 1))
+    given = ("study", "plan", "draft.json", "--records", "own.npz", "--extractor", "extractor.bin")
+    assert offline(*given).code == 0
+    made = TrainingPlan.parse((tmp_path / "plan.json").read_bytes())
+    assert isinstance(made, ImageHeadPlan) and made.model.extractor == wanted.model.extractor
+    assert made.scaling == wanted.scaling and made.model.features[:1] == ("channel 01",)
+    assert made.model.features[24:] == tuple(f"unused {number}" for number in range(1, 7))
+    assert made.model.initial == (0,) * 31
+    (tmp_path / "extractor.bin").write_bytes(EXTRACTOR[:-4])
+    ended = offline(*given)
+    assert ended.code == 3 and "not in a format that this version reads" in ended.err
+    assert offline("study", "plan", "draft.json", "--extractor", "absent.bin").code == 3

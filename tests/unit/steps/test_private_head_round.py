@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from node.steps.table_records import TableRecords
 
 from node.errors import DataError, StudyError, WitnessRefused
 from node.learning import bounded, fixed_point, shortening
@@ -17,7 +18,6 @@ from node.proofs.prover import NativeProver
 from node.steps.enrolment import check_plan, check_privacy
 from node.steps.opening import finalise, post_share
 from node.steps.submission import submit_update
-from node.steps.table_records import TableRecords
 from node.steps.trained import Trained
 from tests.support.fake_chain import FakeChain
 from tests.support.plans import private_plan, small_plan

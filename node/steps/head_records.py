@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rows of a table, scaled to integers, for a head whose training is proved."""
+"""Rows of integers for a head whose training is proved, made from a table or from what an extractor finds in images."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from node.learning import fixed_point, privacy, shortening
-from node.learning.scaling import Scaling
+from node.errors import DataError
+from node.learning import extractor, fixed_point, privacy, shortening
+from node.learning.scaling import Scaling, Values
 from node.learning.tables import read_table
-from node.plan import HeadPlan
+from node.plan import EXTRACTED, ROWS_LIMIT, HeadPlan, ImageHeadPlan
 from node.proofs.commitments import data_commitment
 from node.proofs.statements import TrainingStatement, training_statement
+from node.steps.image_records import read_labelled_images
 from node.steps.trained import Trained
+
+#: How many rows a hospital can have; of more than a circuit takes, one block is drawn.
+ROWS_MAXIMUM = ROWS_LIMIT - 1
 
 
 @dataclass(frozen=True)
-class TableRecords:
+class HeadRecords:
     """n rows of D integers with n labels, and the salt of their commitment."""
 
     plan: HeadPlan
@@ -46,15 +53,18 @@ class TableRecords:
             salt=self.salt,
         )
 
-    def to_bytes(self) -> bytes:
+    def to_json(self) -> dict[str, Any]:
         """For the secret store."""
-        return json.dumps({"rows": self.table, "labels": self.labels, "salt": str(self.salt)}).encode()
+        return {"rows": self.table, "labels": self.labels, "salt": str(self.salt)}
 
     @classmethod
-    def from_bytes(cls, content: bytes, plan: HeadPlan) -> TableRecords:
+    def from_json(cls, value: dict[str, Any], plan: HeadPlan) -> HeadRecords:
         """From the secret store."""
-        value = json.loads(content)
         return cls(plan, tuple(map(tuple, value["rows"])), tuple(value["labels"]), int(value["salt"]))
+
+    def to_bytes(self) -> bytes:
+        """For the secret store."""
+        return json.dumps(self.to_json()).encode()
 
     def train(self, weights: tuple[int, ...], *, round: int, seed: str) -> Trained:
         """The sample-weighted update, shortened to the plan's bound, and this hospital's share of the noise.
@@ -104,37 +114,43 @@ class TableRecords:
 
 
 @dataclass(frozen=True)
-class Clipping:
-    """How much of a table the plan's 8-bit range cuts off: shares from 0 to 1."""
+class Rows:
+    """All of a hospital's rows as the plan scales them, n of D integers, with n labels, before they are committed to.
 
-    share: float
-    worst_feature: str
-    worst_share: float
-    limit: float
+    `warning`: what the hospital should know first, or None.
+    """
 
-    @property
-    def warning(self) -> str | None:
-        """What a hospital should know before it commits, or None."""
-        if self.share <= self.limit:
-            return None
-        return (
-            f"{self.share:.2%} of your values lie outside the plan's range and would be clipped "
-            f"(the plan's limit is {self.limit:.2%}; worst: {self.worst_feature!r} with {self.worst_share:.1%}). "
-            "Check the units of your columns, or ask the sponsor for a plan whose scaling fits."
-        )
+    table: tuple[tuple[int, ...], ...] = field(repr=False)
+    labels: tuple[int, ...] = field(repr=False)
+    warning: str | None
 
 
-def read_table_records(path: Path, plan: HeadPlan, salt: int) -> tuple[TableRecords, Clipping]:
+def read_table_rows(path: Path, plan: HeadPlan) -> Rows:
     """Read, check and scale a hospital's table. Raises DataError, naming line and column, never a value."""
-    table = read_table(path, plan.model.features, plan.model.label, capacity=plan.training.rows_maximum)
+    table = read_table(path, plan.model.features, plan.model.label, capacity=ROWS_MAXIMUM)
+    return _scaled(plan, table.rows, table.labels, "Check the units of your columns")
+
+
+def read_image_rows(path: Path, plan: ImageHeadPlan, extractor_weights: Sequence[int]) -> Rows:
+    """Read a hospital's images and scale what the plan's extractor finds in them. Raises DataError."""
+    images = read_labelled_images(path, plan.model.label).split("train")
+    if len(images) > ROWS_MAXIMUM:
+        raise DataError(f"{path.name} has {len(images)} images; a hospital takes part with {ROWS_MAXIMUM} at most.")
+    found = extractor.features(extractor_weights, images.pixels, len(plan.model.features))
+    return _scaled(plan, found, [int(y) for y in images.labels], "See whether your images are of the plan's kind")
+
+
+def _scaled(plan: HeadPlan, values: Values, labels: Sequence[int], advice: str) -> Rows:
     scaling = Scaling(plan.scaling)
-    shares = scaling.clipped(table.rows)
-    worst = max(range(len(shares)), key=shares.__getitem__)
-    clipping = Clipping(
-        share=sum(shares) / len(shares),
-        worst_feature=plan.model.features[worst],
-        worst_share=shares[worst],
-        limit=plan.clip_warning_share_ppm / 1_000_000,
+    # Of a feature that is always zero nothing is ever cut off: it would only dilute the share.
+    told = [(share, name) for share, name in zip(scaling.clipped(values), plan.model.features, strict=True)]
+    told = told[:EXTRACTED] if isinstance(plan, ImageHeadPlan) else told
+    share, limit = sum(part for part, _ in told) / len(told), plan.clip_warning_share_ppm / 1_000_000
+    worst, feature = max(told)
+    warning = (
+        f"{share:.2%} of your values lie outside the plan's range and would be clipped "
+        f"(the plan's limit is {limit:.2%}; worst: {feature!r} with {worst:.1%}). "
+        f"{advice}, or ask the sponsor for a plan whose scaling fits."
     )
-    rows = tuple(tuple(row) for row in scaling.apply(table.rows))
-    return TableRecords(plan, rows, table.labels, salt), clipping
+    rows = tuple(tuple(row) for row in scaling.apply(values))
+    return Rows(rows, tuple(labels), warning if share > limit else None)
