@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from node.steps.table_records import TableRecords
 
 from node.errors import DataError, StudyError, WitnessRefused
-from node.learning import bounded, fixed_point, shortening
+from node.learning import bounded, fixed_point, privacy, shortening
 from node.learning.shortening import WHOLE
 from node.plan import NEIGHBOURS, DistributedPrivacy, HeadPlan, TrainingPlan
 from node.proofs.commitments import weights_root
@@ -150,6 +151,24 @@ def test_head_plan__privacy_that_cannot_be__is_refused_by_the_key(
 ) -> None:
     with pytest.raises(DataError, match=message):
         replace(plan, **{part: replace(getattr(plan, part), **change)})
+
+
+def test_head_plan__epsilon_of_8_over_five_rounds_of_five_full_hospitals__fits_26_bits(plan: HeadPlan) -> None:
+    """192 rows whose average may move the model by a quarter: an update of 31 coordinates, in units of 2^-16."""
+    length, rho = 192 << 14, privacy.rho_for(8.0, 1e-5) / 5
+    variance = privacy.variance_for(rho, length, 5, 31)
+    cost, bound = privacy.in_units(rho), math.isqrt(privacy.TAIL**2 * variance) + 1
+    made = replace(
+        plan,
+        training=replace(plan.training, update_bound=length**2),
+        participation=replace(plan.participation, minimum=5),
+        privacy=DistributedPrivacy(
+            5 * cost, cost, bound, level="hospital", noise_variance=variance, delta=plan.privacy.delta
+        ),
+    )
+    check_privacy(made)
+    drawn = privacy.noise(variance, 31, bound)
+    assert 0 < max(map(abs, drawn)) <= bound and TrainingPlan.parse(made.canonical()) == made
 
 
 def test_head_plan__update_and_noise_that_just_fit__is_taken(plan: HeadPlan) -> None:
