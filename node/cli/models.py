@@ -149,6 +149,7 @@ def card(
     from node.learning.model_file import ModelFile
     from node.learning.privacy import epsilon
     from node.learning.scoring import evaluate_file
+    from node.steps.extractors import extractor_file, extractor_weights
 
     reader = session.reader
     number = round_number or _last_finalised(reader, study_id)
@@ -163,7 +164,15 @@ def card(
             raise StudyError(
                 f"The model of study {study_id}, round {number}, cannot be read: name a --store that has it."
             )
-        loaded = ModelFile.of(view.plan.document, study=study_id, round=number, root=found.root, weights=found.weights)
+        plan = view.plan.document
+        loaded = ModelFile.of(
+            plan,
+            study=study_id,
+            round=number,
+            root=found.root,
+            weights=found.weights,
+            extractor=extractor_weights(plan, extractor_file(plan, get=contents.get)),
+        )
         how = Reading(label_column, positive, image_column, labels)
         figures = dataclasses.asdict(evaluate_file(loaded, source, how, split))
         for many in ("curve", "bins"):
