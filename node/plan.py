@@ -265,23 +265,17 @@ class Money(Section):
 
 @dataclass(frozen=True)
 class Privacy(Section):
-    """Differential privacy: what the study may spend and what a round costs (zCDP, rho in 1e-9), and the most that
-    a coordinate's noise can be. All are 0 where there is none.
+    """Differential privacy of the sum, by discrete Gaussian noise of each hospital (`node.learning.privacy`).
+
+    `budget` and `cost`: what the study may spend and what a round costs (zCDP, rho in 1e-9); `noise_bound`: the most
+    that a coordinate's noise can be. `level`: whose part is hidden, of which `neighbours` is the relation in words.
+    `noise_variance` of one hospital's coordinate, in integer units squared; `delta`: for which epsilon is told. All
+    numbers are 0 where the level is none.
     """
 
     budget: Annotated[int, Integer(0, UINT64)]
     cost: Annotated[int, Integer(0, UINT64)] = 0
     noise_bound: Annotated[int, Integer(0, UINT32)] = 0
-
-
-@dataclass(frozen=True)
-class DistributedPrivacy(Privacy):
-    """Differential privacy of the sum, by discrete Gaussian noise of each hospital (`node.learning.privacy`).
-
-    `level`: whose part is hidden, of which `neighbours` is the relation in words. `noise_variance` of one hospital's
-    coordinate, in integer units squared; `delta`: for which epsilon is told.
-    """
-
     level: Annotated[str, Text(20, tuple(NEIGHBOURS))] = "none"
     neighbours: Annotated[str, Text(80, tuple(NEIGHBOURS.values()))] = NEIGHBOURS["none"]
     sampling: Annotated[str, Text(80, (SAMPLING,))] = SAMPLING
@@ -302,7 +296,7 @@ class DistributedPrivacy(Privacy):
 class TrainingPlan(Section):
     """What every plan has, checked as it is made; raises DataError, naming the key, for what does not fit.
 
-    Its kinds are `HeadPlan`, with `ImageHeadPlan`, and `NetworkPlan`: `model`, `training` and `privacy` differ.
+    Its kinds are `HeadPlan`, with `ImageHeadPlan`, and `NetworkPlan`: `model` and `training` differ.
     """
 
     title: Annotated[str, Text(200)]
@@ -315,7 +309,7 @@ class TrainingPlan(Section):
     participation: Participation
     phases: Phases
     money: Money
-    privacy: DistributedPrivacy
+    privacy: Privacy
 
     def __post_init__(self) -> None:
         check_section(self, "")
@@ -378,7 +372,6 @@ class HeadPlan(TrainingPlan):
 
     model: Model
     training: Training
-    privacy: DistributedPrivacy
     scaling: Annotated[tuple[FeatureScaling, ...], Many(Part(FeatureScaling), FEATURES_MAX)]
     clip_warning_share_ppm: Annotated[int, Integer(0, 1_000_000)]
 
@@ -417,7 +410,6 @@ class NetworkPlan(TrainingPlan):
 
     model: Network
     training: BoundedTraining
-    privacy: DistributedPrivacy
 
     def check(self, where: str) -> None:
         super().check(where)

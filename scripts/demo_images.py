@@ -17,7 +17,7 @@ from node.learning.datasets.images import Images, ImageSet
 from node.learning.datasets.medmnist import read_images
 from node.learning.datasets.splits import split_rows
 from node.learning.evaluation import evaluate
-from node.plan import MOMENTUM, NETWORK, Aggregation, DistributedPrivacy, Network, NetworkPlan
+from node.plan import MOMENTUM, NETWORK, Aggregation, Network, NetworkPlan, Privacy
 from node.plan_training import BoundedTraining
 from node.steps.dataset import write_once
 from scripts import demo_plan, pneumonia
@@ -134,7 +134,7 @@ def image_cast(data: Path, hospitals: int, rounds: int, seed: int) -> ImageCast:
         # Proofs of a network take a while where many hospitals share two cores.
         phases=replace(demo_plan.PHASES, submit=3600, attest=300, open=600),
         money=demo_plan.MONEY,
-        privacy=DistributedPrivacy(budget=0),
+        privacy=Privacy(budget=0),
     )
     return ImageCast(tuple(images.hospital(place) for place in places), test, plan, seed)
 

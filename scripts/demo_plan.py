@@ -15,13 +15,13 @@ from node.learning.tables import Table
 from node.plan import (
     BATCH_ROUNDS_MAX,
     Aggregation,
-    DistributedPrivacy,
     Encryption,
     HeadPlan,
     Model,
     Money,
     Participation,
     Phases,
+    Privacy,
     Quantisation,
     TrainingPlan,
 )
@@ -167,7 +167,7 @@ def table_cast(hospitals: int, rounds: int, seed: int) -> TableCast:
         participation=participation(hospitals, rounds),
         phases=PHASES,
         money=MONEY,
-        privacy=DistributedPrivacy(budget=0),
+        privacy=Privacy(budget=0),
     )
     return TableCast(tables, plan)
 

@@ -23,7 +23,7 @@ from sklearn.metrics import roc_auc_score
 from node.learning import bounded, cnn, privacy
 from node.learning.cnn_study import Records, planned_update
 from node.learning.evaluation import evaluate
-from node.plan import DistributedPrivacy
+from node.plan import Privacy
 from node.plan_training import BoundedTraining, ClippedStep
 from scripts.pneumonia import BOUND, ROUNDS, XRays, deal, local_training
 
@@ -75,7 +75,7 @@ def run(path: Path, level: str, size: int, epsilon: float | None) -> Outcome:
     data = XRays.read(path)
     hospitals = deal(data.train, SEED, size)
     training, rounds = training_of(level, size)
-    hidden = DistributedPrivacy(budget=0)
+    hidden = Privacy(budget=0)
     if epsilon is not None:
         hidden = privacy.calibrated(training, epsilon, DELTA, parameters=cnn.PARAMETERS, rounds=rounds, hospitals=size)
     # Repeatable, and so no noise for a hospital: nodes draw theirs from the operating system.

@@ -11,7 +11,6 @@ from node.plan import (
     MOMENTUM,
     RHO_UNITS,
     WEIGHT_FRACTION_BITS,
-    DistributedPrivacy,
     HeadPlan,
     ImageHeadPlan,
     NetworkPlan,
@@ -20,7 +19,7 @@ from node.plan import (
 )
 from node.plan_training import ClippedStep
 from node.storage.cid import cid_of
-from node.types import CeremonyStep, FailureReason, Phase, StudyState
+from node.types import CeremonyStep, CircuitKind, FailureReason, Phase, StudyState
 
 STATE = {
     StudyState.NONE: "unknown",
@@ -123,7 +122,8 @@ def optimiser(plan: TrainingPlan) -> str:
             return (
                 f"**Optimiser:** {OPTIMISER[plan.model.optimiser]} {local.momentum}, "
                 f"{fmt.count(local.epochs, 'epoch')} a round, batches of {fmt.count(local.batch_size, 'image')}, "
-                f"learning rate {local.learning_rates[0]} at first and {local.learning_rates[-1]} in the last round."
+                f"learning rate {float(local.learning_rates[0]):.3g} at first and "
+                f"{float(local.learning_rates[-1]):.3g} in the last round."
             )
     raise AssertionError("a plan is one of the two kinds")
 
@@ -232,7 +232,7 @@ def protection(plan: TrainingPlan) -> list[str]:
 
 
 def _privacy(hidden: Privacy) -> str:
-    if not isinstance(hidden, DistributedPrivacy) or hidden.level == "none":
+    if hidden.level == "none":
         return "There is no differential privacy in this study: its budget is 0."
     return (
         f"**Differential privacy** at the level of a {hidden.level}, by noise that each hospital adds to its update "
@@ -264,10 +264,14 @@ def money(view: StudyView) -> list[str]:
     """Who pays whom; from the numbers on chain."""
     terms, network = view.plan.terms, view.network
     share = terms.verified_share_bps / 100
+    bounded = view.plan.training.kind is CircuitKind.BOUNDED
+    shared = (
+        "the same for each included hospital" if bounded else "shared by the rows of each included hospital's proof"
+    )
     return [
-        f"The sponsor pays {fmt.tokens(terms.reward_per_round, network)} a round, shared by the rows that each "
-        f"included hospital's proof used: {fmt.tokens(view.money.required, network)} for all "
-        f"{fmt.count(terms.rounds, 'round')}, paid in before hospitals could enrol.",
+        f"The sponsor pays {fmt.tokens(terms.reward_per_round, network)} a round, {shared}: "
+        f"{fmt.tokens(view.money.required, network)} for all {fmt.count(terms.rounds, 'round')}, paid in before "
+        "hospitals could enrol.",
         f"{share:g} % of a round's reward is earned once enough opening shares are posted, the rest when the round is "
         "finalised.",
         f"Each hospital locks a bond of {fmt.tokens(terms.bond, network)}. It gets it back at the end, less what is "

@@ -22,9 +22,9 @@ from node.plan import (
     FORMAT_VALUE,
     NETWORKS,
     ROWS_LIMIT,
-    DistributedPrivacy,
     Label,
     Participation,
+    Privacy,
     Training,
     TrainingPlan,
 )
@@ -49,7 +49,7 @@ def complete(draft: bytes, records: Path | None, extractor_file: Path | None = N
     if not isinstance(value, dict) or not isinstance(model, dict):
         raise DataError('The draft is not a plan: it needs an object "model".')
     value.setdefault(FORMAT_KEY, FORMAT_VALUE)
-    value.setdefault("privacy", asdict(DistributedPrivacy(budget=0)))
+    value.setdefault("privacy", asdict(Privacy(budget=0)))
     if model.get("family") in NETWORKS:
         # Drawn from what everybody sees, so that nobody chose them.
         model.setdefault("initial", initial_weights(str(value.get("title")), model["family"]))

@@ -23,7 +23,7 @@ from dp_accounting.rdp import RdpAccountant
 
 from node.errors import DataError
 from node.learning import bounded
-from node.plan import NEIGHBOURS, RHO_UNITS, DistributedPrivacy, Training
+from node.plan import NEIGHBOURS, RHO_UNITS, Privacy, Training
 from node.plan_training import BoundedTraining, ClippedStep
 
 TAIL = 8
@@ -77,7 +77,7 @@ def least_noise_bound(variance: int) -> int:
 
 def calibrated(
     training: Training | BoundedTraining, epsilon: float, delta: str, *, parameters: int, rounds: int, hospitals: int
-) -> DistributedPrivacy:
+) -> Privacy:
     """The privacy section of a plan with so much epsilon at `delta` for all its rounds, by the least noise.
 
     `hospitals`: the fewest in a sum. The level is the one that the local training allows.
@@ -86,7 +86,7 @@ def calibrated(
     moved = sensitivity(training, parameters)
     variance = variance_for(rho_for(epsilon, float(delta)) / rounds, moved, hospitals, parameters)
     cost = in_units(round_cost(moved, variance, hospitals, parameters))
-    return DistributedPrivacy(
+    return Privacy(
         budget=rounds * cost,
         cost=cost,
         noise_bound=least_noise_bound(variance),

@@ -14,7 +14,6 @@ from node.plan import (
     NEIGHBOURS,
     TINY_NETWORK,
     Aggregation,
-    DistributedPrivacy,
     Encryption,
     Extractor,
     FeatureScaling,
@@ -28,6 +27,7 @@ from node.plan import (
     NetworkPlan,
     Participation,
     Phases,
+    Privacy,
     Quantisation,
     Training,
 )
@@ -56,7 +56,7 @@ def small_plan() -> HeadPlan:
         participation=Participation(3, 5, 3, 3),
         phases=Phases(2, 60, 60, 60, 60, 60),
         money=Money("1000", "300", 2_000, 2),
-        privacy=DistributedPrivacy(budget=0),
+        privacy=Privacy(budget=0),
     )
 
 
@@ -67,7 +67,7 @@ def private_plan() -> HeadPlan:
     return replace(
         plan,
         training=replace(plan.training, update_bound=length**2),
-        privacy=DistributedPrivacy(
+        privacy=Privacy(
             budget=2 * cost,
             cost=cost,
             noise_bound=14_000,
@@ -140,7 +140,7 @@ def tiny_network_plan() -> NetworkPlan:
         participation=head.participation,
         phases=head.phases,
         money=head.money,
-        privacy=DistributedPrivacy(budget=0),
+        privacy=Privacy(budget=0),
     )
 
 

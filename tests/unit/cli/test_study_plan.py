@@ -14,7 +14,7 @@ import pytest
 from node.cli.local import ROOT
 from node.learning.cnn import initial_weights
 from node.learning.privacy import epsilon
-from node.plan import DistributedPrivacy, ImageHeadPlan, TrainingPlan
+from node.plan import ImageHeadPlan, Privacy, TrainingPlan
 from node.plan_training import ClippedStep
 from node.steps.enrolment import check_privacy
 from scripts.demo_plan import table_cast
@@ -61,7 +61,7 @@ def test_plan__features_named_in_the_draft__keep_their_order(offline: Run, recor
         ({"model": None}, '"model"'),
         ({"model": {"label": 1}}, "model.label is not an object"),
         ({"privacy": {"budget": 3, "cost": 0, "noise_bound": 0}}, "privacy.delta is missing"),
-        ({"privacy": asdict(DistributedPrivacy(budget=0)) | {"budget": 3}}, "privacy.budget"),
+        ({"privacy": asdict(Privacy(budget=0)) | {"budget": 3}}, "privacy.budget"),
         ({"privacy": asdict(private_plan().privacy)}, "training.update_bound"),
         ({"title": 1.5}, "1.5 is not an integer"),
         ({"colour": "red"}, "colour"),
@@ -100,7 +100,7 @@ def test_plan__of_a_network_with_an_epsilon__has_the_least_noise_and_says_the_re
     assert ended.code == 0, ended.err
     plan = TrainingPlan.parse((tmp_path / "plan.json").read_bytes())
     hidden = plan.privacy
-    assert isinstance(hidden, DistributedPrivacy)
+    assert isinstance(hidden, Privacy)
     assert (hidden.level, hidden.neighbours, hidden.delta) == ("patient", "one record there or not", "0.00001")
     assert hidden.sampling == "none: every hospital and every record in every round"
     assert epsilon(hidden.budget / 1e9, 1e-5) == pytest.approx(2.5, rel=1e-3)

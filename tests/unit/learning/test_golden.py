@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from node.learning import fixed_point, reference, shortening
-from node.plan import NEIGHBOURS, DistributedPrivacy
+from node.plan import NEIGHBOURS, Privacy
 from tests.support.plans import small_plan
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -45,7 +45,7 @@ def test_plan_root__golden_statement__is_the_circuit_s(case: dict[str, Any]) -> 
     training = replace(plan.training, epochs=case["epochs"], learning_rate=case["learning_rate"], update_bound=bound)
     hidden = plan.privacy
     if bound:
-        hidden = DistributedPrivacy(
+        hidden = Privacy(
             1,
             1,
             case["noise_bound"],

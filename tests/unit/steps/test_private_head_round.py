@@ -13,7 +13,7 @@ from node.steps.table_records import TableRecords
 from node.errors import DataError, StudyError, WitnessRefused
 from node.learning import bounded, fixed_point, privacy, shortening
 from node.learning.shortening import WHOLE
-from node.plan import NEIGHBOURS, DistributedPrivacy, HeadPlan, TrainingPlan
+from node.plan import NEIGHBOURS, HeadPlan, Privacy, TrainingPlan
 from node.proofs.commitments import weights_root
 from node.proofs.prover import NativeProver
 from node.steps.enrolment import check_plan, check_privacy
@@ -162,9 +162,7 @@ def test_head_plan__epsilon_of_8_over_five_rounds_of_five_full_hospitals__fits_2
         plan,
         training=replace(plan.training, update_bound=length**2),
         participation=replace(plan.participation, minimum=5),
-        privacy=DistributedPrivacy(
-            5 * cost, cost, bound, level="hospital", noise_variance=variance, delta=plan.privacy.delta
-        ),
+        privacy=Privacy(5 * cost, cost, bound, level="hospital", noise_variance=variance, delta=plan.privacy.delta),
     )
     check_privacy(made)
     drawn = privacy.noise(variance, 31, bound)
@@ -175,4 +173,4 @@ def test_head_plan__update_and_noise_that_just_fit__is_taken(plan: HeadPlan) -> 
     longest = ((1 << 25) - 14_000) ** 2 - 1
     assert replace(plan, training=replace(plan.training, update_bound=longest)).training.update_bound == longest
     with pytest.raises(DataError, match=r"training.update_bound is 0 exactly where"):
-        replace(plan, privacy=DistributedPrivacy(budget=0))
+        replace(plan, privacy=Privacy(budget=0))
