@@ -61,7 +61,7 @@ lint: setup ## ruff, mypy, import directions, solhint, slither, what tests name,
 	@$(VENV)/python scripts/named_in_tests.py
 	@$(VENV)/python scripts/generate.py --check
 
-bench: setup ## figures of stages, encryption and, where the file is there, chest X-rays, as JSON in out/bench/ (DATA=FILE)
+bench: setup ## figures of stages, encryption and, where the file is there, chest X-rays (half an hour), as JSON in out/bench/ (DATA=FILE)
 	@$(VENV)/python scripts/bench.py
 	@$(VENV)/python scripts/bench_threshold.py
 	@$(VENV)/python scripts/bench_pneumonia.py $(if $(DATA),--data $(DATA),--optional)
