@@ -45,8 +45,8 @@ contract BlockDraws is IBlockDraws {
             revert BlockDrawsWrongBlock(studyId, hospitalId, index);
         }
         (draw.index, draw.kept, draw.used) = (index, true, true);
-        STUDIES.nameData(studyId, place.index, dataRoot, rows);
         emit BlockUsed(studyId, hospitalId, index, dataRoot, rows);
+        STUDIES.nameData(studyId, place.index, dataRoot, rows);
     }
 
     /// @inheritdoc IBlockDraws

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {IBlockDraws} from "./interfaces/IBlockDraws.sol";
 import {ICircuitCatalogue} from "./interfaces/ICircuitCatalogue.sol";
 import {IHospitalRegistry} from "./interfaces/IHospitalRegistry.sol";
 import {IRewardPool} from "./interfaces/IRewardPool.sol";
@@ -39,7 +40,7 @@ contract StudyRegistry is Batches {
     /// @notice Holds the rewards.
     IRewardPool public immutable REWARDS;
     /// @notice Draws the blocks of hospitals with more rows than the circuit.
-    address public immutable BLOCKS;
+    IBlockDraws public immutable BLOCKS;
     /// @notice Seconds per block that finality is reckoned with.
     uint32 public immutable BLOCK_TIME;
     /// @notice Seconds that a phase must last beyond finality.
@@ -61,7 +62,7 @@ contract StudyRegistry is Batches {
         IStakeVault vault,
         IRoundManager rounds,
         IRewardPool rewards,
-        address blocks,
+        IBlockDraws blocks,
         uint32 blockTime,
         uint32 phaseMargin
     ) {
@@ -309,7 +310,7 @@ contract StudyRegistry is Batches {
     }
 
     function _requireBlocks() private view {
-        if (msg.sender != BLOCKS) revert StudyRegistryNotBlockDraws(msg.sender);
+        if (msg.sender != address(BLOCKS)) revert StudyRegistryNotBlockDraws(msg.sender);
     }
 
     /// @dev That the study's circuit can take these data.

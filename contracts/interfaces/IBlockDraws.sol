@@ -65,7 +65,7 @@ interface IBlockDraws {
     /// kept the draw; the hospital's operator, once.
     function redraw(uint256 studyId) external;
 
-    /// @notice Which block was drawn; reverts until it is, and where the hash is out of reach and the draw was not kept.
+    /// @notice Which block was drawn; reverts until it is, and where the hash is out of reach and nobody kept the draw.
     function drawnBlock(uint256 studyId, uint32 hospitalId) external view returns (uint32 index);
 
     /// @notice What a hospital committed to, and its draw; zeros for one that enrolled with one data root, or not.

@@ -23,6 +23,7 @@ from tests.support.suite import (
     Call,
     in_one_block,
     make_circuit,
+    mine,
     pass_until,
     payout_commitment,
     send,
@@ -31,10 +32,6 @@ from tests.support.suite import (
 #: As far back as a contract can ask for hashes.
 REACH = 256
 BLOCKS: tuple[Block, ...] = tuple((7_000 + number, 10 + number) for number in range(11))
-
-
-def mine(count: int = 1) -> None:
-    ape.chain.provider.make_request("anvil_mine", [hex(count)])
 
 
 def mine_until(number: int) -> None:

@@ -50,7 +50,7 @@ abstract contract Blocks is Bonds {
         }
         if (!draw.kept && block.number > draw.drawAt + _REACH) return _redraw(studyId, index);
         uint32 drawn = _drawnOf(studyId, id);
-        if (what == 2) return _keep(studyId, id, drawn);
+        if (what < 5) return _keep(studyId, id, drawn);
         _refuseUse(studyId, index, (drawn + 1) % draw.blocks);
         if (!STUDIES.enrolment(studyId, id).barred) _use(studyId, index, drawn);
         else _refuseUse(studyId, index, drawn);

@@ -53,15 +53,15 @@ abstract contract World is Points {
         RoundManager rounds = RoundManager(VM.computeCreateAddress(address(this), nonce + 2));
         address court = VM.computeCreateAddress(address(this), nonce + 3);
         RewardPool pool = RewardPool(VM.computeCreateAddress(address(this), nonce + 4));
-        address blocks = VM.computeCreateAddress(address(this), nonce + 5);
+        BlockDraws blocks = BlockDraws(VM.computeCreateAddress(address(this), nonce + 5));
         VAULT = new StakeVault(TOKEN, REGISTRY, studies, address(rounds), court, UNBONDING_DELAY);
         STUDIES = new StudyRegistry(REGISTRY, CATALOGUE, VAULT, rounds, pool, blocks, 1, 1);
         ROUNDS = new RoundManager(STUDIES, VAULT);
         COURT = new EquivocationCourt(STUDIES, ROUNDS, VAULT);
         POOL = new RewardPool(TOKEN, REGISTRY, STUDIES, ROUNDS);
         BLOCKS = new BlockDraws(STUDIES);
-        require(address(BLOCKS) == blocks, "addresses");
         require(address(POOL) == address(pool) && address(STUDIES) == address(studies), "addresses");
+        require(BLOCKS == blocks, "addresses");
         DOUBLE = new VerifierDouble();
         _listCircuits();
         for (uint256 i = 0; i < SPONSORS; ++i) _endow(_sponsor(i), SUPPLY / 10, address(POOL));

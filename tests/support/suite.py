@@ -179,6 +179,11 @@ def make_plan(training: int, aggregation: int, **changes: Any) -> dict[str, Any]
     return {**plan, **changes}
 
 
+def mine(count: int = 1) -> None:
+    """Add empty blocks."""
+    ape.chain.provider.make_request("anvil_mine", [hex(count)])
+
+
 def pass_until(timestamp: int) -> None:
     """Mine a block at `timestamp`, or now if that has passed."""
     latest = ape.chain.blocks.head.timestamp
