@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from node.steps.table_records import TableRecords
 
 from node.errors import DataError, StudyError, WitnessRefused
 from node.learning import bounded, fixed_point, privacy, shortening
@@ -17,6 +15,7 @@ from node.plan import NEIGHBOURS, HeadPlan, Privacy, TrainingPlan
 from node.proofs.commitments import weights_root
 from node.proofs.prover import NativeProver
 from node.steps.enrolment import check_plan, check_privacy
+from node.steps.head_records import HeadRecords
 from node.steps.opening import finalise, post_share
 from node.steps.submission import submit_update
 from node.steps.trained import Trained
@@ -44,7 +43,7 @@ def trained(party: Party) -> Trained:
     return Trained.from_bytes(party.hospital.secrets.get(f"{party.context.round_key(1)}/update"))
 
 
-def learned(records: TableRecords, plan: HeadPlan) -> list[int]:
+def learned(records: HeadRecords, plan: HeadPlan) -> list[int]:
     """The clipped update before anything shortens it."""
     local = fixed_point.train(
         plan.model.initial, records.table, records.labels,
@@ -98,7 +97,7 @@ def test_submit__other_than_the_plan_says__cannot_be_proved(
     factor = honest.shortening + {"shorter": -500, "longer": 500, "more noise": 0}[change]
     noise = (plan.privacy.noise_bound + 1, *honest.noise[1:]) if change == "more noise" else honest.noise
     other = Trained(tuple(shortening.shorten(free, factor)), noise, factor)
-    monkeypatch.setattr(TableRecords, "train", lambda *_, **__: other)
+    monkeypatch.setattr(HeadRecords, "train", lambda *_, **__: other)
     with pytest.raises(WitnessRefused):
         submit_update(party.context, 1, chain.rounds[1])
     assert party.ledger.sent == []
@@ -155,18 +154,13 @@ def test_head_plan__privacy_that_cannot_be__is_refused_by_the_key(
 
 def test_head_plan__epsilon_of_8_over_five_rounds_of_five_full_hospitals__fits_26_bits(plan: HeadPlan) -> None:
     """192 rows whose average may move the model by a quarter: an update of 31 coordinates, in units of 2^-16."""
-    length, rho = 192 << 14, privacy.rho_for(8.0, 1e-5) / 5
-    variance = privacy.variance_for(rho, length, 5, 31)
-    cost, bound = privacy.in_units(rho), math.isqrt(privacy.TAIL**2 * variance) + 1
-    made = replace(
-        plan,
-        training=replace(plan.training, update_bound=length**2),
-        participation=replace(plan.participation, minimum=5),
-        privacy=Privacy(5 * cost, cost, bound, level="hospital", noise_variance=variance, delta=plan.privacy.delta),
-    )
+    training = replace(plan.training, update_bound=(192 << 14) ** 2)
+    hidden = privacy.calibrated(training, 8.0, plan.privacy.delta, parameters=31, rounds=5, hospitals=5)
+    people = replace(plan.participation, minimum=5)
+    made = replace(plan, training=training, participation=people, privacy=hidden)
     check_privacy(made)
-    drawn = privacy.noise(variance, 31, bound)
-    assert 0 < max(map(abs, drawn)) <= bound and TrainingPlan.parse(made.canonical()) == made
+    drawn = privacy.noise(hidden.noise_variance, 31, hidden.noise_bound)
+    assert 0 < max(map(abs, drawn)) <= hidden.noise_bound and TrainingPlan.parse(made.canonical()) == made
 
 
 def test_head_plan__update_and_noise_that_just_fit__is_taken(plan: HeadPlan) -> None:
