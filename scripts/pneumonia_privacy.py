@@ -34,7 +34,7 @@ SEED = 0
 # So short that the noise of epsilon 2 stays within 16 bits.
 HOSPITAL_ROUNDS, HOSPITAL_NORM = 5, 1500
 # The reach grows with the hospitals, since the sum of their updates is divided by their number.
-PATIENT_ROUNDS, CLIP, REACH_PER_HOSPITAL = 15, "0.1", 32
+PATIENT_ROUNDS, CLIP, REACH_PER_HOSPITAL = 30, "0.5", 16
 
 
 @dataclass(frozen=True)
