@@ -106,7 +106,7 @@ def hospitals(view: StudyView) -> pd.DataFrame:
         {
             "No.": item.hospital_id,
             "Hospital": item.name,
-            "Rows committed": item.rows,
+            "Rows": item.rows,
             "Sampled": item.sampled,
             "Rounds included": sum(item.hospital_id in entry.included for entry in view.rounds),
             "Earned": fmt.tokens(item.earned, view.network),

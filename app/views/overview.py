@@ -28,7 +28,7 @@ figures(
     (
         ("Hospitals", f"{len(view.hospitals)}"),
         ("Rounds finalised", f"{len(view.finalised)} of {view.plan.terms.rounds}"),
-        ("Rows committed", f"{sum(item.rows for item in view.hospitals):,} rows"),
+        ("Rows used", f"{sum(item.rows for item in view.hospitals):,} rows"),
         ("Proofs accepted", f"{sum(tables.proofs(item) for item in view.rounds)} proofs"),
         ("Rewards earned", fmt.tokens(view.money.earned, view.network)),
     )
