@@ -7,13 +7,15 @@ PYTHON := $(shell for p in python3.11 python3.12 python3; do \
   $$p -c 'import sys; raise SystemExit(not (3,11) <= sys.version_info[:2] <= (3,12))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv/bin
 PYTEST := $(VENV)/python -m pytest -p no:ape_test -q
-HOSPITALS ?= 3
-ROUNDS ?= 3
+STUDY ?= masses
+HOSPITALS ?=
+ROUNDS ?=
+DATA ?=
 STORAGE ?= local
 TORCH ?= cpu
 CALLS ?= 1000000
 
-.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench gas fuzz generate ceremony clean
+.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench bench-pneumonia gas fuzz generate ceremony clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -21,8 +23,9 @@ setup: ## environment, tools, circuits and development keys; does nothing when a
 	@test -n "$(PYTHON)" || { echo "Consilium needs Python 3.11 or 3.12 (python3.11 or python3.12 on PATH)."; exit 2; }
 	@$(PYTHON) scripts/setup.py --torch $(TORCH)
 
-demo: setup ## a study from end to end on real records (HOSPITALS=3 ROUNDS=3 STORAGE=local|ipfs)
-	@$(VENV)/python scripts/demo.py --hospitals $(HOSPITALS) --rounds $(ROUNDS) --storage $(STORAGE)
+demo: setup ## a study from end to end on real records (STUDY=masses|pneumonia|pneumonia-head DATA=FILE HOSPITALS=3 ROUNDS=3 STORAGE=local|ipfs)
+	@$(VENV)/python scripts/demo.py --study $(STUDY) --storage $(STORAGE) $(if $(DATA),--data $(DATA)) \
+	  $(if $(HOSPITALS),--hospitals $(HOSPITALS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 app: setup ## the audit page on the latest demo, in a browser
 	@$(VENV)/python scripts/app.py
@@ -58,9 +61,13 @@ lint: setup ## ruff, mypy, import directions, solhint, slither, what tests name,
 	@$(VENV)/python scripts/named_in_tests.py
 	@$(VENV)/python scripts/generate.py --check
 
-bench: setup ## figures of every stage and of the encryption, as JSON in out/bench/
+bench: setup ## figures of stages, encryption and, where the file is there, chest X-rays (half an hour), as JSON in out/bench/ (DATA=FILE)
 	@$(VENV)/python scripts/bench.py
 	@$(VENV)/python scripts/bench_threshold.py
+	@$(VENV)/python scripts/bench_pneumonia.py $(if $(DATA),--data $(DATA),--optional)
+
+bench-pneumonia: setup ## chest X-rays alone: accuracy, attacks, privacy, as JSON and plots in out/bench/ (DATA=FILE)
+	@$(VENV)/python scripts/bench_pneumonia.py $(if $(DATA),--data $(DATA))
 
 gas: setup ## what every call of the contracts costs, to contracts/gas.json and README.md
 	@$(VENV)/python scripts/gas.py

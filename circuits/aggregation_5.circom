@@ -4,4 +4,4 @@ pragma circom 2.2.0;
 
 include "lib/aggregation.circom";
 
-component main {public [context, sumCx, sumCy, sumRows, rootBefore, rootAfter]} = Aggregation(5, 26);
+component main {public [context, sumCx, sumCy, sumRows, rootBefore, rootAfter]} = Aggregation(5, 26, 22, 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {IBlockDraws} from "./interfaces/IBlockDraws.sol";
 import {ICircuitCatalogue} from "./interfaces/ICircuitCatalogue.sol";
 import {IHospitalRegistry} from "./interfaces/IHospitalRegistry.sol";
 import {IRewardPool} from "./interfaces/IRewardPool.sol";
@@ -38,6 +39,8 @@ contract StudyRegistry is Batches {
     IRoundManager public immutable ROUNDS;
     /// @notice Holds the rewards.
     IRewardPool public immutable REWARDS;
+    /// @notice Draws the blocks of hospitals with more rows than the circuit.
+    IBlockDraws public immutable BLOCKS;
     /// @notice Seconds per block that finality is reckoned with.
     uint32 public immutable BLOCK_TIME;
     /// @notice Seconds that a phase must last beyond finality.
@@ -52,13 +55,14 @@ contract StudyRegistry is Batches {
 
     mapping(uint256 studyId => Proving) private _proving;
 
-    /// @param vault May be an address that is deployed later, as `rounds` and `rewards`.
+    /// @param vault May be an address that is deployed later, as `rounds`, `rewards` and `blocks`.
     constructor(
         IHospitalRegistry hospitals,
         ICircuitCatalogue catalogue,
         IStakeVault vault,
         IRoundManager rounds,
         IRewardPool rewards,
+        IBlockDraws blocks,
         uint32 blockTime,
         uint32 phaseMargin
     ) {
@@ -67,6 +71,7 @@ contract StudyRegistry is Batches {
         VAULT = vault;
         ROUNDS = rounds;
         REWARDS = rewards;
+        BLOCKS = blocks;
         BLOCK_TIME = blockTime;
         PHASE_MARGIN = phaseMargin;
     }
@@ -98,29 +103,24 @@ contract StudyRegistry is Batches {
 
     /// @inheritdoc IStudyRegistry
     function enrol(uint256 studyId, uint256 dataRoot, uint32 rows, bytes32 payoutCommitment) external {
-        if (paused) revert StudyRegistryPaused();
-        StudyState state = studyState(studyId);
-        if (state != StudyState.Running) _requireState(studyId, StudyState.Enrolling);
-        uint32 hospitalId = HOSPITALS.hospitalIdOfOperator(msg.sender);
-        if (hospitalId == 0) revert StudyRegistryNotOperator(msg.sender);
-        if (HOSPITALS.standingOf(hospitalId) != IHospitalRegistry.Standing.Admitted) {
-            revert StudyRegistryNotAdmitted(hospitalId);
-        }
-        if (_isMember(studyId, hospitalId)) revert StudyRegistryAlreadyEnrolled(studyId, hospitalId);
-        if (dataRoot >= FIELD_ORDER) revert StudyRegistryNotInField(dataRoot);
-        Study storage record = _studies[studyId];
-        uint32 capacity = _proving[studyId].capacity;
-        if (rows == 0 || rows > capacity) revert StudyRegistryRowsOutOfRange(rows, capacity);
+        _requireProvable(studyId, dataRoot, rows);
+        _enrol(studyId, msg.sender, dataRoot, rows, payoutCommitment);
+    }
 
-        uint8 index = record.enrolled++;
-        _addMember(studyId, index, hospitalId, rows, Member(msg.sender, dataRoot, payoutCommitment));
-        emit HospitalEnrolled(studyId, hospitalId, index, dataRoot, rows);
-        if (state == StudyState.Running) {
-            _join(studyId, index);
-        } else if (record.enrolled == record.plan.maximum) {
-            record.filledAt = uint64(block.timestamp);
-        }
-        VAULT.lock(studyId, hospitalId, record.plan.bond);
+    /// @inheritdoc IStudyRegistry
+    function enrolFor(uint256 studyId, address operator, bytes32 payoutCommitment)
+        external
+        returns (uint32 hospitalId)
+    {
+        _requireBlocks();
+        return _enrol(studyId, operator, 0, 0, payoutCommitment);
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function nameData(uint256 studyId, uint8 index, uint256 dataRoot, uint32 rows) external {
+        _requireBlocks();
+        _requireProvable(studyId, dataRoot, rows);
+        _setData(studyId, index, dataRoot, rows);
     }
 
     /// @inheritdoc IStudyRegistry
@@ -280,6 +280,44 @@ contract StudyRegistry is Batches {
 
     function _slashDealings(uint256 studyId, uint32 ceremony, uint64 missing, uint64 dealt) internal override {
         VAULT.slash(studyId, IStakeVault.Offence.MissingDealing, ceremony, missing, dealt, address(0));
+    }
+
+    /// @dev Gives a hospital its place; `rows` is 0 until its data are named, where a block is to be drawn.
+    function _enrol(uint256 studyId, address operator, uint256 dataRoot, uint32 rows, bytes32 payoutCommitment)
+        private
+        returns (uint32 hospitalId)
+    {
+        if (paused) revert StudyRegistryPaused();
+        StudyState state = studyState(studyId);
+        if (state != StudyState.Running) _requireState(studyId, StudyState.Enrolling);
+        hospitalId = HOSPITALS.hospitalIdOfOperator(operator);
+        if (hospitalId == 0) revert StudyRegistryNotOperator(operator);
+        if (HOSPITALS.standingOf(hospitalId) != IHospitalRegistry.Standing.Admitted) {
+            revert StudyRegistryNotAdmitted(hospitalId);
+        }
+        if (_isMember(studyId, hospitalId)) revert StudyRegistryAlreadyEnrolled(studyId, hospitalId);
+
+        Study storage record = _studies[studyId];
+        uint8 index = record.enrolled++;
+        _addMember(studyId, index, hospitalId, rows, Member(operator, dataRoot, payoutCommitment));
+        emit HospitalEnrolled(studyId, hospitalId, index, dataRoot, rows);
+        if (state == StudyState.Running) {
+            _join(studyId, index);
+        } else if (record.enrolled == record.plan.maximum) {
+            record.filledAt = uint64(block.timestamp);
+        }
+        VAULT.lock(studyId, hospitalId, record.plan.bond);
+    }
+
+    function _requireBlocks() private view {
+        if (msg.sender != address(BLOCKS)) revert StudyRegistryNotBlockDraws(msg.sender);
+    }
+
+    /// @dev That the study's circuit can take these data.
+    function _requireProvable(uint256 studyId, uint256 dataRoot, uint32 rows) private view {
+        if (dataRoot >= FIELD_ORDER) revert StudyRegistryNotInField(dataRoot);
+        uint32 capacity = _proving[studyId].capacity;
+        if (rows == 0 || rows > capacity) revert StudyRegistryRowsOutOfRange(rows, capacity);
     }
 
     function _requireEnded(uint256 studyId) private view returns (StudyState state) {

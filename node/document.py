@@ -18,6 +18,7 @@ from node.errors import DataError
 
 DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,39})(\.[0-9]{1,40})?")
 WHOLE = re.compile(r"0|[1-9][0-9]{0,77}")
+UINT8, UINT16, UINT32, UINT64 = ((1 << bits) - 1 for bits in (8, 16, 32, 64))
 
 
 class Rule(Protocol):
@@ -65,15 +66,21 @@ class Text(_Plain):
 
 @dataclass(frozen=True)
 class Decimal(_Plain):
-    """A decimal number as text, such as "14.25"; no exponent."""
+    """A decimal number as text, such as "14.25", in [low, high] where those are given; no exponent."""
 
     positive: bool = False
+    low: str | None = None
+    high: str | None = None
 
     def check(self, value: object, where: str) -> None:
         if not isinstance(value, str) or not DECIMAL.fullmatch(value):
             refuse(where, 'is not a decimal number as text, such as "14.25"')
         if self.positive and decimal.Decimal(value) <= 0:
             refuse(where, "is not above zero")
+        if self.low is not None and decimal.Decimal(value) < decimal.Decimal(self.low):
+            refuse(where, f"is below {self.low}")
+        if self.high is not None and decimal.Decimal(value) > decimal.Decimal(self.high):
+            refuse(where, f"is above {self.high}")
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,23 @@ class Part:
     def check(self, value: object, where: str) -> None:
         if not isinstance(value, self.record):
             refuse(where, f"is not a {self.record.__name__}")
+        check_section(value, where)
+
+
+@dataclass(frozen=True)
+class Either:
+    """One of several records: the first that has one of the document's keys."""
+
+    records: tuple[type[Section], ...]
+
+    def build(self, value: object, where: str) -> object:
+        keys = value.keys() if isinstance(value, dict) else set()
+        record = next((record for record in self.records if keys & _rules(record).keys()), self.records[0])
+        return read(record, value, where)
+
+    def check(self, value: object, where: str) -> None:
+        if not isinstance(value, self.records):
+            refuse(where, f"is not a {' or a '.join(record.__name__ for record in self.records)}")
         check_section(value, where)
 
 

@@ -56,6 +56,10 @@ class ContractReverted(ChainError):
         super().__init__(f"{call + ' was refused: ' if call else ''}{f'{meaning} [{error}]' if meaning else error}")
 
 
+class DrawLost(ChainError):
+    """The chain no longer knows the hash that drew a hospital's block, and nobody had kept the draw."""
+
+
 class SpendingCapReached(ChainError):
     """The node's cap on fees is used up; raise it in the configuration or wait."""
 
@@ -146,6 +150,10 @@ class StudyError(ConsiliumError):
     """A study cannot go on, or its records disagree with each other."""
 
     exit_code = 8
+
+
+class TrainingDiverged(StudyError):
+    """Local training reached NaN or infinity; the plan's learning rate is too high for these records."""
 
 
 class AuditFailed(StudyError):

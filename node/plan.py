@@ -8,10 +8,16 @@ Source: docs/encoding.md, "Plan document".
 from __future__ import annotations
 
 import hashlib
+import math
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
 from node.document import (
+    UINT8,
+    UINT16,
+    UINT32,
+    UINT64,
     Amount,
     Decimal,
     Integer,
@@ -25,6 +31,7 @@ from node.document import (
     refuse,
     to_bytes,
 )
+from node.plan_training import BoundedTraining, ClippedStep
 
 FORMAT_KEY, FORMAT_VALUE = "consilium", "plan/1"
 
@@ -33,9 +40,14 @@ FEATURE_BITS = 8
 FEATURE_FRACTION_BITS = 5
 WEIGHT_BITS = 24
 WEIGHT_FRACTION_BITS = 16
+NETWORK_VALUE_BITS = 16
 PROBABILITY_FRACTION_BITS = 12
 LEARNING_RATE_FRACTION_BITS = 8
 LEARNING_RATE_LIMIT = 1 << 10
+# Of the factor that shortens a head's update to its bound.
+SHORTENING_BITS = 16
+# The contract counts privacy in 10^-9 rho of zero-concentrated differential privacy.
+RHO_UNITS = 10**9
 VALUE_BITS_MAX = 40
 ROWS_LIMIT = 1 << 22
 FEATURES_MAX = 4096
@@ -44,13 +56,36 @@ HOSPITALS_MAX = 64
 BATCH_ROUNDS_MAX = 1024
 # The contract derives a quorum through all earlier attempts: this bounds its gas.
 ATTEMPTS_MAX = 16
-LOSSES = {"hard-sigmoid-logistic": 1}
+# The second is not proved: the loss of a network of which a proof says how far it moved, and no more.
+LOSSES = {"hard-sigmoid-logistic": 1, "softmax-cross-entropy": 2}
 # One raw block, so that the digest on chain is the plain SHA-256 of the document.
 DOCUMENT_LIMIT = 262_144
 
+# Families of models: a head on a table's columns, one on what a frozen network makes of images of 28 × 28 pixels,
+# and networks on such images, one of them for tests.
+HEAD, IMAGE_HEAD, NETWORK, TINY_NETWORK = "logistic-head", "logistic-head-on-images", "cnn-5162", "cnn-12"
+
+# How many features a frozen network gives (`node.learning.extractor`); a circuit may have room for more.
+EXTRACTED = 24
+
+# How many parameters each network has.
+NETWORKS = {NETWORK: 5162, TINY_NETWORK: 12}
+MOMENTUM = "stochastic gradient descent with momentum"
+CLIPPED = "one gradient step a round, each record's gradient clipped"
+
+# What two data sets differ in that a study of each privacy level cannot tell apart.
+NEIGHBOURS = {
+    "none": "none",
+    "hospital": "one hospital's update there or all zeros",
+    "patient": "one record there or not",
+}
+# Sampling would make privacy cheaper; nothing is sampled.
+SAMPLING = "none: every hospital and every record in every round"
+
+SHA256 = re.compile("[0-9a-f]{64}")
+
 # A starting weight.
 Weight = Integer(-(1 << WEIGHT_BITS - 1), (1 << WEIGHT_BITS - 1) - 1)
-UINT8, UINT16, UINT32, UINT64 = ((1 << bits) - 1 for bits in (8, 16, 32, 64))
 
 
 @dataclass(frozen=True)
@@ -70,8 +105,8 @@ class Label(Section):
 class Model(Section):
     """What is trained: D named features, the label, P = D + 1 starting weights (scale 2^16, bias last)."""
 
-    family: Annotated[str, Text(40, ("logistic-head",))]
-    loss: Annotated[str, Text(40, tuple(LOSSES))]
+    family: Annotated[str, Text(40, (HEAD,))]
+    loss: Annotated[str, Text(40, ("hard-sigmoid-logistic",))]
     optimiser: Annotated[str, Text(60, ("mini-batch gradient descent",))]
     features: Annotated[tuple[str, ...], Many(Text(200), FEATURES_MAX)]
     label: Label
@@ -90,6 +125,46 @@ class Model(Section):
 
 
 @dataclass(frozen=True)
+class Extractor(Section):
+    """The file of a frozen network: its SHA-256 in hexadecimal, and its size in bytes; both give its CID."""
+
+    digest: Annotated[str, Text(64)]
+    size: Annotated[int, Integer(1, DOCUMENT_LIMIT)]
+
+    def check(self, where: str) -> None:
+        if not SHA256.fullmatch(self.digest):
+            refuse(f"{where}.digest", "is not a SHA-256 as 64 digits of hexadecimal")
+
+
+@dataclass(frozen=True)
+class ImageModel(Model):
+    """A head on images: the first features are those of the extractor, the others are always zero."""
+
+    family: Annotated[str, Text(40, (IMAGE_HEAD,))]
+    extractor: Extractor
+
+    def check(self, where: str) -> None:
+        super().check(where)
+        if len(self.features) < EXTRACTED:
+            refuse(f"{where}.features", f"are {len(self.features)}, and an extractor gives {EXTRACTED}")
+
+
+@dataclass(frozen=True)
+class Network(Section):
+    """What is trained on images: all P parameters of a network, in its canonical order (`node.learning.cnn`)."""
+
+    family: Annotated[str, Text(40, tuple(NETWORKS))]
+    loss: Annotated[str, Text(40, ("softmax-cross-entropy",))]
+    optimiser: Annotated[str, Text(60, (MOMENTUM, CLIPPED))]
+    label: Label
+    initial: Annotated[tuple[int, ...], Many(Weight, max(NETWORKS.values()))]
+
+    def check(self, where: str) -> None:
+        if len(self.initial) != NETWORKS[self.family]:
+            refuse(f"{where}.initial", f"has {len(self.initial)} weights and not {NETWORKS[self.family]}")
+
+
+@dataclass(frozen=True)
 class FeatureScaling(Section):
     """Public constants of one feature, as decimal texts: `node.learning.scaling` says how they are used."""
 
@@ -97,11 +172,15 @@ class FeatureScaling(Section):
     std: Annotated[str, Decimal(positive=True)]
 
 
+NEUTRAL = FeatureScaling(mean="0", std="1")
+
+
 @dataclass(frozen=True)
 class Training(Section):
     """The proved hyper-parameters; `learning_rate` is an integer of scale 2^8.
 
-    `update_bound` is of an update's squared L2 norm; 0 where, as here, training itself is proved.
+    `update_bound` is of an update's squared L2 norm, in integer units; 0 where nothing shortens it, since there is
+    no privacy.
     """
 
     circuit: Annotated[str, Text(60)]
@@ -186,25 +265,44 @@ class Money(Section):
 
 @dataclass(frozen=True)
 class Privacy(Section):
-    """Differential privacy: what the study may spend and what a round costs (zCDP, rho in 1e-9), and the most that
-    a coordinate's noise can be. All are 0 where there is none.
+    """Differential privacy of the sum, by discrete Gaussian noise of each hospital (`node.learning.privacy`).
+
+    `budget` and `cost`: what the study may spend and what a round costs (zCDP, rho in 1e-9); `noise_bound`: the most
+    that a coordinate's noise can be. `level`: whose part is hidden, of which `neighbours` is the relation in words.
+    `noise_variance` of one hospital's coordinate, in integer units squared; `delta`: for which epsilon is told. All
+    numbers are 0 where the level is none.
     """
 
     budget: Annotated[int, Integer(0, UINT64)]
     cost: Annotated[int, Integer(0, UINT64)] = 0
     noise_bound: Annotated[int, Integer(0, UINT32)] = 0
+    level: Annotated[str, Text(20, tuple(NEIGHBOURS))] = "none"
+    neighbours: Annotated[str, Text(80, tuple(NEIGHBOURS.values()))] = NEIGHBOURS["none"]
+    sampling: Annotated[str, Text(80, (SAMPLING,))] = SAMPLING
+    noise_variance: Annotated[int, Integer(0, UINT64)] = 0
+    delta: Annotated[str, Decimal(low="0", high="0.01")] = "0"
+
+    def check(self, where: str) -> None:
+        if self.neighbours != NEIGHBOURS[self.level]:
+            refuse(f"{where}.neighbours", f"is not, as the level says: {NEIGHBOURS[self.level]}")
+        for name in ("budget", "cost", "noise_bound", "noise_variance", "delta"):
+            if (float(getattr(self, name)) == 0) != (self.level == "none"):
+                refuse(f"{where}.{name}", "is 0 exactly where the level is none")
+        if self.cost > self.budget:
+            refuse(f"{where}.cost", "is above the budget: not one round could be held")
 
 
 @dataclass(frozen=True)
 class TrainingPlan(Section):
-    """A whole plan, checked as it is made; raises DataError, naming the key, for what does not fit."""
+    """What every plan has, checked as it is made; raises DataError, naming the key, for what does not fit.
+
+    Its kinds are `HeadPlan`, with `ImageHeadPlan`, and `NetworkPlan`: `model` and `training` differ.
+    """
 
     title: Annotated[str, Text(200)]
     question: Annotated[str, Text(2000)]
-    model: Model
-    scaling: Annotated[tuple[FeatureScaling, ...], Many(Part(FeatureScaling), FEATURES_MAX)]
-    clip_warning_share_ppm: Annotated[int, Integer(0, 1_000_000)]
-    training: Training
+    model: Model | Network
+    training: Training | BoundedTraining
     quantisation: Quantisation
     aggregation: Aggregation
     encryption: Encryption
@@ -217,28 +315,18 @@ class TrainingPlan(Section):
         check_section(self, "")
 
     def check(self, where: str) -> None:
-        features, threshold, people = self.model.features, self.encryption.threshold, self.participation
-        if len(self.scaling) != len(features):
-            refuse("scaling", f"has {len(self.scaling)} entries for {len(features)} features")
+        threshold, people = self.encryption.threshold, self.participation
         if people.minimum < threshold + 1:
             refuse("participation.minimum", f"is below encryption.threshold + 1 = {threshold + 1}")
         if people.maximum < 2 * threshold - 1:
             refuse("participation.maximum", f"is below 2 · encryption.threshold − 1 = {2 * threshold - 1}")
-        self._check_family()
         if len(self.canonical()) > DOCUMENT_LIMIT:
             refuse("the document", f"is longer than {DOCUMENT_LIMIT} bytes")
 
-    def _check_family(self) -> None:
-        """A logistic head's training is proved as it is: nothing bounds its updates, and no noise is added to them."""
-        proved_whole = {
-            "training.update_bound": self.training.update_bound,
-            "privacy.budget": self.privacy.budget,
-            "privacy.cost": self.privacy.cost,
-            "privacy.noise_bound": self.privacy.noise_bound,
-        }
-        for where, value in proved_whole.items():
-            if value:
-                refuse(where, f"is not 0, as it is in every plan of the family {self.model.family}")
+    @property
+    def packed_bits(self) -> int | None:
+        """The bits of a value where commitments to updates are packed (`node.proofs.pedersen.pack`), else None."""
+        return None
 
     def canonical(self) -> bytes:
         """The document as it is stored and hashed."""
@@ -251,7 +339,7 @@ class TrainingPlan(Section):
     def root(self) -> int:
         """The plan root: the proved numbers packed into one integer, as contract and circuits compute it."""
         return (
-            len(self.model.features)
+            len(self.model.initial) - 1
             | self.training.batch_size << 16
             | self.training.epochs << 32
             | self.training.learning_rate << 48
@@ -261,15 +349,81 @@ class TrainingPlan(Section):
             | self.privacy.noise_bound << 160
         )
 
-    @classmethod
-    def parse(cls, document: bytes) -> TrainingPlan:
+    @staticmethod
+    def parse(document: bytes) -> TrainingPlan:
         """Reads a stored plan; raises DataError for any byte that the canonical form would not have."""
         if len(document) > DOCUMENT_LIMIT:
             refuse("the document", f"is longer than {DOCUMENT_LIMIT} bytes")
         value = load(document)
         if not isinstance(value, dict) or value.pop(FORMAT_KEY, None) != FORMAT_VALUE:
             refuse("the document", f'does not say "{FORMAT_KEY}":"{FORMAT_VALUE}"; is it a plan?')
-        plan = read(cls, value, "")
+        model = value.get("model")
+        family = str(model.get("family")) if isinstance(model, dict) else HEAD
+        kind = NetworkPlan if family in NETWORKS else ImageHeadPlan if family == IMAGE_HEAD else HeadPlan
+        plan = read(kind, value, "")
         if plan.canonical() != document:
             refuse("the document", "is not canonical (keys in order, none twice, no spaces)")
         return plan
+
+
+@dataclass(frozen=True)
+class HeadPlan(TrainingPlan):
+    """The plan of a study whose training is proved: a head on the columns of a table."""
+
+    model: Model
+    training: Training
+    scaling: Annotated[tuple[FeatureScaling, ...], Many(Part(FeatureScaling), FEATURES_MAX)]
+    clip_warning_share_ppm: Annotated[int, Integer(0, 1_000_000)]
+
+    def check(self, where: str) -> None:
+        super().check(where)
+        features = self.model.features
+        if len(self.scaling) != len(features):
+            refuse("scaling", f"has {len(self.scaling)} entries for {len(features)} features")
+        # Nothing bounds how far one row moves a proved update.
+        if self.privacy.level not in ("none", "hospital"):
+            refuse("privacy.level", "is not none or hospital")
+        if (self.training.update_bound == 0) != (self.privacy.level == "none"):
+            refuse("training.update_bound", "is 0 exactly where the level of privacy is none")
+        # No coordinate is longer than the update, so nothing that is sent has to be cut.
+        furthest = math.isqrt(self.training.update_bound) + self.privacy.noise_bound
+        if furthest >= 1 << self.quantisation.value_bits - 1:
+            refuse("privacy.noise_bound", "and training.update_bound do not fit quantisation.value_bits together")
+
+
+@dataclass(frozen=True)
+class ImageHeadPlan(HeadPlan):
+    """The plan of a study whose training is proved: a head on the features of images."""
+
+    model: ImageModel
+
+    def check(self, where: str) -> None:
+        super().check(where)
+        for place, entry in enumerate(self.scaling[EXTRACTED:], start=EXTRACTED):
+            if entry != NEUTRAL:
+                refuse(f"scaling[{place}]", 'is not mean "0" and std "1", as of a feature that is always zero')
+
+
+@dataclass(frozen=True)
+class NetworkPlan(TrainingPlan):
+    """The plan of a study of images: a whole network, of whose update a proof says how far it moves the model."""
+
+    model: Network
+    training: BoundedTraining
+
+    def check(self, where: str) -> None:
+        super().check(where)
+        if self.quantisation.value_bits != NETWORK_VALUE_BITS:
+            refuse("quantisation.value_bits", f"is not {NETWORK_VALUE_BITS}")
+        if self.privacy.noise_bound >= (1 << NETWORK_VALUE_BITS - 1) - 1:
+            refuse("privacy.noise_bound", f"leaves no room for an update in {NETWORK_VALUE_BITS} bits")
+        clipped = isinstance(self.training.local, ClippedStep)
+        if clipped != (self.privacy.level == "patient"):
+            refuse("training.local", "is one step of clipped gradients exactly where privacy.level is patient")
+        if self.model.optimiser != (CLIPPED if clipped else MOMENTUM):
+            refuse("model.optimiser", "is not what training.local says")
+
+    @property
+    def packed_bits(self) -> int:
+        """A network's commitments are packed."""
+        return self.quantisation.value_bits

@@ -47,7 +47,7 @@ from node.proofs.prover import NATIVE_BINARY, SNARKJS, compute_witness, node_pro
 from node.proofs.statements import training_statement
 from node.steps.payload import to_values
 from scripts.children import ROOT
-from scripts.demo_plan import Cast, cast
+from scripts.demo_plan import TableCast, table_cast
 
 OUT = ROOT / "out" / "bench"
 REPEATS = 3
@@ -69,9 +69,9 @@ class Hospital:
     """Everything that one round of one hospital needs, made once before the measuring starts."""
 
     def __init__(self) -> None:
-        self.cast: Cast = cast(len(PARTIES), 1, 0)
+        self.cast: TableCast = table_cast(len(PARTIES), 1, 0)
         self.plan = self.cast.plan
-        table = self.cast.records.hospitals[0]
+        table = self.cast.tables.hospitals[0]
         self.rows = tuple(map(tuple, Scaling(self.plan.scaling).apply(table.rows)))
         self.labels = table.labels
         self.bits = self.plan.quantisation.value_bits

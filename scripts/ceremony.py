@@ -255,7 +255,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> None:
     if options.command == "start":
-        names = options.names or [name for name, circuit in circuits().items() if not circuit.test]
+        names = options.names or [
+            name for name, circuit in circuits().items() if not (circuit.test or circuit.on_demand)
+        ]
         for name in names:
             r1cs = _compiled(name, options.r1cs)
             who = options.contributors.split(",")

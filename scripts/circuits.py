@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds circuits and their development keys into the cache, each once: `circuits.py build --all`.
 
+The largest ones are built on demand only, where they are named.
+
 A folder of the cache is named by the hash of all it was made from, and appears only when complete.
 Development keys come from a published seed: everybody can forge under them, so they are for tests
 and local networks alone.
@@ -64,13 +66,18 @@ class Progress:
         self._start = now
 
 
+def current(circuit: Circuit, cache: Path = DEFAULT_CACHE) -> Artefacts:
+    """Return where a circuit's artefacts are in the cache, or will be, as all that they are made from now is."""
+    key_name = _digest([_compiled_name(circuit).encode(), development_seed().encode(), *_native_sources()])
+    return Artefacts(circuit, cache / f"{circuit.name}-{key_name}")
+
+
 def build(circuit: Circuit, cache: Path = DEFAULT_CACHE) -> Artefacts:
     """Return a circuit's artefacts, made first where they are not in the cache."""
-    compiled_name = _digest(_compile_inputs(circuit))
-    key_name = _digest([compiled_name.encode(), development_seed().encode(), *_native_sources()])
-    artefacts = Artefacts(circuit, cache / f"{circuit.name}-{key_name}")
+    artefacts = current(circuit, cache)
     if artefacts.complete():
         return artefacts
+    compiled_name = _compiled_name(circuit)
     progress = Progress(circuit.name)
     compiled = cache / "compiled" / f"{circuit.name}-{compiled_name}"
     if not compiled.is_dir():
@@ -139,15 +146,21 @@ def _drop_duplicates(artefacts: Artefacts, cache: Path) -> None:
 
 
 def _compile(circuit: Circuit, folder: Path) -> None:
-    # The compiler is itself a WebAssembly module that sees the current folder: paths are relative to it.
-    source = os.path.relpath(SOURCES / f"{circuit.name}.circom", ROOT)
-    options = ["--r1cs", "--wasm", "--O2", "-l", os.path.relpath(PACKAGES, ROOT)]
-    names = ["--sym"] if circuit.test else []
-    compile_it = [node_program(), str(COMPILER), source, *options, *names]
-    _call([*compile_it, "-o", os.path.relpath(folder, ROOT)])
-    made = folder / f"{circuit.name}_js"
-    (made / f"{circuit.name}.wasm").rename(folder / f"{circuit.name}.wasm")
-    shutil.rmtree(made)
+    # The compiler is itself a WebAssembly module: it sees the folder that it starts in, and follows no link out.
+    with tempfile.TemporaryDirectory(prefix="consilium-circuit-") as name:
+        stage = Path(name)
+        shutil.copytree(SOURCES / "lib", stage / "lib")
+        shutil.copytree(PACKAGES / "circomlib" / "circuits", stage / "circomlib" / "circuits")
+        shutil.copyfile(SOURCES / f"{circuit.name}.circom", stage / f"{circuit.name}.circom")
+        options = ["--r1cs", "--wasm", "--O2", "-l", ".", *(["--sym"] if circuit.test else [])]
+        _call([node_program(), str(COMPILER), f"{circuit.name}.circom", *options], stage)
+        made = [*stage.glob("*.r1cs"), *stage.glob("*.sym"), *stage.glob("*_js/*.wasm")]
+        for file in made:
+            shutil.move(file, folder / file.name)
+
+
+def _compiled_name(circuit: Circuit) -> str:
+    return _digest(_compile_inputs(circuit))
 
 
 def _compile_inputs(circuit: Circuit) -> Iterable[bytes]:
@@ -194,8 +207,8 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _call(command: Sequence[str]) -> None:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def _call(command: Sequence[str], folder: Path = ROOT) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
         raise ProofError(f"`{' '.join(command)}` failed:\n{tail}")
@@ -207,11 +220,11 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     parser_build = commands.add_parser("build", help="compile circuits and make their development keys")
     parser_build.add_argument("names", nargs="*", metavar="NAME")
-    parser_build.add_argument("--all", action="store_true", help="every circuit of circuits.json")
+    parser_build.add_argument("--all", action="store_true", help="every circuit of circuits.json but those on demand")
     parser_build.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     options = parser.parse_args()
     known = circuits()
-    names = list(known) if options.all else options.names
+    names = [name for name in known if not known[name].on_demand] if options.all else options.names
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         parser.error(f"name circuits of {', '.join(known)}, or --all")

@@ -27,17 +27,24 @@ from node.chain.deployment import load_deployment
 from node.chain.wallet import LIGHT_WORK_FACTOR, create_keyfile, keyfile_address
 from node.cli import main as consilium
 from node.config import StorageConfig
-from node.errors import ConsiliumError, StorageError
-from node.plan import UINT16, TrainingPlan
+from node.document import UINT16
+from node.errors import ConsiliumError, StorageError, UsageError
+from node.plan import TrainingPlan
+from node.proofs.artefacts import circuits
 from node.storage.store import open_store
 from node.types import Standing
 from scripts.children import ROOT
-from scripts.demo_plan import BOND_TOKENS, HOSPITALS_LEAST, NAMES, Cast, cast
+from scripts.circuits import build, current
+from scripts.demo_head import head_cast
+from scripts.demo_images import image_cast
+from scripts.demo_plan import BOND_TOKENS, HOSPITALS_LEAST, NAMES, Cast, table_cast
 from scripts.demo_progress import Progress
 from scripts.demo_report import Measured, build_report, problems, summary
 from scripts.localnet import Anvil, LocalnetError, deploy, spawn
 
 SPONSOR_TOKENS = 1_000_000
+# Hospitals and rounds of each study, unless somebody wants others.
+SIZES = {"masses": 3, "pneumonia": 5, "pneumonia-head": 5}
 _PATIENCE_SECONDS = 1800.0
 
 
@@ -56,6 +63,16 @@ class Demo:
     storage: str
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
+    @property
+    def extractor(self) -> Path:
+        """Where the sponsor's extractor lies, in a study of a head on images."""
+        return self.folder / "extractor.bin"
+
+    @property
+    def named_extractor(self) -> tuple[str, ...]:
+        """The option that names it, where the study has one."""
+        return ("--extractor", str(self.extractor)) if self.cast.extractor else ()
+
     def home(self, role: str) -> Path:
         """A participant's own folder."""
         return self.folder / role
@@ -73,8 +90,15 @@ class Demo:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     hospitals = _between(HOSPITALS_LEAST, len(NAMES))
-    parser.add_argument("--hospitals", type=hospitals, default=3, help=f"{HOSPITALS_LEAST} to {len(NAMES)}")
-    parser.add_argument("--rounds", type=_between(1, UINT16), default=3)
+    parser.add_argument(
+        "--study",
+        choices=sorted(SIZES),
+        default="masses",
+        help="breast masses, or chest X-rays: a whole network, or a head on a frozen one",
+    )
+    parser.add_argument("--data", type=Path, help="an .npz file in MedMNIST's layout, for X-rays")
+    parser.add_argument("--hospitals", type=hospitals, help=f"{HOSPITALS_LEAST} to {len(NAMES)} [3; 5 for X-rays]")
+    parser.add_argument("--rounds", type=_between(1, UINT16), help="[3; 5 for X-rays]")
     parser.add_argument("--storage", choices=["local", "ipfs"], default="local")
     parser.add_argument("--seed", type=int, default=0, help="which records go where")
     parser.add_argument("--prover", choices=["native", "snarkjs"], default="native")
@@ -82,7 +106,7 @@ def main() -> int:
     options = parser.parse_args()
     started = time.monotonic()
     try:
-        players = cast(options.hospitals, options.rounds, options.seed)
+        players = _cast(options)
         if options.storage == "ipfs":
             _check_daemon(players.plan)
         folder = options.out.resolve() / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
@@ -95,6 +119,24 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nThe demo was stopped; nothing is left running.", file=sys.stderr)
         return 130
+
+
+def _cast(options: argparse.Namespace) -> Cast:
+    size = SIZES[options.study]
+    hospitals, rounds = options.hospitals or size, options.rounds or size
+    if options.study == "masses":
+        if options.data is not None:
+            raise UsageError("The study of breast masses has its own records: --data is for X-rays.")
+        return table_cast(hospitals, rounds, options.seed)
+    if options.data is None:
+        raise UsageError(
+            "The study of X-rays needs --data FILE.npz (DATA=FILE with make): "
+            "`consilium data fetch pneumoniamnist` gets the official file."
+        )
+    if options.study == "pneumonia":
+        return image_cast(options.data, hospitals, rounds, options.seed)
+    print("The sponsor trains the extractor on images of its own: about half a minute.", flush=True)
+    return head_cast(options.data, hospitals, rounds, options.seed)
 
 
 def _between(least: int, most: int) -> Callable[[str], int]:
@@ -127,7 +169,11 @@ def run(demo: Demo, prover: str, started: float) -> int:
         create_keyfile(
             demo.home(role) / "owner.json", os.environ["CONSILIUM_PASSPHRASE"], work_factor=LIGHT_WORK_FACTOR
         )
-    demo.cast.write(demo.folder / "data", demo.folder / "plan.json")
+    demo.cast.write(demo.folder / "data")
+    (demo.folder / "plan.json").write_bytes(demo.cast.plan.canonical())
+    if demo.cast.extractor:
+        demo.extractor.write_bytes(demo.cast.extractor)
+    _build_circuits(demo)
     with Anvil(demo.folder / "chain") as anvil, _ending(demo):
         demo.progress.say("chain", f"anvil at {anvil.url}")
         reader = _deploy(demo, anvil)
@@ -142,7 +188,7 @@ def run(demo: Demo, prover: str, started: float) -> int:
         report = build_report(Measured(demo.folder, demo.cast, reader, anvil, time.monotonic() - started))
     _publish_report(demo, anvil, report)
     print(summary(report, demo.cast))
-    found = problems(report)
+    found = problems(report, demo.cast)
     for problem in found:
         print(f"FAILED  {problem}", file=sys.stderr)
     print(f"{'The demo FAILED.' if found else 'The demo succeeded.'}  Report: {demo.out / 'report.json'}")
@@ -151,12 +197,22 @@ def run(demo: Demo, prover: str, started: float) -> int:
     return 1 if found else 0
 
 
+def _build_circuits(demo: Demo) -> None:
+    """Circuits that set-up leaves out, each once for each checkout."""
+    for name in demo.cast.circuits:
+        if not current(circuits()[name]).complete():
+            demo.progress.say("circuits", f"building {name} and its development key, once: this takes some minutes")
+        build(circuits()[name])
+
+
 def _deploy(demo: Demo, anvil: Anvil) -> ChainReader:
     record = demo.folder / "deployment.json"
     for role in ("council", "sponsor"):
         anvil.give_ether(keyfile_address(demo.home(role) / "owner.json"))
     demo.progress.say("contracts", "deploying the suite with ape")
-    deploy(anvil, demo.home("council") / "owner.json", os.environ["CONSILIUM_PASSPHRASE"], record)
+    deploy(
+        anvil, demo.home("council") / "owner.json", os.environ["CONSILIUM_PASSPHRASE"], record, also=demo.cast.circuits
+    )
     os.environ.update(CONSILIUM_RPC=anvil.url, CONSILIUM_DEPLOYMENT=str(record))
     reader = ChainReader([anvil.url], load_deployment(record))
     demo.progress.watch(reader)
@@ -168,7 +224,7 @@ def _deploy(demo: Demo, anvil: Anvil) -> ChainReader:
 def _publish(demo: Demo, reader: ChainReader, anvil: Anvil) -> None:
     sponsor = keyfile_address(demo.home("sponsor") / "owner.json")
     demo.command("council", "wallet", "send", sponsor, str(SPONSOR_TOKENS))
-    demo.command("sponsor", "study", "publish", str(demo.folder / "plan.json"), "--fund")
+    demo.command("sponsor", "study", "publish", str(demo.folder / "plan.json"), *demo.named_extractor, "--fund")
     if reader.study_count() != 1:
         raise DemoFailed("The study was not published.")
 
@@ -179,10 +235,10 @@ def _start_hospitals(demo: Demo, anvil: Anvil, prover: str) -> None:
         home.mkdir(mode=0o700)
         command = [sys.executable, str(ROOT / "scripts" / "demo_hospital.py")]
         command += ["--home", str(home), "--name", NAMES[number - 1]]
-        command += ["--data", str(demo.folder / "data" / f"hospital-{number}.csv")]
+        command += ["--data", str(demo.folder / "data" / f"hospital-{number}{demo.cast.data_suffix}")]
         command += ["--plan", str(demo.folder / "plan.json"), "--bond", str(BOND_TOKENS), "--study", "1"]
         command += ["--rpc", anvil.url, "--deployment", str(demo.folder / "deployment.json")]
-        command += ["--storage", demo.storage, "--prover", prover]
+        command += ["--storage", demo.storage, "--prover", prover, *demo.named_extractor]
         # Two cores serve all hospitals: one thread each keeps them from waiting for one another.
         environment = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         demo.children.append(spawn(command, home / "commands.log", environment))

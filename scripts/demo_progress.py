@@ -36,12 +36,12 @@ class Progress:
         """Who does what."""
         plan = players.plan
         self._rounds = plan.participation.rounds
-        rows = ", ".join(str(len(table.rows)) for table in players.records.hospitals)
+        records = ", ".join(map(str, players.records))
         self._console.print(
-            f"[bold]Consilium demo[/]: {players.hospitals} hospitals with {rows} patients' records, "
+            f"[bold]Consilium demo[/]: {players.hospitals} hospitals with {records} patients' records, "
             f"{plan.participation.rounds} rounds, any {plan.encryption.threshold} open a sum, "
             f"never over fewer than {plan.participation.minimum} updates; "
-            f"{len(players.records.held_out.rows)} records held out.\n"
+            f"{players.held_out} records held out.\n"
         )
 
     def say(self, subject: str, sentence: str) -> None:
@@ -85,19 +85,21 @@ class Progress:
             case "StudyPublished":
                 self.say("sponsor", f"published study {said['studyId']}")
             case "HospitalEnrolled":
-                self.say("enrolment", f"{who} locked its bond and committed to {said['rows']} records")
+                self.say("enrolment", f"{who} locked its bond and committed to its records")
                 self._waiting_for = "the key ceremony"
+            case "BlockUsed":
+                self.say("enrolment", f"{who}: block {said['index'] + 1} of its rows was drawn, {said['rows']} rows")
             case "CeremonyPosted":
                 self._tell_ceremony(said["ceremony"], CeremonyStep(said["step"]))
             case "CeremonyCompleted":
                 self.say("ceremony", "complete: every hospital acknowledged the same transcript")
                 self._waiting_for = "training and proofs of the next round"
             case "UpdateSubmitted":
-                self.say(f"round {number}", f"{who}'s update is proved and verified on chain ({said['rows']} rows)")
+                self.say(f"round {number}", f"{who}'s update is proved and verified on chain")
                 self._waiting_for = f"the others' proofs and ciphertexts of round {number}"
             case "UpdatesIncluded":
                 count = bin(said["bitmap"]).count("1")
-                self.say(f"round {number}", f"{count} updates included, {said['sumRows']} rows in all")
+                self.say(f"round {number}", f"{count} updates included")
                 self._waiting_for = f"opening shares of round {number}"
             case "SharePosted":
                 self.say(f"round {number}", f"{who} posted an opening share")

@@ -8,7 +8,7 @@ import json
 import os
 import platform
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -18,8 +18,6 @@ from rich.console import Console
 from rich.table import Table
 
 from node.chain.client import ChainReader
-from node.learning import baseline, metrics
-from node.learning.scaling import Scaling
 from node.proofs.artefacts import circuits
 from node.proofs.model_document import read_model_document
 from node.storage.local import LocalStore
@@ -28,8 +26,6 @@ from scripts.demo_plan import NAMES, Cast
 from scripts.localnet import Anvil
 
 Report = dict[str, Any]
-#: How far the study's final AUC may lie below pooled training.
-AUC_MARGIN = 0.01
 STUDY = 1
 
 #: Which event each kind of transaction leaves, by contract.
@@ -57,24 +53,14 @@ class Measured:
 
 def build_report(run: Measured) -> Report:
     """Everything the demo measured, as JSON values."""
-    plan, records = run.cast.plan, run.cast.records
-    scaling = Scaling(plan.scaling)
-    held_out = scaling.apply(records.held_out.rows), records.held_out.labels
-    parts = [(scaling.apply(table.rows), table.labels) for table in records.hospitals]
-    pooled_rows = [row for rows, _ in parts for row in rows]
-    pooled_labels = [label for _, labels in parts for label in labels]
-    pooled = baseline.pooled(pooled_rows, pooled_labels, *held_out)
-    rounds = plan.participation.rounds
-    bits = plan.quantisation.value_bits
-    alone = [
-        metrics.evaluate(baseline.alone(plan.model.initial, rows, labels, plan.training, rounds, bits), *held_out)
-        for rows, labels in parts
-    ]
+    plan = run.cast.plan
+    pooled, alone = run.cast.pooled(), run.cast.alone()
     return {
         "machine": f"{platform.machine()}, {_cores()} cores, Python {platform.python_version()}",
         "chain_id": run.reader.deployment.chain_id,
         "hospitals": run.cast.hospitals,
-        "rounds": [_round(run, number, held_out) for number in range(1, rounds + 1)],
+        "sampled": _sampled(run.reader),
+        "rounds": [_round(run, number) for number in range(1, plan.participation.rounds + 1)],
         "baseline": {
             "pooled_auc": pooled.auc,
             "pooled_accuracy": pooled.accuracy,
@@ -92,7 +78,7 @@ def build_report(run: Measured) -> Report:
     }
 
 
-def problems(report: Report) -> list[str]:
+def problems(report: Report, players: Cast) -> list[str]:
     """What makes the demo a failure, in words; empty when it succeeded."""
     found = [
         f"round {entry['round']} is {entry['status']}, not finalised"
@@ -100,8 +86,8 @@ def problems(report: Report) -> list[str]:
         if entry["status"] != "finalised"
     ]
     final, pooled = report["rounds"][-1]["auc"], report["baseline"]["pooled_auc"]
-    if final is None or final < pooled - AUC_MARGIN:
-        found.append(f"the final AUC {final} is more than {AUC_MARGIN} below pooled training's {pooled:.4f}")
+    if final is None or final < pooled - players.auc_margin:
+        found.append(f"the final AUC {final} is more than {players.auc_margin} below pooled training's {pooled:.4f}")
     money = report["ledger"]
     out = money["rewards_paid"] + money["bonds_returned"] + money["refunded"] + money["left_in_contracts"]
     if money["paid_in"] != out:
@@ -164,13 +150,13 @@ def summary(report: Report, players: Cast) -> str:
     return console.export_text()
 
 
-def _round(run: Measured, number: int, held_out: tuple[list[list[int]], Sequence[int]]) -> Report:
+def _round(run: Measured, number: int) -> Report:
     reader = run.reader
     state = reader.round_state(STUDY, number)
     enrolled = reader.enrolled_ids(STUDY)
     included = [enrolled[index] for index in indices(state.included_bitmap)]
     weights = _weights(run, number) if state.closed_as is Phase.FINALISED else None
-    measured = metrics.evaluate(weights, *held_out) if weights else None
+    measured = run.cast.quality(weights) if weights else None
     stages = _stages(run, number)
     return {
         "round": number,
@@ -184,6 +170,17 @@ def _round(run: Measured, number: int, held_out: tuple[list[list[int]], Sequence
         | {"total": state.closed_at - state.started_at},
         "gas": _gas(reader, number),
     }
+
+
+def _sampled(reader: ChainReader) -> list[Report]:
+    """Of the hospitals with more rows than the circuit takes: which block of them was drawn."""
+    found = []
+    for place in reader.enrolments(STUDY):
+        draw = reader.blocks_of(STUDY, place.hospital_id)
+        if draw.used:
+            name = reader.hospital(place.hospital_id).name
+            found.append({"hospital": name, "block": draw.index + 1, "of": draw.blocks, "rows": place.rows})
+    return found
 
 
 def _weights(run: Measured, number: int) -> tuple[int, ...] | None:

@@ -58,6 +58,7 @@ def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:
     help="v3 keyfile of the deployer; passphrase from CONSILIUM_PASSPHRASE.",
 )
 @click.option("--with-test-circuits", is_flag=True, help="List the small circuits of the tests too.")
+@click.option("--also", multiple=True, metavar="CIRCUIT", help="List a circuit that is built on demand; repeatable.")
 @click.option(
     "--keys",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -71,7 +72,13 @@ def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:
     help="Where the deployment record goes.",
 )
 def cli(
-    params: str, alias: str | None, keyfile: Path | None, with_test_circuits: bool, keys: Path | None, out: Path
+    params: str,
+    alias: str | None,
+    keyfile: Path | None,
+    with_test_circuits: bool,
+    also: tuple[str, ...],
+    keys: Path | None,
+    out: Path,
 ) -> None:
     """Deploy Consilium's contracts and verifiers and write the deployment record.
 
@@ -80,7 +87,7 @@ def cli(
     """
     started = time.monotonic()
     if keys is None:
-        listings, development_keys = catalogue(with_test_circuits)
+        listings, development_keys = catalogue(with_test_circuits, also)
     else:
         listings, development_keys = set_up_catalogue(keys), False
     account, parameters = _open_account(alias, keyfile), load_parameters(params)

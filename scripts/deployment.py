@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ class Listing:
             "capacity": 0 if aggregation else self.parameters["capacity"],
             "valueBits": self.parameters["value_bits"],
             "loss": 0 if aggregation else self.parameters["loss"],
-            "noisy": self.kind == "bounded",
+            "noisy": not aggregation,
             "verifyingKeyDigest": bytes.fromhex(self.digest),
         }
 
@@ -94,7 +94,7 @@ def load_parameters(network: str) -> Parameters:
     return Parameters(**yaml.safe_load(path.read_text()))
 
 
-def catalogue(with_test_circuits: bool = False) -> tuple[list[Listing], bool]:
+def catalogue(with_test_circuits: bool = False, also: Sequence[str] = ()) -> tuple[list[Listing], bool]:
     """Circuits of `circuits/circuits.json` to list, and whether their keys are development keys."""
     content = json.loads(CATALOGUE.read_text())
     listings = [
@@ -106,7 +106,9 @@ def catalogue(with_test_circuits: bool = False) -> tuple[list[Listing], bool]:
             entry["parameters"],
         )
         for entry in content["circuits"]
-        if with_test_circuits or not entry["test"]
+        if (with_test_circuits or not entry["test"])
+        and (entry["name"] in also or not entry["on_demand"])
+        and entry["kind"] in KINDS
     ]
     return listings, bool(content.get("development_seed"))
 
@@ -278,16 +280,20 @@ def _deploy_suite(account: AccountAPI, row: TransactionRow, parameters: Paramete
     names = CONTRACTS if parameters.token is None else CONTRACTS[1:]
     at: dict[str, Any] = {name: row.address(place) for place, name in enumerate(names)}
     at.setdefault("ConsiliumToken", parameters.token)
-    token, hospitals, circuits, vault, studies, rounds, court, rewards = (at[name] for name in CONTRACTS)
+    token, hospitals, circuits, vault, studies, rounds, court, rewards, blocks = (at[name] for name in CONTRACTS)
     arguments: dict[str, tuple[Any, ...]] = {
         "ConsiliumToken": (int(parameters.token_supply),),
         "HospitalRegistry": (council, parameters.admin_delay),
         "CircuitCatalogue": (hospitals,),
         "StakeVault": (token, hospitals, studies, rounds, court, parameters.unbonding_delay),
-        "StudyRegistry": (hospitals, circuits, vault, rounds, rewards, parameters.block_time, parameters.phase_margin),
+        "StudyRegistry": (
+            *(hospitals, circuits, vault, rounds, rewards, blocks),
+            *(parameters.block_time, parameters.phase_margin),
+        ),
         "RoundManager": (studies, vault),
         "EquivocationCourt": (studies, rounds, vault),
         "RewardPool": (token, hospitals, studies, rounds),
+        "BlockDraws": (studies,),
     }
     contracts = {name: row.deploy(name, getattr(ape.project, name), *arguments[name]) for name in names}
     if parameters.token is not None:

@@ -17,6 +17,8 @@ BEGIN, END = "<!-- gas: by scripts/generate.py from contracts/gas.json -->\n", "
 SHOWN = {
     "StudyRegistry.publish": "`publish`",
     "StudyRegistry.enrol": "`enrol`",
+    "BlockDraws.enrolBlocks": "`enrolBlocks`, where a hospital has more rows than the circuit",
+    "BlockDraws.useBlock": "`useBlock`, of 65,536 blocks",
     "StudyRegistry.postCeremony": "`postCeremony`, each of six steps",
     "RoundManager.submitUpdate": "`submitUpdate`, its proof verified",
     "RoundManager.attest": "`attest`",

@@ -19,19 +19,19 @@ sys.path.insert(0, str(ROOT))
 
 from node.errors import ConsiliumError  # noqa: E402
 from node.proofs import pedersen  # noqa: E402
-from node.proofs.artefacts import CATALOGUE, circuits  # noqa: E402
+from node.proofs.artefacts import CATALOGUE, Circuit, circuits  # noqa: E402
 from node.proofs.babyjubjub import Point  # noqa: E402
 from node.proofs.verifying_key import load_verifying_key, verifying_key_digest  # noqa: E402
 from scripts.abis import ABI_FOLDER, compile_abis  # noqa: E402
 from scripts.bytecode import BYTECODE, bytecode_text  # noqa: E402
-from scripts.circuits import build, build_native, constraint_count, export_verifier  # noqa: E402
+from scripts.circuits import build, build_native, constraint_count, current, export_verifier  # noqa: E402
 from scripts.gas_table import README, readme_with_table  # noqa: E402
 from scripts.vectors import vector_files  # noqa: E402
 
 Files = dict[Path, bytes]
 
-#: Generators of coordinates in `generators.circom`: circuits of up to 63 features.
-GENERATOR_COUNT = 64
+#: Generators of scalars in `generators.circom`, eleven values of 16 bits in each: up to 5,632 coordinates.
+GENERATOR_COUNT = 512
 
 
 def poseidon_constants() -> Files:
@@ -73,6 +73,8 @@ def circuit_list() -> Files:
     content = json.loads(CATALOGUE.read_text())
     build_native()
     for entry, circuit in zip(content["circuits"], circuits().values(), strict=True):
+        if not _to_be_built(circuit):
+            continue
         artefacts = build(circuit)
         entry["constraints"] = constraint_count(artefacts.r1cs)
         entry["verifying_key_digest"] = verifying_key_digest(load_verifying_key(artefacts.verifying_key))
@@ -87,6 +89,7 @@ def verifiers() -> Files:
             build(circuit).proving_key, circuit.contract_name
         ).encode()
         for circuit in circuits().values()
+        if _to_be_built(circuit)
     }
 
 
@@ -116,6 +119,11 @@ GENERATORS: dict[str, Callable[[], Files]] = {
     "bytecode": contract_bytecode,
     "gas-table": gas_table,
 }
+
+
+def _to_be_built(circuit: Circuit) -> bool:
+    """Circuits on demand are looked at where they are built; elsewhere what is on record stays."""
+    return not circuit.on_demand or current(circuit).complete()
 
 
 def _circom_point(name: str, point: Point) -> str:

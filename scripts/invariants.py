@@ -30,11 +30,11 @@ LARGEST_PORTION = 25_000
 #: What a campaign has to have reached: else it would prove little.
 # fmt: off
 NEEDED = (
-    "publish", "fund", "enrol", "join", "postCeremony", "completeCeremony", "failCeremony", "submitUpdate",
-    "attest", "includeUpdates", "postShare", "finalise", "failTooFewSubmitted", "failTooFewIncluded",
-    "failUnopened", "adoptOperator", "leaveStudy", "requestCeremony", "deposit", "requestWithdrawal",
-    "withdraw", "claimSlashed", "claimBounty", "releaseBond", "claim", "claimTo", "refund", "govern", "refused",
-    "slashDealing", "slashCiphertext", "slashShare", "slashEquivocation",
+    "publish", "fund", "enrol", "join", "enrolBlocks", "keepDraw", "redraw", "useBlock", "postCeremony",
+    "completeCeremony", "failCeremony", "submitUpdate", "attest", "includeUpdates", "postShare", "finalise",
+    "failTooFewSubmitted", "failTooFewIncluded", "failUnopened", "adoptOperator", "leaveStudy", "requestCeremony",
+    "deposit", "requestWithdrawal", "withdraw", "claimSlashed", "claimBounty", "releaseBond", "claim", "claimTo",
+    "refund", "govern", "refused", "slashDealing", "slashCiphertext", "slashShare", "slashEquivocation",
 )
 # fmt: on
 

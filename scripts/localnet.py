@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -102,15 +102,26 @@ class Anvil:
 
 
 def deploy(
-    anvil: Anvil, keyfile: Path, passphrase: str, record: Path, *, with_test_circuits: bool = False
+    anvil: Anvil,
+    keyfile: Path,
+    passphrase: str,
+    record: Path,
+    *,
+    with_test_circuits: bool = False,
+    also: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Deploy the suite with ape from a keyfile; returns the deployment record, which lies at `record`."""
+    """Deploy the suite with ape from a keyfile; returns the deployment record, which lies at `record`.
+
+    `also`: circuits to list that are built on demand.
+    """
     log = anvil.folder / "deploy.log"
     command = [str(ROOT / ".venv" / "bin" / "ape"), "run", "deploy"]
     command += ["--network", f"ethereum:local:{anvil.url}"]
     command += ["--keyfile", str(keyfile), "--out", str(record)]
     if with_test_circuits:
         command.append("--with-test-circuits")
+    for circuit in also:
+        command += ["--also", circuit]
     with log.open("wb") as stream:
         done = subprocess.run(
             command,

@@ -107,6 +107,8 @@ def python_script(*arguments: str) -> Callable[[Path], None]:
 
 
 def compile_contracts(log: Path) -> None:
+    # ape can take an old compilation for a contract's that has changed.
+    shutil.rmtree(ROOT / ".build", ignore_errors=True)
     os.environ["SOLCX_BINARY_PATH"] = str(ROOT / ".cache" / "solcx")
     execute([str(VENV / "bin" / "ape"), "compile"], log)
 

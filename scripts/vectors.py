@@ -12,6 +12,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from node.learning import shortening
 from node.learning.reference import aggregate, train, update
 from node.proofs import babyjubjub, commitments, pedersen
 from node.proofs.babyjubjub import ORDER, Point
@@ -150,8 +151,8 @@ def _context() -> object:
 
 
 def _training() -> object:
-    """Statements of the small circuit: a plain one, one that clips both ways, a single row."""
-    plain = random.Random("training vectors")
+    """Statements of the small circuit: a plain one, one that clips both ways, a single row, a shortened noisy one."""
+    plain, noisy = random.Random("training vectors"), random.Random("noisy training vectors")
     extreme = ((127, -128, 127, -128),) * 8
     return {
         "about": "statements of training_8x4: 8 rows of 4 features, batches of 4",
@@ -183,6 +184,18 @@ def _training() -> object:
                 salt=(1 << 248) - 1,
                 blinding=0,
             ),
+            _training_case(
+                weights=tuple(noisy.randint(-(1 << 16), 1 << 16) for _ in range(5)),
+                rows=tuple(tuple(noisy.randint(-128, 127) for _ in range(4)) for _ in range(7)),
+                labels=(1, 0, 0, 1, 1, 0, 1),
+                epochs=2,
+                learning_rate=256,
+                salt=noisy.getrandbits(248),
+                blinding=noisy.randrange(ORDER),
+                update_bound=10**9,
+                noise_bound=20_000,
+                noise=(20_000, -20_000, 0, 1, -12_345),
+            ),
         ],
     }
 
@@ -196,22 +209,31 @@ def _training_case(
     learning_rate: int,
     salt: int,
     blinding: int,
+    update_bound: int = 0,
+    noise_bound: int = 0,
+    noise: tuple[int, ...] = (0,) * 5,
 ) -> object:
     local = train(weights, rows, labels, capacity=8, batch_size=4, epochs=epochs, learning_rate=learning_rate)
-    clipped = tuple(update(weights, local, len(rows), 26))
+    clipped = update(weights, local, len(rows), 26)
+    factor = shortening.factor(clipped, update_bound)
+    shortened = tuple(shortening.shorten(clipped, factor))
     statement: TrainingStatement = training_statement(
         context=commitments.MODULUS - 1,
         weights=weights,
         rows=rows,
         labels=labels,
         salt=salt,
-        update=clipped,
+        update=shortened,
+        shortening=factor,
+        noise=noise,
         blinding=blinding,
         capacity=8,
         batch_size=4,
         epochs=epochs,
         learning_rate=learning_rate,
         value_bits=26,
+        update_bound=update_bound,
+        noise_bound=noise_bound,
     )
     return {
         "weights": weights,
@@ -221,7 +243,11 @@ def _training_case(
         "learning_rate": learning_rate,
         "salt": str(salt),
         "blinding": str(blinding),
-        "update": clipped,
+        "update_bound": str(update_bound),
+        "noise_bound": noise_bound,
+        "shortening": factor,
+        "update": shortened,
+        "noise": noise,
         "public_signals": [str(signal) for signal in statement.public_signals()],
     }
 

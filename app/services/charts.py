@@ -50,8 +50,11 @@ def participation(view: StudyView) -> Chart:
     return cells.properties(height=_FRAME + 20 + 34 * len(view.hospitals))
 
 
-def weights(table: pd.DataFrame, *, most: int | None = None) -> Chart:
-    """Weights as bars, the largest first; `most` keeps only that many."""
+def weights(table: pd.DataFrame, *, most: int | None = None, of_features: bool = True) -> Chart:
+    """Weights as bars, the largest first; `most` keeps only that many.
+
+    Where they are not `of_features`, a weight alone says nothing of the score.
+    """
     frame = table.assign(
         size=table["Weight"].abs(), sign=table["Weight"].map(lambda w: "raises" if w >= 0 else "lowers")
     )
@@ -62,13 +65,13 @@ def weights(table: pd.DataFrame, *, most: int | None = None) -> Chart:
         alt.Chart(frame)
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            x=alt.X("Weight:Q", title="Weight (per standard deviation of the feature)"),
+            x=alt.X("Weight:Q", title="Weight (per standard deviation of the feature)" if of_features else "Weight"),
             y=alt.Y("Feature:N", title=None, sort=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)),
             color=alt.Color(
                 "sign:N",
                 title="A larger value …",
                 scale=alt.Scale(domain=["raises", "lowers"], range=[UP, DOWN]),
-                legend=alt.Legend(orient="bottom", labelExpr="datum.label + ' the score'"),
+                legend=alt.Legend(orient="bottom", labelExpr="datum.label + ' the score'") if of_features else None,
             ),
             tooltip=[alt.Tooltip("Feature:N"), alt.Tooltip("Weight:Q", format="+.5f")],
         )

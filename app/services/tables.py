@@ -12,7 +12,7 @@ from app.services.words import PHASE, STEP
 from node.audit.basics import Check, Verdict
 from node.audit.money_views import PaymentView
 from node.audit.views import CeremonyView, ModelView, RoundView, StudyView
-from node.plan import TrainingPlan
+from node.plan import HeadPlan, TrainingPlan
 from node.types import CeremonyStep, Phase
 from node.words import OFFENCE
 
@@ -106,7 +106,8 @@ def hospitals(view: StudyView) -> pd.DataFrame:
         {
             "No.": item.hospital_id,
             "Hospital": item.name,
-            "Rows committed": item.rows,
+            "Rows": item.rows,
+            "Sampled": item.sampled,
             "Rounds included": sum(item.hospital_id in entry.included for entry in view.rounds),
             "Earned": fmt.tokens(item.earned, view.network),
             "Taken": fmt.tokens(item.claimed, view.network),
@@ -189,20 +190,28 @@ def pots(view: StudyView) -> pd.DataFrame:
     )
 
 
+def weight_names(plan: TrainingPlan) -> list[str]:
+    """What each weight belongs to: a feature, or a place in a network's canonical order."""
+    if isinstance(plan, HeadPlan):
+        return [*plan.model.features, "(bias)"]
+    return [f"parameter {number}" for number in range(len(plan.model.initial))]
+
+
 def weights(plan: TrainingPlan, model: ModelView, before: ModelView | None) -> pd.DataFrame:
     """A model's weights with the names of their features; empty where the weights cannot be read."""
     if model.weights is None:
         return pd.DataFrame()
-    names = [*plan.model.features, "(bias)"]
+    names = weight_names(plan)
     table = pd.DataFrame({"Feature": names, "Weight": [fmt.weight(value) for value in model.weights]})
     if before is not None and before.weights is not None:
         table["Change in this round"] = [
             fmt.weight(new - old) for new, old in zip(model.weights, before.weights, strict=True)
         ]
-    stds = [float(item.std) for item in plan.scaling]
-    table["Weight per unit of the feature"] = [
-        fmt.weight(value) / std for value, std in zip(model.weights, stds, strict=False)
-    ] + [None]
+    if isinstance(plan, HeadPlan):
+        stds = [float(item.std) for item in plan.scaling]
+        table["Weight per unit of the feature"] = [
+            fmt.weight(value) / std for value, std in zip(model.weights, stds, strict=False)
+        ] + [None]
     table["Integer on which the root rests"] = list(model.weights)
     return table
 
@@ -222,7 +231,7 @@ def changes(view: StudyView) -> pd.DataFrame:
 
 def paths(view: StudyView, plan: TrainingPlan) -> pd.DataFrame:
     """Every weight after every round: columns round, feature, weight."""
-    names = [*plan.model.features, "(bias)"]
+    names = weight_names(plan)
     return pd.DataFrame(
         {"round": model.round_number, "feature": name, "weight": fmt.weight(value)}
         for model in view.models
@@ -248,7 +257,12 @@ def events(view: StudyView) -> pd.DataFrame:
         for item in view.money.payments
     ]
     entries += [
-        (item.enrolled.timestamp, item.enrolled.block_number, f"{item.name} enrolled with {item.rows} rows")
+        (
+            item.enrolled.timestamp,
+            item.enrolled.block_number,
+            f"{item.name} enrolled with {fmt.count(item.blocks or item.rows, 'block' if item.blocks else 'row')}"
+            + (" of rows" if item.blocks else ""),
+        )
         for item in view.hospitals
     ]
     for run in view.ceremonies:

@@ -5,8 +5,21 @@ from __future__ import annotations
 
 from app.services import format as fmt
 from node.audit.views import PlanView, RoundView, StudyView
-from node.plan import WEIGHT_FRACTION_BITS, TrainingPlan
-from node.types import CeremonyStep, FailureReason, Phase, StudyState
+from node.plan import (
+    CLIPPED,
+    EXTRACTED,
+    MOMENTUM,
+    RHO_UNITS,
+    WEIGHT_FRACTION_BITS,
+    HeadPlan,
+    ImageHeadPlan,
+    NetworkPlan,
+    Privacy,
+    TrainingPlan,
+)
+from node.plan_training import ClippedStep
+from node.storage.cid import cid_of
+from node.types import CeremonyStep, CircuitKind, FailureReason, Phase, StudyState
 
 STATE = {
     StudyState.NONE: "unknown",
@@ -36,14 +49,26 @@ STEP = {
 }
 FAMILY = {
     "logistic-head": "Logistic regression: one weight for each feature, and a bias",
+    "logistic-head-on-images": (
+        "Logistic regression on what a frozen network finds in images: one weight for each of its features, and a bias"
+    ),
+    "cnn-5162": (
+        "Convolutional network for grey images of 28 × 28 pixels: three convolutions of 3 × 3 with 8, 16 and 24 "
+        "channels, each with max-pooling, and a linear layer to two classes"
+    ),
 }
 LOSS = {
     "hard-sigmoid-logistic": (
         "Logistic loss with a hard sigmoid, p = clamp(z/4 + 1/2, 0, 1): piecewise linear, so that whole "
         "numbers compute it exactly and a proof can follow it"
     ),
+    "softmax-cross-entropy": "Cross-entropy of the softmax of two outputs, in floating point",
 }
-OPTIMISER = {"mini-batch gradient descent": "Mini-batch gradient descent"}
+OPTIMISER = {
+    "mini-batch gradient descent": "Mini-batch gradient descent",
+    MOMENTUM: "Stochastic gradient descent with momentum",
+    CLIPPED: "One step a round down the sum of all images' gradients",
+}
 
 NOT_PROVED = (
     "That the committed rows are honest medicine: a hospital can commit to invented data.",
@@ -76,35 +101,116 @@ def failure(item: RoundView, plan: PlanView) -> str:
     return "Its deadline passed without a result; it waits for anyone to record that."
 
 
+def optimiser(plan: TrainingPlan) -> str:
+    """How one hospital steps, in a line of Markdown."""
+    match plan:
+        case HeadPlan():
+            part = plan.training
+            return (
+                f"**Optimiser:** {OPTIMISER[plan.model.optimiser]} with learning rate {fmt.rate(part.learning_rate)}, "
+                f"{fmt.count(part.epochs, 'epoch')} a round, batches of {fmt.count(part.batch_size, 'row')} in the "
+                "committed order."
+            )
+        case NetworkPlan():
+            local = plan.training.local
+            if isinstance(local, ClippedStep):
+                return (
+                    f"**Optimiser:** {OPTIMISER[plan.model.optimiser]}: the gradient of each image is shortened to a "
+                    f"norm of at most {local.clip}, and one image moves an update by at most "
+                    f"{local.reach / (1 << WEIGHT_FRACTION_BITS):.3g} (L2 norm over all weights)."
+                )
+            return (
+                f"**Optimiser:** {OPTIMISER[plan.model.optimiser]} {local.momentum}, "
+                f"{fmt.count(local.epochs, 'epoch')} a round, batches of {fmt.count(local.batch_size, 'image')}, "
+                f"learning rate {float(local.learning_rates[0]):.3g} at first and "
+                f"{float(local.learning_rates[-1]):.3g} in the last round."
+            )
+    raise AssertionError("a plan is one of the two kinds")
+
+
 def question(plan: TrainingPlan) -> list[str]:
     """What is asked, of which data."""
     label = plan.model.label
+    of_images = (
+        "Each record of a hospital is one grey image of 28 × 28 pixels with the label "
+        f"“{label.name}”, which says “{label.positive}” or “{label.negative}”."
+    )
+    scaled = (
+        "Features are scaled with constants that the plan makes public: (value − mean) / standard deviation, cut "
+        "to the range from −4 to 4 and rounded to 8 bits. No hospital's data went into another's scaling."
+    )
+    match plan:
+        case NetworkPlan():
+            return [plan.question, of_images]
+        case ImageHeadPlan():
+            file = plan.model.extractor
+            return [
+                plan.question,
+                of_images,
+                f"A frozen network, the sponsor's, makes {EXTRACTED} features of each image; its file is "
+                f"`{cid_of(bytes.fromhex(file.digest), file.size)}`. That a hospital's features are those of its "
+                "images is not proved: what is proved begins with the features.",
+                scaled,
+            ]
     return [
         plan.question,
-        f"Each row of a hospital's table is one case with {len(plan.model.features)} features and the column "
+        f"Each row of a hospital's table is one case with {len(plan.model.initial) - 1} features and the column "
         f"“{label.name}”, which says “{label.positive}” or “{label.negative}”.",
-        "Features are scaled with constants that the plan makes public: (value − mean) / standard deviation, cut "
-        "to the range from −4 to 4 and rounded to 8 bits. No hospital's data went into another's scaling.",
+        scaled,
     ]
 
 
 def training(plan: TrainingPlan) -> list[str]:
     """How one hospital trains in one round."""
-    part = plan.training
     start = "all weights zero" if not any(plan.model.initial) else "the weights given in the plan"
-    return [
+    lines = [
         f"**Model:** {FAMILY[plan.model.family]}. It has {fmt.count(len(plan.model.initial), 'weight')} and starts "
         f"from {start}.",
         f"**Loss:** {LOSS[plan.model.loss]}.",
-        f"**Optimiser:** {OPTIMISER[plan.model.optimiser]} with learning rate {fmt.rate(part.learning_rate)}, "
-        f"{fmt.count(part.epochs, 'epoch')} a round, batches of {fmt.count(part.batch_size, 'row')} in the committed "
-        "order.",
+        optimiser(plan),
+    ]
+    match plan:
+        case HeadPlan():
+            return lines + _proved_training(plan)
+        case NetworkPlan():
+            return lines + _bounded_training(plan)
+    raise AssertionError("a plan is one of the two kinds")
+
+
+def _bounded_training(plan: NetworkPlan) -> list[str]:
+    part = plan.training
+    norm = part.update_bound**0.5 / (1 << WEIGHT_FRACTION_BITS)
+    return [
+        f"**Bound:** an update moves the model by at most {norm:.3g} (L2 norm over all weights).",
+        "**Weight of a hospital:** every included hospital counts the same, and is paid for an accepted update: how "
+        "many images it has is claimed, not proved.",
+        f"**Proof:** every update comes with a proof (circuit `{part.circuit}`) that it is within that bound, that "
+        "each of its values is in range, and that the commitment which enters the sum is to exactly this update. How "
+        "it was trained, and on which images, is not proved.",
+    ]
+
+
+def _proved_training(plan: HeadPlan) -> list[str]:
+    part = plan.training
+    reach = part.update_bound**0.5 / (1 << WEIGHT_FRACTION_BITS)
+    hidden = (
+        [
+            f"**Bound:** an update longer than {reach:.3g} (L2 norm over all weights, times the number of rows) is "
+            "shortened to that and no further, and then gets its noise. The proof covers both: the shortening exactly, "
+            "and of the noise that none is larger than the plan allows.",
+        ]
+        if part.update_bound
+        else []
+    )
+    return [
         f"**Rows:** at most {fmt.count(part.rows_maximum, 'row')} of a hospital, the same in every round, fixed by a "
-        "commitment at enrolment.",
+        "commitment at enrolment. Of a hospital with more rows, the hash of a later block of the chain draws the block "
+        "of rows that it trains on.",
         f"**Arithmetic:** whole numbers throughout, weights of {plan.quantisation.weight_bits} bits with "
         f"{WEIGHT_FRACTION_BITS} after the point, so that the computer program and the proof agree to the last bit.",
         f"**Proof:** every update comes with a proof (circuit `{part.circuit}`) that exactly this training was run on "
         "exactly the committed rows. The contract checks it before it accepts the update.",
+        *hidden,
     ]
 
 
@@ -119,12 +225,22 @@ def protection(plan: TrainingPlan) -> list[str]:
         "of a round.",
         f"What opens a sum hides the rest with {plan.encryption.statistical_security} bits of statistical security. "
         f"An opening has {fmt.count(plan.encryption.attempts, 'attempt')}.",
-        "There is no differential privacy in this study: its budget is 0."
-        if not plan.privacy.budget
-        else f"Its differential-privacy budget is {plan.privacy.budget}.",
+        _privacy(plan.privacy),
         f"The sum and the new model are proved as well (circuit `{plan.aggregation.circuit}`): nobody can finalise a "
         "wrong one.",
     ]
+
+
+def _privacy(hidden: Privacy) -> str:
+    if hidden.level == "none":
+        return "There is no differential privacy in this study: its budget is 0."
+    return (
+        f"**Differential privacy** at the level of a {hidden.level}, by noise that each hospital adds to its update "
+        f"before it encrypts. Two sets of data that differ in {hidden.neighbours} give nearly the same models. "
+        f"Sampling: {hidden.sampling}. A round costs {hidden.cost / RHO_UNITS:.4g} rho of zero-concentrated "
+        f"differential privacy, and the contract ends the study before more than {hidden.budget / RHO_UNITS:.4g} is "
+        f"spent; the epsilon of it is told for δ = {hidden.delta}. That the noise was drawn at random is not proved."
+    )
 
 
 def schedule(plan: TrainingPlan) -> list[str]:
@@ -148,10 +264,14 @@ def money(view: StudyView) -> list[str]:
     """Who pays whom; from the numbers on chain."""
     terms, network = view.plan.terms, view.network
     share = terms.verified_share_bps / 100
+    bounded = view.plan.training.kind is CircuitKind.BOUNDED
+    shared = (
+        "the same for each included hospital" if bounded else "shared by the rows of each included hospital's proof"
+    )
     return [
-        f"The sponsor pays {fmt.tokens(terms.reward_per_round, network)} a round, shared by the rows that each "
-        f"included hospital's proof used: {fmt.tokens(view.money.required, network)} for all "
-        f"{fmt.count(terms.rounds, 'round')}, paid in before hospitals could enrol.",
+        f"The sponsor pays {fmt.tokens(terms.reward_per_round, network)} a round, {shared}: "
+        f"{fmt.tokens(view.money.required, network)} for all {fmt.count(terms.rounds, 'round')}, paid in before "
+        "hospitals could enrol.",
         f"{share:g} % of a round's reward is earned once enough opening shares are posted, the rest when the round is "
         "finalised.",
         f"Each hospital locks a bond of {fmt.tokens(terms.bond, network)}. It gets it back at the end, less what is "

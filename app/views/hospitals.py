@@ -17,13 +17,17 @@ if view.hospitals:
     st.subheader("What each committed to")
     st.caption(
         "The data commitment fixes a hospital's rows for the whole study without telling anything about them: it is "
-        "a hash over 248 random bits, the number of rows and a tree over the rows."
+        "a hash over 248 random bits, the number of rows and a tree over the rows. A hospital with more rows than the "
+        "circuit takes cuts them into blocks, commits to all of them, and trains on one that the hash of a later block "
+        "of the chain draws: it is sampled."
     )
     for tab, hospital in zip(st.tabs([item.name for item in view.hospitals]), view.hospitals, strict=True):
         with tab:
             left, right = st.columns(2, gap="large")
             with left:
                 identifier("Data commitment", fmt.field_hex(hospital.data_root), fmt.count(hospital.rows, "row"))
+                if hospital.blocks:
+                    st.markdown(f"**Sampled:** {hospital.sampled}.")
                 identifier("Enrolled in transaction", hospital.enrolled.tx_hash, fmt.time(hospital.enrolled.timestamp))
             with right:
                 identifier("Owner (is paid)", hospital.owner)

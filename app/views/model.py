@@ -7,7 +7,8 @@ from app.components.frame import open_study
 from app.components.parts import chart, identifier, stored_file, table
 from app.services import charts, tables
 from app.services import format as fmt
-from app.services.words import FAMILY, LOSS, OPTIMISER
+from app.services.words import FAMILY, LOSS, optimiser
+from node.plan import HeadPlan
 
 view = open_study()
 document = view.plan.document
@@ -30,11 +31,7 @@ if document:
         st.markdown(f"**Type:** {FAMILY[document.model.family]}.")
         st.markdown(f"**Loss:** {LOSS[document.model.loss]}.")
     with right:
-        part = document.training
-        st.markdown(
-            f"**Optimiser:** {OPTIMISER[document.model.optimiser]}, learning rate {fmt.rate(part.learning_rate)}, "
-            f"{fmt.count(part.epochs, 'epoch')} a round, batches of {fmt.count(part.batch_size, 'row')}."
-        )
+        st.markdown(optimiser(document))
         st.markdown(
             f"**Result:** a probability that a case is “{document.model.label.positive}” rather than "
             f"“{document.model.label.negative}”."
@@ -54,20 +51,31 @@ frame = tables.weights(document, model, before)
 st.success(
     f"These {len(model.weights)} weights hash to the root that the contract holds.", icon=":material/check_circle:"
 )
-st.subheader("Weights")
-chart(charts.weights(frame), "The weights of the global model, the largest first")
+# A head's weights each mean something to a reader; of a network's thousands the largest are enough of a picture.
+is_head = isinstance(document, HeadPlan)
+st.subheader("Weights" if is_head else "The 30 largest weights")
+chart(
+    charts.weights(frame, most=None if is_head else 30, of_features=is_head),
+    "The weights of the global model, the largest first",
+)
 moved = tables.changes(view)
 if not moved.empty:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Change in each round")
         chart(charts.changes(view), "How far each round moved the weights")
-    with right:
-        st.subheader("Each weight from round to round")
-        chart(charts.paths(tables.paths(view, document)), "Every weight after every round")
+    if is_head:
+        with right:
+            st.subheader("Each weight from round to round")
+            chart(charts.paths(tables.paths(view, document)), "Every weight after every round")
 st.subheader("All weights")
 st.caption(
-    "Weights belong to scaled features, one unit being a standard deviation of the plan; the next-to-last column "
-    "is per unit of the feature as measured. The chain holds no test data, so this page shows no accuracy."
+    (
+        "Weights belong to scaled features, one unit being a standard deviation of the plan; the next-to-last column "
+        "is per unit of the feature as measured. "
+        if is_head
+        else "Parameters are in the network's canonical order, layer by layer. "
+    )
+    + "The chain holds no test data, so this page shows no accuracy."
 )
 table(frame, "", alt="All weights of the model")

@@ -8,6 +8,7 @@ from app.components.parts import chart, figures, summary_of, table, verdict
 from app.services import charts, tables
 from app.services import format as fmt
 from app.services.words import STATE, failure
+from node.plan import HeadPlan
 from node.types import Phase
 
 view = open_study()
@@ -27,7 +28,7 @@ figures(
     (
         ("Hospitals", f"{len(view.hospitals)}"),
         ("Rounds finalised", f"{len(view.finalised)} of {view.plan.terms.rounds}"),
-        ("Rows committed", f"{sum(item.rows for item in view.hospitals):,} rows"),
+        ("Rows used", f"{sum(item.rows for item in view.hospitals):,} rows"),
         ("Proofs accepted", f"{sum(tables.proofs(item) for item in view.rounds)} proofs"),
         ("Rewards earned", fmt.tokens(view.money.earned, view.network)),
     )
@@ -52,7 +53,9 @@ with right:
         most = f"the ten largest of {total}" if len(view.model.weights) > 10 else total
         st.caption(f"After round {number}: {most}." if number else f"At the start: {most}.")
         chart(
-            charts.weights(tables.weights(document, view.model, None), most=10),
+            charts.weights(
+                tables.weights(document, view.model, None), most=10, of_features=isinstance(document, HeadPlan)
+            ),
             "The ten largest weights of the global model",
         )
     else:

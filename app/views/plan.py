@@ -8,6 +8,7 @@ from app.components.frame import open_study
 from app.components.parts import identifier, sentences, stored_file
 from app.services import format as fmt
 from app.services import words
+from node.plan import HeadPlan
 
 view = open_study()
 plan = view.plan
@@ -44,15 +45,16 @@ with right:
             f"{what} circuit {circuit.name}: digest of the verifying key", "0x" + circuit.verifying_key_digest.hex()
         )
 if document:
-    with st.expander(f"Scaling constants of the {len(document.model.features)} features"):
-        st.dataframe(
-            pd.DataFrame(
-                {"Feature": name, "Mean": item.mean, "Standard deviation": item.std}
-                for name, item in zip(document.model.features, document.scaling, strict=True)
-            ),
-            hide_index=True,
-            alt="Mean and standard deviation of each feature",
-        )
+    if isinstance(document, HeadPlan):
+        with st.expander(f"Scaling constants of the {len(document.model.features)} features"):
+            st.dataframe(
+                pd.DataFrame(
+                    {"Feature": name, "Mean": item.mean, "Standard deviation": item.std}
+                    for name, item in zip(document.model.features, document.scaling, strict=True)
+                ),
+                hide_index=True,
+                alt="Mean and standard deviation of each feature",
+            )
     st.download_button(
         "The plan document as published (JSON)",
         document.canonical(),

@@ -16,13 +16,20 @@ template Tree16(COUNT) {
     } else {
         var CHUNKS = (COUNT + 15) \ 16;
         signal hashes[CHUNKS];
-        for (var c = 0; c < CHUNKS; c++) {
-            var SIZE = COUNT - 16 * c < 16 ? COUNT - 16 * c : 16;
-            var chunk[SIZE];
-            for (var i = 0; i < SIZE; i++) {
+        for (var c = 0; c < COUNT \ 16; c++) {
+            var chunk[16];
+            for (var i = 0; i < 16; i++) {
                 chunk[i] = elements[16 * c + i];
             }
-            hashes[c] <== Poseidon(SIZE)(chunk);
+            hashes[c] <== Poseidon(16)(chunk);
+        }
+        var REST = COUNT % 16;
+        if (REST > 0) {
+            var chunk[REST];
+            for (var i = 0; i < REST; i++) {
+                chunk[i] = elements[COUNT - REST + i];
+            }
+            hashes[CHUNKS - 1] <== Poseidon(REST)(chunk);
         }
         root <== Tree16(CHUNKS)(hashes);
     }

@@ -4,19 +4,26 @@ pragma circom 2.2.0;
 
 include "arithmetic.circom";
 include "hashing.circom";
+include "noise.circom";
 include "pedersen.circom";
 include "rows.circom";
+include "shortening.circom";
 include "step.circom";
 
 // Public, in this order: context, rootBefore, dataRoot, rows, planRoot, cx, cy.
 //
-// Guarantees, for some private model, rows, labels, salt, epochs, learning rate and blinding value:
+// Guarantees, for some private model, rows, labels, salt, epochs, learning rate, bounds, noise and blinding value:
 //   1. the starting weights are in [-2^23, 2^23) and hash to rootBefore;
 //   2. the rows hash to dataRoot with the row count `rows`, 1 <= rows <= CAPACITY; labels are 0 or 1;
 //   3. planRoot packs FEATURES, BATCH, the epochs run (1 to EPOCHS), the learning rate (1 to 1023, in
-//      1/256), VALUE_BITS and loss 1; the local model is what exactly that plan makes of the rows;
-//   4. update_j = clip(rows * (local_j - global_j), -2^(VALUE_BITS-1), 2^(VALUE_BITS-1) - 1);
-//   5. (cx, cy) = sum_j update_j * G_j + blinding * H with 0 <= blinding < l.
+//      1/256), VALUE_BITS, loss 1, updateBound < 2^64 and noiseBound < 2^VALUE_BITS; the local model is what
+//      exactly that plan makes of the rows;
+//   4. v_j = clip(rows * (local_j - global_j), -2^(VALUE_BITS-1), 2^(VALUE_BITS-1) - 1);
+//   5. q = v where updateBound = 0; otherwise q_j = floor(v_j * s / 2^16) for the largest s <= 2^16 with which
+//      sum_j q_j^2 <= updateBound (shortening.circom);
+//   6. update_j = q_j + noise_j with |noise_j| <= noiseBound, in the range of 4.; noiseBound = 0 leaves q;
+//   7. (cx, cy) = sum_j update_j * G_j + blinding * H with 0 <= blinding < l.
+// With both bounds 0 this says that the committed update is v. That noise was drawn at random is not proved.
 // Assumes: nothing of the prover. The verifier's contract takes context, rootBefore, dataRoot, rows
 // and planRoot from its own state, and checks that cx, cy are below the field order.
 template Training(CAPACITY, FEATURES, BATCH, EPOCHS, VALUE_BITS) {
@@ -34,6 +41,10 @@ template Training(CAPACITY, FEATURES, BATCH, EPOCHS, VALUE_BITS) {
     signal input salt;
     signal input epochs;
     signal input learningRate;
+    signal input updateBound;
+    signal input noiseBound;
+    signal input shortening;
+    signal input noise[FEATURES + 1];
     signal input blinding;
 
     var COORDINATES = FEATURES + 1;
@@ -74,7 +85,7 @@ template Training(CAPACITY, FEATURES, BATCH, EPOCHS, VALUE_BITS) {
     signal rateInverse <-- learningRate == 0 ? 0 : 1 / learningRate;
     learningRate * rateInverse === 1;
     planRoot === FEATURES + BATCH * (1 << 16) + epochs * (1 << 32) + learningRate * (1 << 48)
-        + VALUE_BITS * (1 << 80) + (1 << 88);
+        + VALUE_BITS * (1 << 80) + (1 << 88) + updateBound * (1 << 96) + noiseBound * (1 << 160);
 
     signal rates[EPOCHS];
     signal trained[STEPS + 1][COORDINATES];
@@ -96,17 +107,32 @@ template Training(CAPACITY, FEATURES, BATCH, EPOCHS, VALUE_BITS) {
         }
     }
 
-    // 4. and 5. The update, as unsigned digits of VALUE_BITS bits, and its commitment.
+    // 4. The update, as unsigned digits of VALUE_BITS bits.
     var LIMIT = 1 << (VALUE_BITS - 1);
     var CLIP_RANGE = bitLength(CAPACITY * STEPS * stepBound() + LIMIT);
     signal weighted[COORDINATES];
     component clip[COORDINATES];
-    component commitment = PedersenCommitment(COORDINATES, VALUE_BITS);
     for (var j = 0; j < COORDINATES; j++) {
         weighted[j] <== rows * (trained[STEPS][j] - weights[j]);
         clip[j] = ClampedShift(CLIP_RANGE, VALUE_BITS, 0, 2 * LIMIT - 1);
         clip[j].in <== weighted[j] + LIMIT;
-        commitment.digits[j] <== clip[j].out;
+    }
+
+    // 5. No longer than the plan allows.
+    component shortened = Shortened(COORDINATES, VALUE_BITS);
+    for (var j = 0; j < COORDINATES; j++) {
+        shortened.values[j] <== clip[j].out - LIMIT;
+    }
+    shortened.factor <== shortening;
+    shortened.bound <== updateBound;
+
+    // 6. and 7. The noise, and the commitment to both, which holds their sum in range.
+    component noiseRange = BoundedNoise(COORDINATES, VALUE_BITS);
+    noiseRange.noise <== noise;
+    noiseRange.bound <== noiseBound;
+    component commitment = PedersenCommitment(COORDINATES, VALUE_BITS);
+    for (var j = 0; j < COORDINATES; j++) {
+        commitment.digits[j] <== shortened.out[j] + noise[j] + LIMIT;
     }
     commitment.blinding <== blinding;
     commitment.x === cx;

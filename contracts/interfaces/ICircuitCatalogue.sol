@@ -20,7 +20,8 @@ interface ICircuitCatalogue {
     /// @param capacity Rows compiled in; a hospital may use fewer. Bounded: 1, as every hospital weighs the same.
     /// @param valueBits Bits V of an update's coordinate.
     /// @param loss Number of the loss (training and bounded; 1: hard-sigmoid logistic, 2: none that is proved).
-    /// @param noisy It bounds the noise that a hospital adds: always so for Bounded, never for Aggregation.
+    /// @param noisy It bounds an update's length and the noise that a hospital adds: always so for Bounded, never for
+    /// Aggregation.
     /// @param verifyingKeyDigest SHA-256 of the canonical JSON of the verifying key.
     struct Circuit {
         string name;

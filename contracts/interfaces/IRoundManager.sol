@@ -72,6 +72,7 @@ interface IRoundManager {
     error RoundManagerWrongPhase(uint256 studyId, uint32 round, Phase phase, Phase needed);
     error RoundManagerAlreadyFailed(uint256 studyId, uint32 round);
     error RoundManagerNotParticipant(uint256 studyId, uint32 hospitalId);
+    error RoundManagerNoRows(uint256 studyId, uint32 hospitalId);
     error RoundManagerAlreadySubmitted(uint256 studyId, uint32 round, uint32 hospitalId);
     error RoundManagerAlreadyAttested(uint256 studyId, uint32 round, uint32 hospitalId);
     error RoundManagerAlreadyPosted(uint256 studyId, uint32 round, uint8 attempt, uint32 hospitalId);

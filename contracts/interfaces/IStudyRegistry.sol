@@ -25,7 +25,7 @@ interface IStudyRegistry is IKeyCeremony {
     /// @param initialRoot Poseidon root of the starting weights.
     /// @param epochs Training: 1 to what the circuit allows. Bounded: 0, the plan document names it.
     /// @param learningRate Training: rate times 256. Bounded: 0, as epochs.
-    /// @param updateBound Most that the squares of an update's coordinates add up to (integer units); 0 for Training.
+    /// @param updateBound Most that the squares of an update's coordinates add up to (integer units); 0: no bound.
     /// @param threshold t: shares that open a sum.
     /// @param minimum Fewest updates that are ever opened together.
     /// @param maximum Places for hospitals.
@@ -87,6 +87,7 @@ interface IStudyRegistry is IKeyCeremony {
     }
 
     /// @param operator Key that acts for the hospital in this study.
+    /// @param rows Rows that every proof uses; 0, as `dataRoot`, until the block that was drawn is used.
     /// @param barred The ceremony goes on, or ended, without it; also once a hospital has left.
     /// @param payoutCommitment As given at enrolment; 0 for none.
     struct Enrolment {
@@ -155,6 +156,7 @@ interface IStudyRegistry is IKeyCeremony {
     error StudyRegistryAlreadyEnrolled(uint256 studyId, uint32 hospitalId);
     error StudyRegistryOperatorTaken(uint256 studyId, address operator);
     error StudyRegistryRowsOutOfRange(uint32 rows, uint32 capacity);
+    error StudyRegistryNotBlockDraws(address caller);
     error StudyRegistryNotEnrolled(uint256 studyId, address operator);
     error StudyRegistryHospitalNotEnrolled(uint256 studyId, uint32 hospitalId);
     error StudyRegistryNotOwner(uint32 hospitalId, address caller);
@@ -177,7 +179,7 @@ interface IStudyRegistry is IKeyCeremony {
     event HospitalLeft(uint256 indexed studyId, uint32 indexed hospitalId, uint32 lastRound);
     event StudyClosed(uint256 indexed studyId, StudyState state);
 
-    /// @notice Stops or allows `publish` and `enrol`, nothing else; only the council.
+    /// @notice Stops or allows `publish` and enrolling, nothing else; only the council.
     function setPaused(bool paused) external;
 
     /// @notice Publishes a study with the caller as its sponsor. Hospitals can enrol once the RewardPool holds
@@ -192,6 +194,15 @@ interface IStudyRegistry is IKeyCeremony {
     /// @param payoutCommitment SHA-256(abi.encodePacked(address payout, bytes32 salt)): rewards go to that address,
     /// once `IRewardPool.claimTo` reveals it, or to the owner, if it claims itself. 0 for none: to the owner.
     function enrol(uint256 studyId, uint256 dataRoot, uint32 rows, bytes32 payoutCommitment) external;
+
+    /// @notice The same for `operator`'s hospital, whose data are named once a block of them was drawn; only the
+    /// BlockDraws. Until then its rows and data root are 0, and it can submit nothing.
+    function enrolFor(uint256 studyId, address operator, bytes32 payoutCommitment)
+        external
+        returns (uint32 hospitalId);
+
+    /// @notice Names the data of the hospital at an index; only the BlockDraws, which does it once.
+    function nameData(uint256 studyId, uint8 index, uint256 dataRoot, uint32 rows) external;
 
     /// @notice Has a new key ceremony held after the round that is going on; only a participant's operator or owner.
     function requestCeremony(uint256 studyId) external;

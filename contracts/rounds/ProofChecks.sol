@@ -23,6 +23,8 @@ abstract contract ProofChecks is RoundLedger {
         uint256[7] memory signals;
         address verifier;
         (verifier, signals[4], signals[2], rows) = STUDIES.trainingTerms(studyId, index);
+        // Of its blocks none was drawn and used yet.
+        if (rows == 0) revert RoundManagerNoRows(studyId, hospitalId);
         signals[0] = trainingContext(studyId, round, hospitalId, entry.digest);
         signals[1] = rootBefore;
         signals[3] = rows;

@@ -64,6 +64,12 @@ abstract contract Members is IStudyRegistry, KeyCeremony {
         _seat(studyId, member.operator, index, hospitalId);
     }
 
+    /// @dev What a member proves on from now on.
+    function _setData(uint256 studyId, uint8 index, uint256 dataRoot, uint32 rows) internal {
+        _members[studyId][index].dataRoot = dataRoot;
+        _rows[studyId][index] = rows;
+    }
+
     function _replaceOperator(uint256 studyId, uint8 index, address operator) internal {
         Member storage member = _members[studyId][index];
         // It stays on record: a key answers for what it signed before.

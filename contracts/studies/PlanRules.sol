@@ -80,11 +80,13 @@ library PlanRules {
         if ((plan.learningRate == 0) != bounded || plan.learningRate > highest) {
             revert IStudyRegistry.StudyRegistryLearningRateOutOfRange(plan.learningRate, highest);
         }
-        if ((plan.updateBound != 0) != bounded) {
-            revert IStudyRegistry.StudyRegistryUpdateBoundWrong(plan.updateBound, training.kind);
-        }
         if (plan.noiseBound != 0 && !training.noisy) {
             revert IStudyRegistry.StudyRegistryNoiseNotProved(plan.noiseBound);
+        }
+        // Noise hides nothing of an update that may be of any length. What proves no noise proves no bound either.
+        bool wrong = plan.updateBound == 0 ? bounded || plan.noiseBound != 0 : !training.noisy;
+        if (wrong) {
+            revert IStudyRegistry.StudyRegistryUpdateBoundWrong(plan.updateBound, training.kind);
         }
         uint256 rows = uint256(plan.maximum) * training.capacity;
         if (rows >= ROWS_LIMIT) revert IStudyRegistry.StudyRegistryTooManyRows(rows, ROWS_LIMIT - 1);

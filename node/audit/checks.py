@@ -8,12 +8,14 @@ from functools import partial
 
 from node.audit.basics import Check, FileView, Verdict
 from node.audit.contents import ContentReader
-from node.audit.ledger import Source
+from node.audit.ledger import Source, file_of
 from node.audit.money_checks import check_money
 from node.audit.reproof import aggregation_proof_holds, training_proof_holds
 from node.audit.views import CeremonyView, ModelView, RoundView, StudyView
+from node.chain.blocks import drawn_by
 from node.chain.round_reads import submission_hash, sum_digest
 from node.errors import ChainError, ContentMismatch, StorageError
+from node.plan import ImageHeadPlan
 from node.proofs.babyjubjub import IDENTITY, Point, add
 from node.proofs.commitments import weights_root
 from node.proofs.published import published_terms
@@ -52,7 +54,7 @@ def check_study(source: Source, contents: ContentReader, view: StudyView) -> tup
 
     Raises ChainUnavailable where the chain is away; anything that does not hold is a failed check.
     """
-    checks = [*_plan(source, view), *_ceremony(contents, view)]
+    checks = [*_plan(source, view), *_extractor(contents, view), *_draws(source, view), *_ceremony(contents, view)]
     expected = view.plan.terms.initial_root
     models = {model.round_number: model for model in view.models}
     for item in view.rounds:
@@ -98,6 +100,30 @@ def _plan(source: Source, view: StudyView) -> Iterator[Check]:
             recorded is not None and (recorded.verifying_key_digest, recorded.verifier) == (digest, circuit.verifier),
             "address of its verifier and digest of its verifying key",
         )
+
+
+def _extractor(contents: ContentReader, view: StudyView) -> Iterator[Check]:
+    """Of a head on images: that the frozen network can be had, as the plan names it."""
+    document = view.plan.document
+    if isinstance(document, ImageHeadPlan):
+        named = document.model.extractor
+        file = file_of(bytes.fromhex(named.digest), named.size)
+        yield _files(contents, "Plan", "The extractor is the file that the plan names", [file])
+
+
+def _draws(source: Source, view: StudyView) -> Iterator[Check]:
+    """Of each hospital that is sampled: that the block it uses is the one that the chain drew."""
+    for hospital in view.hospitals:
+        draw = hospital.draw
+        if draw.used:
+            drawing = source.block(draw.draw_at)
+            index = drawn_by(bytes.fromhex(drawing.hash[2:]), view.study_id, hospital.hospital_id, draw.blocks)
+            yield _check(
+                "Sampling",
+                f"{hospital.name} trains on the block of its rows that was drawn",
+                index == draw.index,
+                f"the hash of block {draw.draw_at} draws number {index + 1} of {draw.blocks}",
+            )
 
 
 def _ceremony(contents: ContentReader, view: StudyView) -> Iterator[Check]:

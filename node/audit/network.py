@@ -27,6 +27,7 @@ WIRING = {
     "ROUND_MANAGER": "RoundManager",
     "REWARDS": "RewardPool",
     "COURT": "EquivocationCourt",
+    "BLOCKS": "BlockDraws",
 }
 #: Immutables that the contracts' libraries compute for themselves begin like this.
 _OF_A_LIBRARY = "_"
@@ -171,7 +172,7 @@ def _has_shape(circuit: Circuit) -> bool:
         and circuit.max_epochs == (shape["epochs"] if training else 0)
         and circuit.capacity == (0 if aggregation else shape["capacity"])
         and circuit.loss == (0 if aggregation else shape["loss"])
-        and circuit.noisy == (circuit.kind is CircuitKind.BOUNDED)
+        and circuit.noisy != aggregation
     )
 
 

@@ -19,8 +19,8 @@ from node.proofs.commitments import aggregation_context, training_context
 _WORD = 32
 _PROOF_WORDS = 8
 _PROOF = "(uint256[2],uint256[2][2],uint256[2])"
-_SUBMIT = keccak(text=f"submitUpdate(uint256,uint32,bytes32,uint64,uint256,uint256,{_PROOF})")[:4]
-_FINALISE = keccak(text=f"finalise(uint256,uint32,uint256,uint256,uint256,{_PROOF})")[:4]
+SUBMIT = keccak(text=f"submitUpdate(uint256,uint32,bytes32,uint64,uint256,uint256,{_PROOF})")[:4]
+FINALISE = keccak(text=f"finalise(uint256,uint32,uint256,uint256,uint256,{_PROOF})")[:4]
 
 
 class ProofUnavailable(ChainError):
@@ -57,18 +57,18 @@ def aggregation_signals(view: StudyView, item: RoundView) -> tuple[int, ...]:
 
 def training_proof_holds(source: Source, view: StudyView, item: RoundView, submission: SubmissionView) -> bool:
     """Whether the training circuit's verifier accepts the posted proof; raises ChainError."""
-    proof = _posted_proof(source, submission.act.tx_hash, _SUBMIT)
+    proof = posted_proof(source, submission.act.tx_hash, SUBMIT)
     return _verify(source, view.plan.training.verifier, proof, training_signals(view, item, submission))
 
 
 def aggregation_proof_holds(source: Source, view: StudyView, item: RoundView) -> bool:
     """Whether the aggregation circuit's verifier accepts the posted proof; raises ChainError."""
     assert item.finalised is not None, "only a finalised round has an aggregation proof"
-    proof = _posted_proof(source, item.finalised.tx_hash, _FINALISE)
+    proof = posted_proof(source, item.finalised.tx_hash, FINALISE)
     return _verify(source, view.plan.aggregation.verifier, proof, aggregation_signals(view, item))
 
 
-def _posted_proof(source: Source, tx_hash: str, selector: bytes) -> bytes:
+def posted_proof(source: Source, tx_hash: str, selector: bytes) -> bytes:
     """The proof's words: the last ones of the call, since all arguments have a fixed size."""
     transaction = source.request("eth_getTransactionByHash", tx_hash)
     if not transaction:

@@ -13,7 +13,7 @@ from node.audit.rounds import read_ceremonies, read_rounds
 from node.audit.views import HospitalView, PlanView, StudyListing, StudyView
 from node.errors import DataError, StorageError
 from node.plan import TrainingPlan
-from node.types import Circuit, Enrolment, Hospital, PlanTerms, Study, StudyState
+from node.types import BlockDraw, Circuit, Enrolment, Hospital, PlanTerms, Study, StudyState
 
 
 def list_studies(source: Source) -> tuple[StudyListing, ...]:
@@ -94,6 +94,7 @@ def _hospitals(ledger: Ledger, study_id: int, ids: tuple[int, ...], money: Money
                 standing=registered.standing,
                 data_root=enrolment.data_root,
                 rows=enrolment.rows,
+                draw=ledger.record(BlockDraw, "BlockDraws", "blocksOf", study_id, hospital_id),
                 enrolled=acts[hospital_id],
                 barred=enrolment.barred,
                 bond_locked=ledger.call("StakeVault", "locked", study_id, hospital_id),

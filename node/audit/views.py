@@ -14,6 +14,7 @@ from node.audit.money_views import MoneyView
 from node.plan import TrainingPlan
 from node.types import (
     Address,
+    BlockDraw,
     CeremonyStep,
     Circuit,
     FailureReason,
@@ -52,7 +53,10 @@ class PlanView:
 
 @dataclass(frozen=True)
 class HospitalView:
-    """A hospital's part in the study; `index` is its place in bitmaps, amounts are of this study."""
+    """A hospital's part in the study; `index` is its place in bitmaps, amounts are of this study.
+
+    `draw`: of its blocks of rows, where it committed to such; data root and rows are then those of the one in use.
+    """
 
     hospital_id: int
     index: int
@@ -63,12 +67,30 @@ class HospitalView:
     standing: Standing
     data_root: int
     rows: int
+    draw: BlockDraw
     enrolled: Act
     barred: bool
     bond_locked: int
     slashed: int
     earned: int
     claimed: int
+
+    @property
+    def blocks(self) -> int:
+        """Into how many its rows were cut; 0 where it committed to all of them at once."""
+        return self.draw.blocks
+
+    @property
+    def block(self) -> int:
+        """The block in use, from 1; 0 where there is none."""
+        return self.draw.index + 1 if self.draw.used else 0
+
+    @property
+    def sampled(self) -> str:
+        """Which part of its rows it trains on, in words."""
+        if not self.blocks:
+            return "no: all rows"
+        return f"block {self.block} of {self.blocks}" if self.block else f"one of {self.blocks} blocks, not yet in use"
 
 
 @dataclass(frozen=True)

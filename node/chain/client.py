@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from node.chain.connection import BlockTag
 from node.chain.records import to_record
 from node.chain.round_reads import RoundReader, posts
+from node.errors import ContractReverted, DrawLost
 from node.types import (
     Address,
+    BlockDraw,
     CeremonyState,
     CeremonyStep,
     Circuit,
@@ -141,6 +143,24 @@ class ChainReader(RoundReader):
     def enrolment_of(self, study: int, operator: Address) -> Enrolment:
         """The place that an operator acts for; refused where there is none."""
         return to_record(Enrolment, self.call("StudyRegistry", "enrolmentOf", study, operator))
+
+    def blocks_of(self, study: int, hospital_id: int, at: BlockTag = "latest") -> BlockDraw:
+        """The blocks that a hospital committed to; `blocks` is 0 where it enrolled with one data root, or not."""
+        return to_record(BlockDraw, self.call("BlockDraws", "blocksOf", study, hospital_id, at=at))
+
+    def drawn_block(self, study: int, hospital_id: int, at: BlockTag = "latest") -> int | None:
+        """Which of a hospital's blocks was drawn, from 0; None until one is.
+
+        Raises `DrawLost` where the hash is out of reach and the draw was not kept; refused where it has no blocks.
+        """
+        try:
+            return int(self.call("BlockDraws", "drawnBlock", study, hospital_id, at=at))
+        except ContractReverted as error:
+            if error.name == "BlockDrawsNotDrawn":
+                return None
+            if error.name == "BlockDrawsLost":
+                raise DrawLost(str(error)) from None
+            raise
 
     def enrolled_ids(self, study: int) -> tuple[int, ...]:
         """Hospital numbers by enrolment index."""

@@ -24,6 +24,7 @@ CONTRACTS = (
     "RoundManager",
     "EquivocationCourt",
     "RewardPool",
+    "BlockDraws",
 )
 
 

@@ -55,8 +55,9 @@ SENTENCES: Mapping[str, str] = {
     "StudyRegistryRoundsOutOfRange": "{rounds} rounds, ended by {unopenedRounds} failed in a row, do not fit.",
     "StudyRegistryShareOutOfRange": "A share of {basisPoints} basis points is more than the whole.",
     "StudyRegistryThresholdTooLow": "The threshold {threshold} is too low: {minimum} is the least.",
-    "StudyRegistryUpdateBoundWrong": "The bound {updateBound} of an update does not fit a {kind} circuit.",
+    "StudyRegistryUpdateBoundWrong": "An update bound of {updateBound} does not fit the {kind} circuit or the noise.",
     "StudyRegistryWrongCircuitKind": "Circuit {circuitId} is a {kind} circuit, not of the kind that is needed there.",
+    "StudyRegistryNotBlockDraws": "Only the suite's own contracts enrol for others or name their data.",
     "StudyRegistryNotCouncil": "Only the council pauses, and {caller} is not.",
     # StudyRegistry: enrolment and ceremony
     "StudyRegistryAlreadyClosed": "Study {studyId} is closed already.",
@@ -91,6 +92,7 @@ SENTENCES: Mapping[str, str] = {
     "RoundManagerAlreadySubmitted": "Hospital {hospitalId} has submitted its update of round {round} already.",
     "RoundManagerAttestedUnsubmitted": "Updates were attested that nobody submitted.",
     "RoundManagerEmptyDigest": "What is posted needs a digest.",
+    "RoundManagerNoRows": "Hospital {hospitalId} has used none of its blocks yet: there is nothing to prove with.",
     "RoundManagerNotInField": "{value} is no element of the proofs' field.",
     "RoundManagerNotInQuorum": "Hospital {hospitalId} is not named for attempt {attempt} of round {round}.",
     "RoundManagerNotOnCurve": "The commitment is no point of the curve.",
@@ -130,6 +132,24 @@ SENTENCES: Mapping[str, str] = {
     "EquivocationCourtSameDigest": "Both signatures are for the same share: that is no offence.",
     "EquivocationCourtTooLate": "Evidence about round {round} was accepted until second {deadline} (since 1970).",
     "EquivocationCourtWrongSigner": "{signer} did not act for hospital {hospitalId} in round {round}.",
+    # BlockDraws
+    "BlockDrawsAlreadyKept": "Which block of hospital {hospitalId} was drawn is on record already: block {index}.",
+    "BlockDrawsAlreadyRedrawn": (
+        "Hospital {hospitalId}'s block was drawn anew once already: a further draw would be a choice. It takes no part."
+    ),
+    "BlockDrawsAlreadyUsed": "Hospital {hospitalId} uses its block {index} already.",
+    "BlockDrawsBarred": "Hospital {hospitalId} has left study {studyId}, or the study goes on without it.",
+    "BlockDrawsBlocksOutOfRange": "A hospital commits to 2 to {limit} blocks, not {blocks}.",
+    "BlockDrawsLost": (
+        "The chain no longer knows the hash of its block {drawAt}, which drew hospital {hospitalId}'s block: have "
+        "another drawn, which is possible once."
+    ),
+    "BlockDrawsNoBlocks": "Hospital {hospitalId} committed to no blocks in study {studyId}.",
+    "BlockDrawsNotDrawn": "Hospital {hospitalId}'s block is drawn by the hash of the chain's block {drawAt}: wait.",
+    "BlockDrawsNotLost": "Hospital {hospitalId}'s draw by block {drawAt} stands, or is still to come.",
+    "BlockDrawsNothingSampled": "Study {studyId} proves nothing about rows: enrol with one data root.",
+    "BlockDrawsWrongBlock": "This is not block {index}, which was drawn of those hospital {hospitalId} committed to.",
+    "BlockDrawsWrongDepth": "A path of {length} hashes was given, {depth} are needed.",
     # RewardPool
     "RewardPoolNotOwner": (
         "Hospital {hospitalId} committed to another address when it enrolled: only its owner can claim to the owner, "

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from node.chain.records import to_struct
 from node.chain.writer import Writer
 from node.types import CeremonyStep, PlanTerms, Receipt
@@ -27,6 +29,29 @@ class StudyWriter(Writer):
         return self._sender.send(
             enrolment_intent(study), "StudyRegistry", "enrol", study, data_root, rows, payout_commitment
         )
+
+    def enrol_blocks(
+        self, study: int, blocks_root: bytes, blocks: int, payout_commitment: bytes = NO_PAYOUT_COMMITMENT
+    ) -> Receipt:
+        """Enrol with blocks of rows (`node.chain.blocks`), of which a block hash draws one; the operator.
+
+        The intent is that of `enrol`: a hospital enrols once, in whichever way.
+        """
+        return self._sender.send(
+            enrolment_intent(study), "BlockDraws", "enrolBlocks", study, blocks_root, blocks, payout_commitment
+        )
+
+    def use_block(self, study: int, data_root: int, rows: int, path: Sequence[bytes]) -> Receipt:
+        """Open the block that was drawn, so that the sender's hospital can submit; its operator, once."""
+        return self._sender.send(f"study/{study}/block", "BlockDraws", "useBlock", study, data_root, rows, list(path))
+
+    def keep_draw(self, study: int, hospital_id: int) -> Receipt:
+        """Put on record which block was drawn while the chain knows the hash; anyone."""
+        return self._sender.send(f"study/{study}/draw/{hospital_id}", "BlockDraws", "keepDraw", study, hospital_id)
+
+    def redraw(self, study: int) -> Receipt:
+        """Have a block of the sender's hospital drawn anew where the first draw was lost; its operator, once."""
+        return self._sender.send(f"study/{study}/redraw", "BlockDraws", "redraw", study)
 
     def request_ceremony(self, intent: str, study: int) -> Receipt:
         """Have new keys made after the round that is going on; a participant's operator or owner."""

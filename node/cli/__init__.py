@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import click
 
 from node.cli.council import council
+from node.cli.data import data
 from node.cli.group import common_options
 from node.cli.hospital import hospital
 from node.cli.keys import keys
 from node.cli.local import add_local_commands
-from node.cli.models import model
+from node.cli.models import add_predict_command, model
 from node.cli.network import network
 from node.cli.output import show_error
 from node.cli.participation import add_participation_commands
@@ -53,10 +54,11 @@ def cli() -> None:
     """
 
 
-for group in (wallet, council, hospital, stake, slashed, study, node, network, model, keys):
+for group in (wallet, council, hospital, stake, slashed, study, node, network, data, model, keys):
     cli.add_command(group)
 add_trust_command(node)
 add_participation_commands(cli)
+add_predict_command(cli)
 add_local_commands(cli)
 add_rotation_commands(keys, study)
 

@@ -29,13 +29,26 @@ def add_participation_commands(cli: click.Group) -> None:
         type=click.Path(path_type=Path),
         help="The plan document, where no store has it.",
     )
+    @click.option(
+        "--extractor",
+        type=click.Path(path_type=Path),
+        help="The file of the plan's extractor (a head on images), where no store has it.",
+    )
     @click.option("--payout", metavar="ADDRESS", help="Where rewards can be claimed to [the owner].")
     @click.option("--yes", is_flag=True, help="Go on although values clip beyond the plan's share.")
-    def enrol(session: Session, study_id: int, plan_file: Path | None, payout: str | None, yes: bool) -> None:
+    def enrol(
+        session: Session,
+        study_id: int,
+        plan_file: Path | None,
+        extractor: Path | None,
+        payout: str | None,
+        yes: bool,
+    ) -> None:
         """Take a place in a study (operator's key).
 
         The plan document must agree with the chain in every number, and the bond is locked. Of the
-        node's table only a commitment leaves this machine.
+        node's data only a commitment leaves this machine. Of more rows than the plan's circuit takes, one block is
+        drawn by the hash of a later block of the chain, and the node trains on that.
 
         With --payout the chain gets a hash of that address and of a secret salt, so that nobody knows who is
         paid before `consilium claim --payout`. The salt is in the node's folder: keep a copy of it.
@@ -67,20 +80,29 @@ def add_participation_commands(cli: click.Group) -> None:
                     payouts.forget(study_id)
                 commitment = payouts.keep(study_id, address).commitment
             receipt = enrol_hospital(
-                hospital, study_id, config.data, confirm=confirm, plan_file=plan_file, payout_commitment=commitment
+                hospital,
+                study_id,
+                config.data,
+                confirm=confirm,
+                plan_file=plan_file,
+                extractor=extractor,
+                payout_commitment=commitment,
             )
             place = hospital.reader.enrolment(study_id, hospital.id)
         if address is not None and place.payout_commitment != commitment:
             raise StudyError(
                 f"Enrolled in study {study_id} by an earlier try, which committed to no payout: claim without --payout."
             )
+        blocks = session.reader.blocks_of(study_id, place.hospital_id).blocks
+        with_what = f"{blocks} blocks of rows, of which one is drawn" if blocks else f"{place.rows} rows"
         session.out.done(
-            sent(f"Enrolled in study {study_id} with {place.rows} rows", receipt),
+            sent(f"Enrolled in study {study_id} with {with_what}", receipt),
             {
                 "study": study_id,
                 "hospital": place.hospital_id,
                 "index": place.index,
                 "rows": place.rows,
+                "blocks": blocks,
                 "data_root": place.data_root,
                 "payout_commitment": place.payout_commitment,
                 "transaction": transaction(receipt),

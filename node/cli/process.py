@@ -14,7 +14,7 @@ from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, create_keyfile, ke
 from node.cli.amounts import parse_amount
 from node.cli.group import command
 from node.cli.session import DEFAULT_RPC, Session, passphrase
-from node.cli.study import waits_for
+from node.cli.study import sampled, waits_for
 from node.config import FILE_NAME, NodeConfig, ProverName, StorageConfig, save_config
 from node.database import is_held
 from node.errors import UsageError
@@ -129,6 +129,7 @@ def status(session: Session) -> None:
     number = reader.hospital_id_of_operator(operator)
     balance = reader.balance(operator)
     studies = [study for study in range(1, reader.study_count() + 1) if number and number in reader.enrolled_ids(study)]
+    rows = {study: sampled(reader, study, number) or f"all {reader.enrolment(study, number).rows}" for study in studies}
     session.out.record(
         "Node",
         {
@@ -139,11 +140,13 @@ def status(session: Session) -> None:
             "operator_balance_wei": balance,
             "block": reader.head().number,
             "studies": {study: waits_for(reader, study) for study in studies},
+            "rows": rows,
             "latest_steps": [_step(step.key, step.done_at) for step in recent_steps(config.state_file, 5)],
         },
         {
             "operator_balance_wei": f"{format_amount(balance, 18)} ether",
             "studies": "\n".join(f"{study}: waits for {waits_for(reader, study)}" for study in studies) or "none",
+            "rows": "\n".join(f"{study}: {text}" for study, text in rows.items()) or "none",
             "latest_steps": "\n".join(_step(step.key, step.done_at) for step in recent_steps(config.state_file, 5))
             or "none",
         },

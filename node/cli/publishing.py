@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from node.errors import DataError, UsageError
 from node.plan import LOSSES, TrainingPlan
 from node.proofs.published import published_terms
+from node.steps.enrolment import circuit_kind
+from node.steps.extractors import extractor_file, extractor_weights
 from node.types import Circuit, CircuitKind, Deployment, PlanTerms
 
 
@@ -22,9 +26,9 @@ def check_circuits(plan: TrainingPlan, training: Circuit, aggregation: Circuit) 
     The contracts take a circuit's shape from the circuit: they would publish it, and no hospital would enrol.
     """
     numbers: dict[str, tuple[object, object]] = {
-        "training.circuit (what it proves)": (CircuitKind.TRAINING.name.lower(), training.kind.name.lower()),
+        "training.circuit (what it proves)": (circuit_kind(plan).name.lower(), training.kind.name.lower()),
         "aggregation.circuit (what it proves)": (CircuitKind.AGGREGATION.name.lower(), aggregation.kind.name.lower()),
-        "model.features (their number)": (len(plan.model.features), training.features),
+        "model.initial (features and bias)": (len(plan.model.initial), training.features + 1),
         "model.loss": (LOSSES[plan.model.loss], training.loss),
         "training.batch_size": (plan.training.batch_size, training.batch_size),
         "training.rows_maximum": (plan.training.rows_maximum, training.capacity),
@@ -39,6 +43,14 @@ def check_circuits(plan: TrainingPlan, training: Circuit, aggregation: Circuit) 
         raise DataError(
             f"The plan does not fit its circuits {training.name} and {aggregation.name}: {'; '.join(wrong)}."
         )
+
+
+def check_extractor(plan: TrainingPlan, file: Path | None) -> None:
+    """Refuse to publish a plan whose extractor the sponsor does not have: nobody could enrol.
+
+    Raises `UsageError` where a file is missing, `DataError` for another than the plan's.
+    """
+    extractor_weights(plan, extractor_file(plan, file))
 
 
 def _circuit(deployment: Deployment, name: str) -> int:

@@ -26,46 +26,51 @@ def study() -> None:
 
 @command(study, "plan")
 @click.argument("draft", type=click.Path(path_type=Path), metavar="DRAFT.json")
-@click.option("--records", type=click.Path(path_type=Path), help="A CSV table of your own, held by no hospital.")
+@click.option("--records", type=click.Path(path_type=Path), help="Data of your own, held by no hospital.")
+@click.option("--extractor", type=click.Path(path_type=Path), help="The frozen network of a head on images.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("plan.json"), show_default=True)
-def plan(session: Session, draft: Path, records: Path | None, out: Path) -> None:
+def plan(session: Session, draft: Path, records: Path | None, extractor: Path | None, out: Path) -> None:
     """Write a plan document from a readable draft.
 
     A draft is a plan as JSON in any layout. It may leave out what --records gives: the features (the
-    columns but the label) and the constants of their scaling, which become public. docs/study.md lists the
-    keys; docs/examples/plan.json is a draft to start from.
+    columns of a CSV table but the label) and the constants of their scaling, which become public. For a head on
+    images --records are images, and --extractor the file of the network that finds the features in them.
+    docs/study.md lists the keys; docs/examples/plan.json is a draft to start from.
 
     \b
     Example: consilium study plan docs/examples/plan.json --records sponsor.csv -o plan.json
     """
     from node.cli.drafting import complete
 
-    made = complete(_document(draft), records)
+    made = complete(_document(draft), records, extractor)
     if out.exists() and out.read_bytes() != made.canonical():
         raise UsageError(f"{out} exists already and is another plan: name another place with -o.")
     out.write_bytes(made.canonical())
     session.out.done(
-        f"The plan for {len(made.model.features)} features and {made.participation.rounds} rounds: {out}",
+        f"The plan for {len(made.model.initial)} weights and {made.participation.rounds} rounds: {out}",
         {"file": str(out), "digest": made.digest(), "size": len(made.canonical())},
     )
 
 
 @command(study, "publish")
 @click.argument("plan_file", type=click.Path(path_type=Path), metavar="PLAN.json")
+@click.option("--extractor", type=click.Path(path_type=Path), help="The file of the plan's extractor: it is checked.")
 @click.option("--fund", "with_funding", is_flag=True, help="Escrow the rewards at once.")
-def publish(session: Session, plan_file: Path, with_funding: bool) -> None:
+def publish(session: Session, plan_file: Path, extractor: Path | None, with_funding: bool) -> None:
     """Publish a study as its sponsor (owner's key).
 
     PLAN.json is the canonical plan document, as `consilium study plan` writes it. Its SHA-256 goes on
-    chain; hand the file itself to the hospitals, who check it against the chain.
+    chain; hand the file itself to the hospitals, who check it against the chain. For a head on images hand them
+    the file of the extractor as well, which the plan names by its SHA-256.
 
     \b
     Example: consilium study publish plan.json --fund
     """
-    from node.cli.publishing import check_circuits, plan_terms
+    from node.cli.publishing import check_circuits, check_extractor, plan_terms
     from node.plan import TrainingPlan
 
     parsed, reader = TrainingPlan.parse(_document(plan_file)), session.reader
+    check_extractor(parsed, extractor)
     terms = plan_terms(parsed, reader.deployment)
     check_circuits(parsed, reader.circuit(terms.training_circuit), reader.circuit(terms.aggregation_circuit))
     receipts: list[Receipt] = []
@@ -157,6 +162,7 @@ def show(session: Session, study_id: int) -> None:
         "state": reader.study_state(study_id),
         "sponsor": found.sponsor,
         "hospitals": reader.enrolled_ids(study_id),
+        "sampled": sampled_hospitals(reader, study_id),
         "funded": funded,
         "needed": needed,
         "waits_for": waits_for(reader, study_id),
@@ -168,6 +174,7 @@ def show(session: Session, study_id: int) -> None:
     money = {"funded": funded, "needed": needed}
     money |= {"bond": found.plan.bond, "reward_per_round": found.plan.reward_per_round}
     shown = {name: session.tokens(amount) for name, amount in money.items()}
+    shown["sampled"] = "\n".join(f"hospital {number}: {text}" for number, text in values["sampled"].items()) or "none"
     shown["learning_rate"] = f"{found.plan.learning_rate}/256"
     session.out.record(f"Study {study_id}", values, shown)
     if not session.options.as_json:
@@ -205,6 +212,22 @@ def waits_for(reader: ChainReader, study_id: int) -> str:
     if now.phase is Phase.ATTEST:
         return f"{_named(reader, study_id, everybody & ~record.attested_bitmap)}: {phase}" + _left(now.deadline)
     return f"anyone: {phase}" + _left(now.deadline)
+
+
+def sampled(reader: ChainReader, study_id: int, hospital_id: int) -> str | None:
+    """Of which of its blocks of rows a hospital trains; None for one that trains on all of its rows."""
+    draw = reader.blocks_of(study_id, hospital_id)
+    if not draw.blocks:
+        return None
+    if not draw.used:
+        return f"one of {draw.blocks} blocks of its rows, not in use yet"
+    return f"sampled: block {draw.index + 1} of {draw.blocks}, {reader.enrolment(study_id, hospital_id).rows} rows"
+
+
+def sampled_hospitals(reader: ChainReader, study_id: int) -> dict[int, str]:
+    """As `sampled`, by hospital number, of those that enrolled with blocks."""
+    found = {number: sampled(reader, study_id, number) for number in reader.enrolled_ids(study_id)}
+    return {number: text for number, text in found.items() if text is not None}
 
 
 def _rounds(reader: ChainReader, study_id: int) -> list[tuple[object, ...]]:

@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The model file that `consilium model export` writes: a NumPy archive that plain `numpy.load` reads.
 
-    weights        float64 [P]   D feature weights, then the bias (= weights_int / 2^16)
+    weights        float64 [P]   weights_int / 2^16
     weights_int    int64   [P]   the integers whose Poseidon hash is the round's root
     feature_names  text    [D]
     mean, std      float64 [D]   the plan's scaling; x = clamp(⌊(v − mean)/std · 32 + 1/2⌋, −128, 127) / 32
-    meta           text    []    JSON: format, study, round, root, loss, optimiser, plan_digest, label,
-                                 scaling (the exact constants)
+    extractor      int64   [E]   the frozen network of a head on images (`node.learning.extractor`); else E = 0
+    meta           text    []    JSON: format, architecture, study, round, root, loss, optimiser, plan_digest,
+                                 label, scaling (the exact constants)
 
-The score of a record is clamp(z/4 + 1/2, 0, 1) with z = weights · [x, 1]. One model has one sequence of
-bytes: members are stored uncompressed, in order, with a fixed date, so everybody's file has the same digest.
+Three architectures: "logistic-head" and "logistic-head-on-images" (P = D + 1, the bias last), whose score is
+clamp(z/4 + 1/2, 0, 1) with z = weights · [x, 1], on a table's columns and on an extractor's features, the latter
+followed by zeros; and "cnn-5162" (`node.learning.cnn`, D = 0).
+One model has one sequence of bytes, so everybody's file has the same digest.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -27,30 +29,36 @@ from numpy.typing import NDArray
 
 from node.document import Many, Part, check_section, read
 from node.errors import DataError
+from node.learning.datasets.archive import unpack, write_arrays
 from node.learning.reference import check_weights
-from node.plan import FEATURES_MAX, WEIGHT_FRACTION_BITS, FeatureScaling, Label, TrainingPlan
-
-# NumPy does not annotate the module of its file format.
-npy: Any = np.lib.format
-HEADER = re.compile(
-    rb"\x93NUMPY\x01\x00(?P<length>..)"
-    rb"(?P<text>\{'descr': '(?P<dtype><(?:f8|i8|U[0-9]{1,8}))', 'fortran_order': False, "
-    rb"'shape': \((?:(?P<count>[0-9]{1,4}),)?\), \} *\n)",
-    re.DOTALL,
+from node.plan import (
+    EXTRACTED,
+    FEATURES_MAX,
+    HEAD,
+    IMAGE_HEAD,
+    NETWORKS,
+    WEIGHT_FRACTION_BITS,
+    FeatureScaling,
+    HeadPlan,
+    ImageHeadPlan,
+    Label,
+    TrainingPlan,
 )
-FORMAT = "consilium/model/1"
+
+FORMAT = "consilium/model/2"
 FILE_LIMIT = 16 * 1024 * 1024
-MEMBERS = ("weights", "weights_int", "feature_names", "mean", "std", "meta")
+MEMBERS = ("weights", "weights_int", "feature_names", "mean", "std", "extractor", "meta")
 META_KEYS = {
-    "format", "study", "round", "root", "loss", "optimiser", "plan_digest", "label", "scaling",
+    "format", "architecture", "study", "round", "root", "loss", "optimiser", "plan_digest", "label", "scaling",
 }  # fmt: skip
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+SCALING = Many(Part(FeatureScaling), FEATURES_MAX)
 
 
 @dataclass(frozen=True)
 class ModelFile:
     """A round's model with all that is needed to use it and to check it against the chain."""
 
+    architecture: str
     study: int
     round: int
     root: int
@@ -61,15 +69,36 @@ class ModelFile:
     features: tuple[str, ...]
     scaling: tuple[FeatureScaling, ...]
     weights: tuple[int, ...]
+    extractor: tuple[int, ...] = ()
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether it scores images; else it scores a table's records."""
+        return self.architecture in (IMAGE_HEAD, *NETWORKS)
 
     @classmethod
-    def of(cls, plan: TrainingPlan, *, study: int, round: int, root: int, weights: Sequence[int]) -> ModelFile:
-        """The model file of a round of a plan's study; `root` is the hash of `weights` on chain."""
+    def of(
+        cls,
+        plan: TrainingPlan,
+        *,
+        study: int,
+        round: int,
+        root: int,
+        weights: Sequence[int],
+        extractor: Sequence[int] = (),
+    ) -> ModelFile:
+        """The model file of a round of a plan's study; `root` is the hash of `weights` on chain.
+
+        `extractor`: the weights of the plan's, for a head on images.
+        """
         check_weights(weights)
+        if bool(extractor) != isinstance(plan, ImageHeadPlan):
+            raise DataError("The model of a head on images needs the plan's extractor, and no other has one.")
         if len(weights) != len(plan.model.initial):
             raise DataError(f"{len(weights)} weights do not fit a plan of {len(plan.model.initial)}.")
         model = plan.model
         return cls(
+            architecture=model.family,
             study=study,
             round=round,
             root=root,
@@ -77,9 +106,10 @@ class ModelFile:
             loss=model.loss,
             optimiser=model.optimiser,
             label=model.label,
-            features=model.features,
-            scaling=plan.scaling,
+            features=plan.model.features if isinstance(plan, HeadPlan) else (),
+            scaling=plan.scaling if isinstance(plan, HeadPlan) else (),
             weights=tuple(weights),
+            extractor=tuple(extractor),
         )
 
 
@@ -87,6 +117,7 @@ def to_bytes(model: ModelFile) -> bytes:
     """The archive as bytes."""
     meta = {
         "format": FORMAT,
+        "architecture": model.architecture,
         "study": model.study,
         "round": model.round,
         "root": str(model.root),
@@ -103,15 +134,10 @@ def to_bytes(model: ModelFile) -> bytes:
         "feature_names": np.array(model.features, dtype=np.str_),
         "mean": np.array([float(entry.mean) for entry in model.scaling]),
         "std": np.array([float(entry.std) for entry in model.scaling]),
+        "extractor": np.array(model.extractor, dtype=np.int64),
         "meta": np.array(json.dumps(meta, sort_keys=True, separators=(",", ":"), ensure_ascii=False)),
     }
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name in MEMBERS:
-            member = io.BytesIO()
-            npy.write_array(member, arrays[name], version=(1, 0), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", ZIP_EPOCH), member.getvalue())
-    return stream.getvalue()
+    return write_arrays(arrays)
 
 
 def from_bytes(content: bytes) -> ModelFile:
@@ -119,24 +145,27 @@ def from_bytes(content: bytes) -> ModelFile:
 
     Nothing in the file is executed or trusted for its size: objects (pickles) are refused.
     """
-    if len(content) > FILE_LIMIT:
-        _refuse(f"it is larger than {FILE_LIMIT} bytes")
+    arrays = unpack(io.BytesIO(content), "The model file", FILE_LIMIT)
+    if tuple(arrays) != MEMBERS:
+        _refuse(f"it does not hold the arrays {', '.join(MEMBERS)}, in this order")
     try:
-        model = _model(_arrays(content))
+        model = _model(arrays)
         same = to_bytes(model) == content
-    except (
-        ValueError,
-        OverflowError,
-        RecursionError,
-        zipfile.BadZipFile,
-        OSError,
-        EOFError,
-        NotImplementedError,
-    ):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         _refuse("it is not a complete archive of a model")
     if not same:
         _refuse("its parts disagree with each other")
     return model
+
+
+def read_model(path: Path) -> ModelFile:
+    """As `from_bytes`, from a file."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(FILE_LIMIT + 1)
+    except OSError as error:
+        raise DataError(f"The model {path} cannot be read ({error.strerror}).") from None
+    return from_bytes(content)
 
 
 def _model(arrays: dict[str, NDArray[Any]]) -> ModelFile:
@@ -145,12 +174,14 @@ def _model(arrays: dict[str, NDArray[Any]]) -> ModelFile:
         _refuse(f"its meta does not describe a model of the format {FORMAT}")
     try:
         label = read(Label, meta["label"], "label")
-        scaling = Many(Part(FeatureScaling), FEATURES_MAX).build(meta["scaling"], "scaling")
+        scaling = SCALING.build(meta["scaling"], "scaling")
         check_section(label, "label")
-        Many(Part(FeatureScaling), FEATURES_MAX).check(scaling, "scaling")
+        if scaling:
+            SCALING.check(scaling, "scaling")
     except DataError:
         _refuse("its label or scaling is malformed")
     model = ModelFile(
+        architecture=str(meta["architecture"]),
         study=_integer(meta["study"]),
         round=_integer(meta["round"]),
         root=_integer_text(meta["root"]),
@@ -161,38 +192,18 @@ def _model(arrays: dict[str, NDArray[Any]]) -> ModelFile:
         features=tuple(str(name) for name in arrays["feature_names"]),
         scaling=scaling,
         weights=tuple(int(w) for w in arrays["weights_int"]),
+        extractor=tuple(int(w) for w in arrays["extractor"]),
     )
     check_weights(model.weights)
-    if not len(model.features) == len(model.scaling) == len(model.weights) - 1:
-        _refuse("features, scaling and weights differ in number")
+    if model.architecture not in (HEAD, IMAGE_HEAD, *NETWORKS):
+        _refuse("its architecture is none that this version knows")
+    features = 0 if model.architecture in NETWORKS else len(model.weights) - 1
+    if not len(model.features) == len(model.scaling) == features or (
+        bool(model.extractor) != (model.architecture == IMAGE_HEAD)
+        or (model.architecture == IMAGE_HEAD and features < EXTRACTED)
+    ):
+        _refuse("features, scaling and weights do not fit its architecture")
     return model
-
-
-def _arrays(content: bytes) -> dict[str, NDArray[Any]]:
-    """The members of the archive as arrays, each no larger than the bytes that are really there."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        entries = archive.infolist()
-        if [entry.filename for entry in entries] != [f"{name}.npy" for name in MEMBERS]:
-            _refuse(f"it does not hold the arrays {', '.join(MEMBERS)}, in this order")
-        # Stored members cannot be larger than the file: no archive can unfold to fill the memory.
-        if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries):
-            _refuse("its members are compressed or encrypted")
-        return {name: _array(name, archive.read(entry)) for name, entry in zip(MEMBERS, entries, strict=True)}
-
-
-def _array(name: str, data: bytes) -> NDArray[Any]:
-    """One member, its header read by a pattern: NumPy's own parser evaluates it and fails in many ways."""
-    found = HEADER.match(data)
-    if found is None or int.from_bytes(found["length"], "little") != len(found["text"]):
-        _refuse(f"its array {name} has a header that no model file has")
-    dtype = np.dtype(found["dtype"].decode())
-    if dtype.kind != {"weights_int": "i", "feature_names": "U", "meta": "U"}.get(name, "f"):
-        _refuse(f"its array {name} holds another type")
-    count = int(found["count"]) if found["count"] else None
-    body = data[found.end() :]
-    if (count is None) != (name == "meta") or (1 if count is None else count) * dtype.itemsize != len(body):
-        _refuse(f"its array {name} has another shape")
-    return np.frombuffer(body, dtype=dtype).reshape(() if count is None else (count,))
 
 
 def _integer(value: object) -> int:

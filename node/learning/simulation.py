@@ -8,7 +8,6 @@ SHA-256 and not from a random generator, so a seed gives the same records with e
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,7 +16,7 @@ from pathlib import Path
 from sklearn.datasets import load_breast_cancer
 
 from node.errors import DataError
-from node.learning.tables import Table
+from node.learning.tables import Table, table_bytes
 from node.plan import Label, Training
 
 LABEL = Label(name="diagnosis", positive="malignant", negative="benign")
@@ -72,11 +71,7 @@ def write(simulation: Simulation, folder: Path) -> list[Path]:
     paths = []
     for name, table in tables.items():
         path = folder / f"{name}.csv"
-        with path.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow([*table.features, LABEL.name])
-            for row, label in zip(table.rows, table.labels, strict=True):
-                writer.writerow([*map(str, row), LABEL.positive if label else LABEL.negative])
+        path.write_bytes(table_bytes(table, LABEL))
         paths.append(path)
     return paths
 

@@ -9,10 +9,11 @@ Messages name line and column and never a value: they end in logs, and the file 
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -46,32 +47,54 @@ class Table:
 def read_table(path: Path, features: Sequence[str], label: Label, *, capacity: int) -> Table:
     """Reads a CSV file whose columns are exactly the plan's features and its label, in any order.
 
-    `capacity`: rows that the circuit takes. Raises DataError with the line, the column and what to do.
+    `capacity`: the most rows that are read. Raises DataError with the line, the column and what to do.
     """
+    return _read(path.name, records(path), tuple(features), label, capacity)
+
+
+def records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of every line of a CSV file that is not blank; raises DataError."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            return _read(path.name, csv.reader(stream, strict=True), tuple(features), label, capacity)
+            yield from _records(path.name, csv.reader(stream, strict=True))
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({error.strerror}). Check the path and its rights.") from None
     except UnicodeDecodeError:
         raise DataError(f"{path.name} is not text in UTF-8. Export it again as CSV in UTF-8.") from None
 
 
-def _read(name: str, reader: _Reader, features: tuple[str, ...], label: Label, capacity: int) -> Table:
-    records = _records(name, reader)
-    header = next(records, None)
+def table_bytes(table: Table, label: Label) -> bytes:
+    """The canonical CSV file of a table: its features in order, then the label; one table has one sequence of bytes."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*table.features, label.name])
+    for row, positive in zip(table.rows, table.labels, strict=True):
+        writer.writerow([*map(number_text, row), label.positive if positive else label.negative])
+    return stream.getvalue().encode()
+
+
+def number_text(value: Decimal) -> str:
+    """A value exactly, without needless zeros; with an exponent only where it would be too long to be read."""
+    shortest = value.normalize(Context(prec=LONGEST_NUMBER))
+    plain = format(shortest, "f")
+    return plain if len(plain) <= LONGEST_NUMBER else str(shortest)
+
+
+def _read(
+    name: str, lines: Iterator[tuple[int, list[str]]], features: tuple[str, ...], label: Label, capacity: int
+) -> Table:
+    header = next(lines, None)
     if header is None:
         raise DataError(f"{name} is empty. It needs a line of column names and at least one record.")
     places = _places(name, [column.strip() for column in header[1]], features, label.name)
     rows: list[tuple[Decimal, ...]] = []
     labels: list[int] = []
-    for line, cells in records:
+    for line, cells in lines:
         if len(cells) != len(places):
             raise DataError(f"{name}, line {line}: {len(cells)} cells, but there are {len(places)} columns.")
         if len(rows) == capacity:
             raise DataError(
-                f"{name} has more than {capacity} records, the most that this study's circuit takes. "
-                "Choose the records to use, or join a study with a larger circuit."
+                f"{name} has more than {capacity} records, the most that can be read here. Choose the records to use."
             )
         rows.append(tuple(_number(name, line, feature, cells[places[feature]]) for feature in features))
         labels.append(_label(name, line, label, cells[places[label.name]]))
@@ -81,7 +104,6 @@ def _read(name: str, reader: _Reader, features: tuple[str, ...], label: Label, c
 
 
 def _records(name: str, reader: _Reader) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of every line that is not blank."""
     while True:
         try:
             cells = next(reader)

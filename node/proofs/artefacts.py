@@ -20,19 +20,21 @@ class Circuit:
     """One circuit of `circuits/circuits.json`.
 
     `parameters`: capacity, features, batch_size, epochs, value_bits, loss for kind "training";
-    features and value_bits for "aggregation". The digest is hex without 0x.
+    features and value_bits for "aggregation"; capacity, features, value_bits and loss for "bounded".
+    `on_demand`: so large that it is built only where it is asked for by name. The digest is hex without 0x.
     """
 
     name: str
     kind: str
     test: bool
+    on_demand: bool
     parameters: dict[str, int]
     constraints: int
     verifying_key_digest: str
 
     @property
     def coordinates(self) -> int:
-        """The length P of the model and of updates: the features and the bias."""
+        """The length P of the model and of updates: the features and the bias, or all of a network's parameters."""
         return self.parameters["features"] + 1
 
     @property
@@ -103,4 +105,5 @@ def find_artefacts(name: str, cache: Path = DEFAULT_CACHE, verifying_key: str | 
             refuse_forgeable(key)
             return artefacts
     state = "has other keys than the expected one" if found else "is not built"
-    raise ArtefactMissing(f"circuit {name} {state} in {cache}: run `make setup`")
+    remedy = f".venv/bin/python scripts/circuits.py build {name}" if circuit.on_demand else "make setup"
+    raise ArtefactMissing(f"circuit {name} {state} in {cache}: run `{remedy}`")

@@ -59,10 +59,17 @@ def multiply(scalar: int, point: Point) -> Point:
 
 
 def combine(scalars: list[int], points: list[Point]) -> Point:
-    """Return Σ scalar·point with one inversion; both lists have the same length."""
+    """Return Σ scalar·point with one pass of doublings for all; both lists have the same length."""
+    terms = [
+        (abs(scalar), (*(negate(point) if scalar < 0 else point), 1))
+        for scalar, point in zip(scalars, points, strict=True)
+    ]
     total: _Projective = (0, 1, 1)
-    for scalar, point in zip(scalars, points, strict=True):
-        total = _add(total, _multiply(scalar, point))
+    for bit in reversed(range(max((scalar.bit_length() for scalar, _ in terms), default=0))):
+        total = _double(total)
+        for scalar, point in terms:
+            if scalar >> bit & 1:
+                total = _add(total, point)
     return _affine(total)
 
 

@@ -14,6 +14,8 @@ from node.proofs.poseidon import poseidon, tree16
 SALT_BITS = 248
 #: Loss number of the hard-sigmoid logistic regression.
 LOSS_HARD_SIGMOID = LOSSES["hard-sigmoid-logistic"]
+#: Loss number of a bounded study, of whose training nothing is proved.
+LOSS_UNPROVED = 2
 
 WEIGHTS_PER_ELEMENT = 10
 FEATURES_PER_ELEMENT = 30
@@ -93,11 +95,13 @@ def plan_root(
     learning_rate: int,
     value_bits: int,
     loss: int = LOSS_HARD_SIGMOID,
+    update_bound: int = 0,
+    noise_bound: int = 0,
 ) -> int:
     """Return the packing of a plan's proved numbers, as the contract and the circuit compute it.
 
     Widths in bits: features 16, batch size 16, epochs 16, learning rate (in 1/256) 32, value bits
-    8, loss 8. Raises ValueError for a number that does not fit.
+    8, loss 8, update bound (squared) 64, noise bound 32. Raises ValueError for a number that does not fit.
     """
     root, position = 0, 0
     for value, bits in (
@@ -107,6 +111,8 @@ def plan_root(
         (learning_rate, 32),
         (value_bits, 8),
         (loss, 8),
+        (update_bound, 64),
+        (noise_bound, 32),
     ):
         if not 0 <= value < 1 << bits:
             raise ValueError(f"the plan's number {value} does not fit {bits} bits")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pedersen commitments to integer vectors: C = Σ values_j·G_j + blinding·H on Baby Jubjub.
 
-Nobody knows a relation between the generators, since each comes from a hash of its own label.
+A long vector is packed first, many values to a scalar. Nobody knows a relation between the generators, since
+each comes from a hash of its own label.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from node.proofs.field import MODULUS, inverse, square_root
 DOMAIN = "consilium/pedersen/v1/"
 #: Blinding values are in [0, ORDER), hence of this many bits.
 BLINDING_BITS = ORDER.bit_length()
+#: Packed scalars stay below 2^250, hence below ℓ, and have room for sums of 2^6 values.
+_SCALAR_BITS = 250
+_SUM_BITS = 6
 
 
 @cache
@@ -72,6 +76,23 @@ def commit(values: Sequence[int], blinding: int) -> Point:
         raise ValueError("the blinding value must be in [0, ℓ)")
     points = [*(generator(index) for index in range(len(values))), blinding_generator()]
     return babyjubjub.combine([*values, blinding], points)
+
+
+def pack(values: Sequence[int], value_bits: int) -> list[int]:
+    """Return the scalars that commit to a long vector, ⌊250/(value_bits + 6)⌋ values in each, in order.
+
+    Neighbours are value_bits + 6 bits apart: scalars add up as values do, and sums of up to 64 values of
+    value_bits bits are bound one by one. Raises ValueError for a value that is not such a sum.
+    """
+    pitch = value_bits + _SUM_BITS
+    half = 1 << (pitch - 1)
+    if not all(-half <= value < half for value in values):
+        raise ValueError(f"a value is outside of {pitch} bits")
+    count = _SCALAR_BITS // pitch
+    return [
+        sum(value << (pitch * place) for place, value in enumerate(values[start : start + count]))
+        for start in range(0, len(values), count)
+    ]
 
 
 def random_blinding() -> int:

@@ -10,6 +10,7 @@ from node.errors import ChainUnavailable, ContractReverted, CryptoError, DataErr
 from node.steps.attestation import attest_ciphertexts, release_own
 from node.steps.ceremony import advance_ceremony, erase_superseded, forget_ceremony_seed
 from node.steps.context import Hospital, StudyContext, plan_document
+from node.steps.drawn import use_drawn_block
 from node.steps.enrolment import check_plan
 from node.steps.evidence import watch_shares
 from node.steps.opening import close_round, finalise, include_updates, keep_shares, post_share
@@ -30,6 +31,9 @@ def advance(context: StudyContext) -> bool:
     """Do what the study's state asks for; True once the study has ended and nothing is left to do."""
     reader = context.hospital.reader
     state = reader.study_state(context.id)
+    if not state.ended:
+        with _set_aside(context):
+            use_drawn_block(context)
     if state in (StudyState.NONE, StudyState.PUBLISHED, StudyState.ENROLLING):
         return False
     left_behind = _is_left_behind(context)

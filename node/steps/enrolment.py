@@ -13,13 +13,17 @@ from node.chain.studies import NO_PAYOUT_COMMITMENT, enrolment_intent
 from node.crypto.context import CeremonyContext
 from node.crypto.dealing import dealing_size
 from node.errors import ContractReverted, DataError, KeyNotTrusted, ParameterError, StudyError
-from node.plan import TrainingPlan
+from node.learning import privacy
+from node.plan import RHO_UNITS, NetworkPlan, TrainingPlan
 from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS
 from node.proofs.published import published_terms
 from node.proofs.trust import KnownKey, known_key
+from node.steps.blocks import Blocks
 from node.steps.context import Hospital, encryption_parameters, plan_document
-from node.steps.records import Records, read_records
+from node.steps.dataset import salt_beside
+from node.steps.extractors import extractor_file, extractor_weights
+from node.steps.records import Records, read_records, stored_records
 from node.storage.cid import SIZE_MAX
 from node.types import CircuitKind, Receipt, Study, TransactionStatus
 
@@ -71,10 +75,10 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
     agreed: dict[str, tuple[object, object]] = numbers | {
         "plan root": (plan.root(), reader.plan_root(study.id)),
         "training circuit": (plan.training.circuit, training.name),
-        "what the training circuit proves": (CircuitKind.TRAINING, training.kind),
+        "what the training circuit proves": (circuit_kind(plan), training.kind),
         "rows of the circuit": (plan.training.rows_maximum, training.capacity),
         "batch size": (plan.training.batch_size, training.batch_size),
-        "number of features": (len(plan.model.features), training.features),
+        "number of features": (len(plan.model.initial) - 1, training.features),
         "value bits": (plan.quantisation.value_bits, training.value_bits),
         "aggregation circuit": (plan.aggregation.circuit, aggregation.name),
         "what the aggregation circuit proves": (CircuitKind.AGGREGATION, aggregation.kind),
@@ -86,6 +90,11 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
             "Do not take part; ask the sponsor for the document that was published."
         )
     return plan
+
+
+def circuit_kind(plan: TrainingPlan) -> CircuitKind:
+    """What a plan needs its training circuit to prove."""
+    return CircuitKind.BOUNDED if isinstance(plan, NetworkPlan) else CircuitKind.TRAINING
 
 
 def check_encryption(plan: TrainingPlan) -> None:
@@ -111,6 +120,26 @@ def check_encryption(plan: TrainingPlan) -> None:
                 f"This plan's keys cannot be made with {parties} hospitals: for {ceremony.rounds} rounds each of them "
                 f"would have to send {size} bytes at once, and no file has more than {SIZE_MAX}."
             )
+
+
+def check_privacy(plan: TrainingPlan) -> None:
+    """Raises StudyError where a round of the plan costs more privacy than it says, or its noise does not fit.
+
+    How far a neighbour moves a sum follows from the plan's training; the noise is that of the fewest hospitals. The
+    numbers of rows, by which a head's updates are weighted and its sum divided, are public and not protected.
+    """
+    if plan.privacy.level == "none":
+        return
+    hidden, people = plan.privacy, plan.participation.minimum
+    moved = privacy.sensitivity(plan.training, len(plan.model.initial))
+    rho = privacy.round_cost(moved, hidden.noise_variance, people, len(plan.model.initial))
+    if privacy.in_units(rho) > hidden.cost:
+        raise StudyError(
+            f"This plan says that a round costs {hidden.cost / RHO_UNITS:.4g} rho; with the noise of {people} "
+            f"hospitals it costs {rho:.4g}. Do not take part; ask the sponsor for a plan that adds up."
+        )
+    if hidden.noise_bound < privacy.least_noise_bound(hidden.noise_variance):
+        raise StudyError("This plan's noise does not fit its bound: nothing could be submitted.")
 
 
 def check_key(reader: ChainReader, circuit_id: int, transcripts: Sequence[Path], artefacts: Path) -> KnownKey:
@@ -150,28 +179,38 @@ def enrol(
     *,
     confirm: Confirm,
     plan_file: Path | None = None,
+    extractor: Path | None = None,
     payout_commitment: bytes = NO_PAYOUT_COMMITMENT,
 ) -> Receipt:
-    """Enrol the hospital in a study with its table; keep the records it committed to, and serve the plan.
+    """Enrol the hospital in a study with its data; keep the records it committed to, and serve plan and extractor.
 
-    Raises `DataError` for a table that does not fit, or where `confirm` declines a warning; `StudyError`
+    With more rows than the circuit takes it enrols with blocks, of which the chain draws one.
+
+    Raises `DataError` for data that do not fit, or where `confirm` declines a warning; `StudyError`
     where the plan is not what the chain says; `KeyNotTrusted` where the study proves under a key that this
     node does not know; `ArtefactMissing` where it could not prove.
     """
     study = hospital.reader.study(study_id)
     plan = fetch_plan(hospital, study, plan_file)
     check_encryption(plan)
+    check_privacy(plan)
     for circuit_id in (study.plan.training_circuit, study.plan.aggregation_circuit):
         check_key(hospital.reader, circuit_id, hospital.transcripts, hospital.artefacts)
-    records = _committed_records(hospital, study_id, data, plan, confirm)
-    hospital.log.info("study %d: enrolling with %d rows", study_id, len(records.rows))
+    features = extractor_file(plan, extractor, hospital.store.get)
+    records = _committed_records(hospital, study_id, data, plan, extractor_weights(plan, features), confirm)
+    hospital.log.info("study %d: enrolling with %d records", study_id, records.count)
     try:
-        receipt = hospital.ledger.enrol(study_id, records.commitment(plan), len(records.rows), payout_commitment)
+        if isinstance(records, Blocks):
+            tree = records.tree()
+            receipt = hospital.ledger.enrol_blocks(study_id, tree.root, len(tree.blocks), payout_commitment)
+        else:
+            receipt = hospital.ledger.enrol(study_id, records.commitment(), records.rows, payout_commitment)
     except ContractReverted:
         # The study is not this hospital's: it keeps no records for it.
         hospital.secrets.erase(_records_name(study_id))
         raise
-    hospital.store.put(plan.canonical())
+    for file in filter(None, (plan.canonical(), features)):
+        hospital.store.put(file)
     return receipt
 
 
@@ -181,17 +220,26 @@ def is_sent(hospital: Hospital, study_id: int) -> bool:
     return sent is not None and sent.status in (TransactionStatus.PENDING, TransactionStatus.MINED)
 
 
-def _committed_records(hospital: Hospital, study_id: int, data: Path, plan: TrainingPlan, confirm: Confirm) -> Records:
-    """The table's records, kept before their commitment leaves; what already left stands."""
+def _committed_records(
+    hospital: Hospital,
+    study_id: int,
+    data: Path,
+    plan: TrainingPlan,
+    extractor: Sequence[int],
+    confirm: Confirm,
+) -> Records | Blocks:
+    """The records, kept before their commitment leaves; what already left stands."""
     name = _records_name(study_id)
     if is_sent(hospital, study_id):
-        return Records.from_bytes(hospital.secrets.get(name))
+        return stored_records(plan, hospital.secrets.get(name))
     if hospital.id in hospital.reader.enrolled_ids(study_id):
         raise StudyError(
             f"Hospital {hospital.id} is enrolled in study {study_id} already, with the records it committed to then."
         )
-    records, clipping = read_records(data, plan, secrets.randbits(SALT_BITS))
-    if clipping.warning is not None and not confirm(clipping.warning):
+    # An imported file has a salt already, and its commitment is known to the hospital.
+    salt = salt_beside(data)
+    records, warning = read_records(data, plan, secrets.randbits(SALT_BITS) if salt is None else salt, extractor)
+    if warning is not None and not confirm(warning):
         raise DataError("Not enrolled: the data clip beyond the plan's share, and going on was declined.")
     hospital.secrets.erase(name)
     hospital.secrets.put(name, records.to_bytes())

@@ -13,6 +13,7 @@ from node.plan import TrainingPlan
 from node.proofs.commitments import weights_root
 from node.proofs.model_document import matching_weights, model_document, model_document_limit
 from node.steps.context import StudyContext, plan_document
+from node.steps.extractors import extractor_file, extractor_weights
 from node.storage.store import Store
 from node.types import Phase
 
@@ -75,7 +76,8 @@ def _journal_key(context: StudyContext, round_number: int) -> str:
 def export(reader: ChainReader, store: Store, study_id: int, round_number: int, path: Path) -> None:
     """Write a finalised round's model as a NumPy archive, its weights checked against the root on chain.
 
-    Raises `StudyError` for a round that is not finalised or whose model nobody serves.
+    Raises `StudyError` for a round that is not finalised or whose model nobody serves, StorageError where nobody
+    serves the plan or its extractor.
     """
     state = reader.round_state(study_id, round_number)
     if state.closed_as is not Phase.FINALISED:
@@ -89,7 +91,14 @@ def export(reader: ChainReader, store: Store, study_id: int, round_number: int, 
             weights = matching_weights(store.get(post.digest, post.size), len(plan.model.initial), state.root_after)
         except ConsiliumError:
             continue
-        model = ModelFile.of(plan, study=study_id, round=round_number, root=state.root_after, weights=weights)
+        model = ModelFile.of(
+            plan,
+            study=study_id,
+            round=round_number,
+            root=state.root_after,
+            weights=weights,
+            extractor=extractor_weights(plan, extractor_file(plan, get=store.get)),
+        )
         path.write_bytes(to_bytes(model))
         return
     raise StudyError(

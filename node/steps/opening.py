@@ -13,8 +13,7 @@ from node.learning import fixed_point
 from node.proofs.babyjubjub import Point
 from node.proofs.commitments import weights_root
 from node.proofs.model_document import model_document
-from node.proofs.pedersen import commit
-from node.proofs.statements import aggregation_statement
+from node.proofs.statements import aggregation_statement, sum_commitment
 from node.steps.attestation import fetch_ciphertext
 from node.steps.batches import is_participant, sits_out
 from node.steps.ceremony import keys_name
@@ -133,6 +132,7 @@ def finalise(context: StudyContext, round_number: int) -> None:
             sums=sums,
             blinding=blinding,
             row_sum=state.sum_rows,
+            packed_bits=context.plan.packed_bits,
         )
         proved = hospital.prover.prove(context.circuit(context.plan.aggregation.circuit), statement)
     with context.stage("finalise", round_number):
@@ -171,7 +171,9 @@ def open_attempt(
         ciphertexts.append(ciphertext)
     values = open_sum(binding, add(binding, ciphertexts), shares)
     opened = from_sum(values, context.coordinates, context.plan.quantisation.value_bits)
-    if commit(*opened) != Point(*hospital.reader.included_sum(context.id, round_number, state)):
+    if sum_commitment(*opened, context.plan.packed_bits) != Point(
+        *hospital.reader.included_sum(context.id, round_number, state)
+    ):
         raise OpeningFailed(
             f"Study {context.id}, round {round_number}, attempt {attempt}: the opened sum does not open the "
             "sum of the commitments. A share or a ciphertext is wrong; the next attempt names another quorum."
@@ -223,6 +225,7 @@ def close_round(context: StudyContext, round_number: int) -> bool:
         ceremony, _ = hospital.reader.ceremony_of(context.id, round_number)
         hospital.secrets.erase(keys_name(context, ceremony, round_number))
         hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
+        hospital.secrets.erase(f"{context.round_key(round_number)}/update")
         watch_shares(context, round_number)
         hospital.state.done(key, {"as": end.name.lower()})
         context.log.info("round %d: closed (%s), its secrets are erased", round_number, end.name.lower())

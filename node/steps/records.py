@@ -1,82 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A hospital's records as it committed to them: scaled integers, kept encrypted for the whole study."""
+"""A hospital's records as it committed to them, and what it does with them in a round: one kind for each of plans."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from node.errors import DataError
-from node.learning.scaling import Scaling
-from node.learning.tables import read_table
-from node.plan import TrainingPlan
-from node.proofs.commitments import SALT_BITS, data_commitment
+from node.plan import HeadPlan, ImageHeadPlan, NetworkPlan, TrainingPlan
+from node.proofs.commitments import SALT_BITS
+from node.proofs.statements import BoundedStatement, TrainingStatement
+from node.steps.blocks import Blocks, committed
+from node.steps.head_records import HeadRecords, read_image_rows, read_table_rows
+from node.steps.image_records import ImageRecords, read_image_records
+from node.steps.trained import Trained
+
+UpdateStatement = TrainingStatement | BoundedStatement
 
 
-@dataclass(frozen=True)
-class Records:
-    """n rows of D integers with n labels, and the salt of their commitment."""
+class Records(Protocol):
+    """Kept encrypted for the whole study; nothing of them leaves but what `commitment` hides."""
 
-    rows: tuple[tuple[int, ...], ...] = field(repr=False)
-    labels: tuple[int, ...] = field(repr=False)
-    salt: int = field(repr=False)
+    @property
+    def count(self) -> int:
+        """How many there are."""
 
-    def commitment(self, plan: TrainingPlan) -> int:
+    @property
+    def rows(self) -> int:
+        """What the chain counts them as: the weight of the hospital's updates."""
+
+    def commitment(self) -> int:
         """The data root that the enrolment puts on chain."""
-        return data_commitment(
-            self.rows,
-            self.labels,
-            capacity=plan.training.rows_maximum,
-            batch_size=plan.training.batch_size,
-            salt=self.salt,
-        )
 
     def to_bytes(self) -> bytes:
         """For the secret store."""
-        return json.dumps({"rows": self.rows, "labels": self.labels, "salt": str(self.salt)}).encode()
 
-    @classmethod
-    def from_bytes(cls, content: bytes) -> Records:
-        """From the secret store."""
-        value = json.loads(content)
-        return cls(tuple(map(tuple, value["rows"])), tuple(value["labels"]), int(value["salt"]))
+    def train(self, weights: tuple[int, ...], *, round: int, seed: str) -> Trained:
+        """The update of a round that starts from these weights."""
 
-
-@dataclass(frozen=True)
-class Clipping:
-    """How much of a table the plan's 8-bit range cuts off: shares from 0 to 1."""
-
-    share: float
-    worst_feature: str
-    worst_share: float
-    limit: float
-
-    @property
-    def warning(self) -> str | None:
-        """What a hospital should know before it commits, or None."""
-        if self.share <= self.limit:
-            return None
-        return (
-            f"{self.share:.2%} of your values lie outside the plan's range and would be clipped "
-            f"(the plan's limit is {self.limit:.2%}; worst: {self.worst_feature!r} with {self.worst_share:.1%}). "
-            "Check the units of your columns, or ask the sponsor for a plan whose scaling fits."
-        )
+    def statement(self, *, context: int, weights: tuple[int, ...], trained: Trained, blinding: int) -> UpdateStatement:
+        """What is proved of an update."""
 
 
-def read_records(path: Path, plan: TrainingPlan, salt: int) -> tuple[Records, Clipping]:
-    """Read, check and scale a hospital's table. Raises DataError, naming line and column, never a value."""
+def read_records(
+    path: Path, plan: TrainingPlan, salt: int, extractor: Sequence[int] = ()
+) -> tuple[Records | Blocks, str | None]:
+    """Read and check a hospital's data, and what it should know before it commits to them, or None.
+
+    `extractor`: the weights of the plan's, for a head on images. Blocks are of a hospital with more rows than the
+    circuit takes. Raises DataError for data that do not fit the plan, naming the place and never a value.
+    """
     if not 0 <= salt < 1 << SALT_BITS:
         raise DataError(f"The salt of a data commitment has {SALT_BITS} bits.")
-    table = read_table(path, plan.model.features, plan.model.label, capacity=plan.training.rows_maximum)
-    scaling = Scaling(plan.scaling)
-    shares = scaling.clipped(table.rows)
-    worst = max(range(len(shares)), key=shares.__getitem__)
-    clipping = Clipping(
-        share=sum(shares) / len(shares),
-        worst_feature=plan.model.features[worst],
-        worst_share=shares[worst],
-        limit=plan.clip_warning_share_ppm / 1_000_000,
-    )
-    rows = tuple(tuple(row) for row in scaling.apply(table.rows))
-    return Records(rows, table.labels, salt), clipping
+    match plan:
+        case ImageHeadPlan():
+            rows = read_image_rows(path, plan, extractor)
+            return committed(rows, plan, salt), rows.warning
+        case HeadPlan():
+            rows = read_table_rows(path, plan)
+            return committed(rows, plan, salt), rows.warning
+        case NetworkPlan():
+            return read_image_records(path, plan, salt), None
+    raise AssertionError("a plan is one of the two kinds")
+
+
+def stored_records(plan: TrainingPlan, content: bytes) -> Records | Blocks:
+    """The records from the secret store."""
+    match plan:
+        case HeadPlan():
+            value = json.loads(content)
+            return Blocks.from_json(value, plan) if "blocks" in value else HeadRecords.from_json(value, plan)
+        case NetworkPlan():
+            return ImageRecords.from_bytes(content, plan)
+    raise AssertionError("a plan is one of the two kinds")

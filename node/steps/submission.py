@@ -7,15 +7,15 @@ from typing import Any
 
 from node.crypto.context import RoundContext
 from node.crypto.encryption import encrypt
-from node.learning import fixed_point
 from node.proofs.pedersen import random_blinding
-from node.proofs.statements import training_statement
 from node.steps.batches import sits_out
 from node.steps.ceremony import keys_name, parties_of
 from node.steps.context import StudyContext
+from node.steps.drawn import records_in_use
 from node.steps.models import weights_before
 from node.steps.payload import to_values
 from node.steps.records import Records
+from node.steps.trained import Trained
 from node.types import Proof, RoundState
 
 
@@ -45,48 +45,38 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
     root = str(state.root_before)
     if started is not None and started.detail["root_before"] != root:
         # A second message under the same secrets would give the difference of both.
-        _sit_out(context, round_number, "the starting model changed after this node had encrypted")
+        _say_once(
+            context, round_number, "the starting model changed after this node had encrypted; it sits the round out"
+        )
         return
     if not hospital.secrets.has(keys_name(context, hospital.reader.ceremony_state(context.id).number, round_number)):
         # Backups leave them out, so that nothing is ever encrypted or opened twice.
-        _sit_out(context, round_number, "this node does not hold the round's secrets, as after a restored backup")
+        _say_once(
+            context,
+            round_number,
+            "this node does not hold the round's secrets, as after a restored backup; it sits the round out",
+        )
+        return
+    records = records_in_use(context)
+    if records is None:
+        _say_once(context, round_number, "no block of this hospital's rows is in use yet; until then it sends nothing")
         return
     weights = weights_before(context, round_number)
-    records = Records.from_bytes(hospital.secrets.get(f"{context.key}/records"))
-    training = context.plan.training
-    with context.stage("train", round_number):
-        local = fixed_point.train(
-            weights,
-            records.rows,
-            records.labels,
-            capacity=training.rows_maximum,
-            batch_size=training.batch_size,
-            epochs=training.epochs,
-            learning_rate=training.learning_rate,
-        )
-        value_bits = context.plan.quantisation.value_bits
-        update = fixed_point.update(weights, local, len(records.rows), value_bits)
+    trained = _trained(context, round_number, weights, records)
     blinding = _blinding(context, round_number)
-    file = _encrypted(context, round_number, root, to_values(update, blinding, value_bits))
+    value_bits = context.plan.quantisation.value_bits
+    file = _encrypted(context, round_number, root, to_values(trained.values, blinding, value_bits))
     proved = hospital.state.result(f"{key}/proof")
     if proved is None:
         with context.stage("prove", round_number):
             digest = bytes.fromhex(file["digest"])
-            statement = training_statement(
+            statement = records.statement(
                 context=hospital.reader.training_context(context.id, round_number, hospital.id, digest),
                 weights=weights,
-                rows=records.rows,
-                labels=records.labels,
-                salt=records.salt,
-                update=tuple(update),
+                trained=trained,
                 blinding=blinding,
-                capacity=training.rows_maximum,
-                batch_size=training.batch_size,
-                epochs=training.epochs,
-                learning_rate=training.learning_rate,
-                value_bits=value_bits,
             )
-            made = hospital.prover.prove(context.circuit(training.circuit), statement)
+            made = hospital.prover.prove(context.circuit(context.plan.training.circuit), statement)
         commitment = statement.commitment
         proved = {
             "commitment": [str(commitment.x), str(commitment.y)],
@@ -100,15 +90,25 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
         hospital.ledger.submit_update(
             context.id, round_number, bytes.fromhex(file["digest"]), file["size"], cx, cy, _proof(proved)
         )
-    context.log.info("round %d: submitted a proved update over %d rows", round_number, len(records.rows))
+    context.log.info("round %d: submitted a proved update of %d records", round_number, records.count)
 
 
-def _sit_out(context: StudyContext, round_number: int, reason: str) -> None:
+def _say_once(context: StudyContext, round_number: int, reason: str) -> None:
     """Say once why this hospital sends nothing in a round."""
     key = f"{context.round_key(round_number)}/sat-out"
     if context.hospital.state.result(key) is None:
-        context.log.warning("round %d: %s; it sits the round out", round_number, reason)
+        context.log.warning("round %d: %s", round_number, reason)
         context.hospital.state.done(key)
+
+
+def _trained(context: StudyContext, round_number: int, weights: tuple[int, ...], records: Records) -> Trained:
+    """The round's update, trained once: its noise is drawn, and elsewhere a network might train another."""
+    name, secrets = f"{context.round_key(round_number)}/update", context.hospital.secrets
+    if not secrets.has(name):
+        with context.stage("train", round_number):
+            seed = f"study-{context.id}/hospital-{context.hospital.id}"
+            secrets.put(name, records.train(weights, round=round_number, seed=seed).to_bytes())
+    return Trained.from_bytes(secrets.get(name))
 
 
 def _blinding(context: StudyContext, round_number: int) -> int:

@@ -11,6 +11,7 @@ from node.types.chain import (
     Receipt,
 )
 from node.types.ledger import (
+    BlockDraw,
     CeremonyState,
     CeremonyStep,
     Circuit,
@@ -46,6 +47,7 @@ from node.types.memory import (
 
 __all__ = [
     "Address",
+    "BlockDraw",
     "BlockRef",
     "CeremonyState",
     "CeremonyStep",

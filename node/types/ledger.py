@@ -137,7 +137,7 @@ class Circuit:
 class PlanTerms:
     """The numbers of a plan that the contracts hold; lengths in seconds, `learning_rate` times 256.
 
-    `update_bound` is that of an update's squared L2 norm in integer units, 0 where training itself is proved;
+    `update_bound` is that of an update's squared L2 norm in integer units, 0 where there is none;
     `privacy_budget` and `privacy_cost` (per round) are zero-concentrated differential privacy, rho in 1e-9.
     """
 
@@ -191,7 +191,10 @@ class Study:
 
 @dataclass(frozen=True)
 class Enrolment:
-    """A hospital's place in a study; `operator` is the key that acts for it there."""
+    """A hospital's place in a study; `operator` is the key that acts for it there.
+
+    `rows` and `data_root` are 0 while a block of its rows is to be drawn, or used.
+    """
 
     hospital_id: int
     index: int
@@ -200,6 +203,23 @@ class Enrolment:
     barred: bool
     data_root: int
     payout_commitment: bytes
+
+
+@dataclass(frozen=True)
+class BlockDraw:
+    """The blocks that a hospital committed to, and which of them was drawn.
+
+    `blocks` is 0 for a hospital that enrolled with one data root; the hash of the chain's block `draw_at` draws;
+    `index` is 0 until the draw is `kept`, which nothing changes then.
+    """
+
+    blocks_root: bytes
+    blocks: int
+    draw_at: int
+    index: int
+    kept: bool
+    redrawn: bool
+    used: bool
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,14 @@ def test_training_circuit__update_beyond_both_limits__accepted_clipped(label):
     assert constraints(CIRCUIT).broken(wires) == []
 
 
+@pytest.mark.parametrize("bound", [1, 10**14 + 7, 31 << 50, (1 << 64) - 1])
+def test_training_circuit__clipped_update_and_any_bound__accepted_shortened(bound):
+    statement = training(circuit=CIRCUIT, **steep(1), update_bound=bound, noise_bound=0)
+    wires = witness(CIRCUIT, statement)
+    assert tuple(wires[1:8]) == statement.public_signals()
+    assert constraints(CIRCUIT).broken(wires) == []
+
+
 def test_training_circuit__update_left_unclipped__refused():
     statement = training(circuit=CIRCUIT, **steep(1))
     point = commit(free_update(1), statement.blinding)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from node.learning import shortening
 from node.learning.reference import aggregate, train, update
 from node.proofs.field import MODULUS
 from node.proofs.statements import aggregation_statement, training_statement
@@ -22,7 +23,10 @@ AGGREGATIONS = json.loads((VECTORS / "aggregation.json").read_text())["statement
 def test_training_statement__golden__accepted_by_the_circuit(case):
     plan = {"capacity": 8, "batch_size": 4, "epochs": case["epochs"], "learning_rate": case["learning_rate"]}
     local = train(case["weights"], case["rows"], case["labels"], **plan)
-    assert update(case["weights"], local, len(case["rows"]), 26) == case["update"]
+    clipped = update(case["weights"], local, len(case["rows"]), 26)
+    bound = int(case["update_bound"])
+    assert shortening.factor(clipped, bound) == case["shortening"]
+    assert shortening.shorten(clipped, case["shortening"]) == case["update"]
     statement = training_statement(
         context=MODULUS - 1,
         weights=tuple(case["weights"]),
@@ -30,8 +34,12 @@ def test_training_statement__golden__accepted_by_the_circuit(case):
         labels=tuple(case["labels"]),
         salt=int(case["salt"]),
         update=tuple(case["update"]),
+        shortening=case["shortening"],
+        noise=tuple(case["noise"]),
         blinding=int(case["blinding"]),
         value_bits=26,
+        update_bound=bound,
+        noise_bound=case["noise_bound"],
         **plan,
     )
     signals = tuple(map(int, case["public_signals"]))
@@ -56,8 +64,9 @@ def test_aggregation_statement__golden__accepted_by_the_circuit(case):
 
 
 def test_statements__shown__hold_no_private_value():
-    statement = training(blinding=123456789123456789, salt=987654321987654321)
-    for private in (statement.blinding, statement.salt, statement.rows[0], statement.labels):
+    statement = training(blinding=123456789123456789, salt=987654321987654321, update_bound=10**10, noise_bound=1 << 20)
+    private_values = (statement.blinding, statement.salt, statement.rows[0], statement.labels)
+    for private in (*private_values, statement.shortening, statement.noise[0]):
         assert str(private) not in repr(statement)
     opened = aggregation(sums=(1234567, 2, 3, 4, 5), blinding=123456789123456789)
     for private in (1234567, opened.blinding):

@@ -13,9 +13,13 @@ import pytest
 from node.proofs.field import MODULUS
 from tests.support.circuits import (
     AGGREGATION,
+    BOUNDED,
+    PACKED_AGGREGATION,
     TRAINING,
     aggregation,
+    bounded,
     constraints,
+    packed_aggregation,
     training,
     wire_names,
     witness,
@@ -23,17 +27,26 @@ from tests.support.circuits import (
 from tests.support.r1cs import loose_wires
 
 CASES = {
-    TRAINING: lambda: training(epochs=1),
-    AGGREGATION: lambda: aggregation(weights=((1 << 23) - 1, -(1 << 23), 0, 1, -1)),
+    TRAINING: (TRAINING, lambda: training(epochs=1)),
+    f"{TRAINING}, private": (TRAINING, lambda: training(learning_rate=256, update_bound=10**9, noise_bound=20_000)),
+    AGGREGATION: (AGGREGATION, lambda: aggregation(weights=((1 << 23) - 1, -(1 << 23), 0, 1, -1))),
+    BOUNDED: (BOUNDED, lambda: bounded()),
+    PACKED_AGGREGATION: (PACKED_AGGREGATION, lambda: packed_aggregation()),
 }
 
 
-def is_free_inverse(names: list[str], values: dict[str, int]) -> bool:
-    """IsZero shows in = 0 by in * out = 0 and out = 1 - in * inv: for in = 0, inv may be anything.
+def is_free_hint(names: list[str], values: dict[str, int]) -> bool:
+    """Hints that nothing depends on.
 
-    circomlib's hint; `out`, all that is used of it, is still 1.
+    IsZero (circomlib's) shows in = 0 by in * out = 0 and out = 1 - in * inv: for in = 0, inv may be anything, and
+    `out`, all that is used of it, is still 1. BoundedNoise uses `withRest` times `rest` alone, which may be 0.
     """
-    return any(name.endswith(".below.inv") and values[name.removesuffix("inv") + "out"] == 1 for name in names)
+    if any(".withRest[" in name for name in names):
+        return not any(value for name, value in values.items() if "noiseRange.restRange.bits.out[" in name)
+    return any(
+        name.endswith((".below.inv", ".unbounded.inv")) and values[name.removesuffix("inv") + "out"] == 1
+        for name in names
+    )
 
 
 def named_values(circuit: str, wires: list[int]) -> dict[str, int]:
@@ -41,10 +54,11 @@ def named_values(circuit: str, wires: list[int]) -> dict[str, int]:
     return {name: wires[wire] for wire, names in wire_names(circuit).items() for name in names}
 
 
-@pytest.mark.parametrize("circuit", CASES)
-def test_every_wire__raised_by_one__breaks_a_constraint(circuit):
+@pytest.mark.parametrize("case", CASES)
+def test_every_wire__raised_by_one__breaks_a_constraint(case):
+    circuit, make = CASES[case]
     system, names = constraints(circuit), wire_names(circuit)
-    wires = witness(circuit, CASES[circuit]())
+    wires = witness(circuit, make())
     values = named_values(circuit, wires)
     stands_in = system.by_wire()
     harmless = []
@@ -54,15 +68,16 @@ def test_every_wire__raised_by_one__breaks_a_constraint(circuit):
         if all(system.holds(number, wires) for number in stands_in[wire]):
             harmless.append(wire)
         wires[wire] = kept
-    unexplained = [names[wire] for wire in harmless if not is_free_inverse(names[wire], values)]
+    unexplained = [names[wire] for wire in harmless if not is_free_hint(names[wire], values)]
     assert unexplained == []
 
 
-@pytest.mark.parametrize("circuit", CASES)
-def test_every_wire__follows_from_the_inputs(circuit):
+@pytest.mark.parametrize("case", CASES)
+def test_every_wire__follows_from_the_inputs(case):
     """To first order the inputs fix all other wires, also where several would move together."""
+    circuit, make = CASES[case]
     system, names = constraints(circuit), wire_names(circuit)
-    statement = CASES[circuit]()
+    statement = make()
     wires = witness(circuit, statement)
     values = named_values(circuit, wires)
     inputs = set(statement.circuit_inputs())
@@ -72,14 +87,14 @@ def test_every_wire__follows_from_the_inputs(circuit):
         if any(name.removeprefix("main.").split("[")[0] in inputs for name in names[wire])
     }
     loose = loose_wires(system, wires, fixed)
-    unexplained = [names[wire] for wire in loose if not is_free_inverse(names[wire], values)]
+    unexplained = [names[wire] for wire in loose if not is_free_hint(names[wire], values)]
     assert unexplained == []
 
 
 def test_loose_wires__two_bits_not_boolean__found():
     """The check above can fail: two bits free to trade against each other are seen."""
     system, names = constraints(AGGREGATION), wire_names(AGGREGATION)
-    statement = CASES[AGGREGATION]()
+    statement = CASES[AGGREGATION][1]()
     wires = witness(AGGREGATION, statement)
     bits = {f"main.weightRange[0].bits.out[{index}]" for index in (3, 4)}
     freed = {wire for wire, found in names.items() if bits & set(found)}

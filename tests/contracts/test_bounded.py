@@ -70,9 +70,23 @@ def test_publish__noise_with_a_training_circuit__only_where_it_proves_it(bounded
     catalogue, studies = bounded.suite.catalogue, bounded.suite.studies
     with ape.reverts(studies.StudyRegistryNoiseNotProved, noiseBound=NOISE):
         bounded.publish(noiseBound=NOISE)
+    with ape.reverts(studies.StudyRegistryUpdateBoundWrong, updateBound=BOUND, kind=1):
+        bounded.publish(updateBound=BOUND)
     catalogue.listCircuit(make_circuit(bounded.double.address, noisy=True), sender=bounded.suite.council)
-    bounded.publish(trainingCircuit=4, noiseBound=NOISE)
-    assert studies.planRoot(bounded.study) >> 160 == NOISE
+    bounded.publish(trainingCircuit=4, updateBound=BOUND, noiseBound=NOISE)
+    assert studies.planRoot(bounded.study) >> 96 == BOUND | NOISE << 64
+    bounded.publish(trainingCircuit=4, updateBound=BOUND)
+    assert studies.planRoot(bounded.study) >> 96 == BOUND
+
+
+def test_publish__noise_on_training_without_a_bound_of_the_update__reverts(bounded: Stage) -> None:
+    """It would hide nothing: one update could be as long as the circuit's range."""
+    noisy = make_circuit(bounded.double.address, noisy=True)
+    bounded.suite.catalogue.listCircuit(noisy, sender=bounded.suite.council)
+    with ape.reverts(bounded.suite.studies.StudyRegistryUpdateBoundWrong, updateBound=0, kind=1):
+        bounded.publish(trainingCircuit=4, noiseBound=NOISE)
+    bounded.publish(trainingCircuit=4)
+    assert bounded.suite.studies.planRoot(bounded.study) >> 96 == 0
 
 
 def test_bounded_study__everybody_has_one_row_and_the_same_reward(bounded: Stage) -> None:

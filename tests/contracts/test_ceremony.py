@@ -106,8 +106,12 @@ def test_missing_dealing__at_the_deadline__is_slashed_and_barred_from_the_retry(
         stage.submit(absent)
 
 
-@pytest.mark.parametrize("step", [step for step in CeremonyStep if step not in (CeremonyStep.DEALING, CeremonyStep.ACKNOWLEDGEMENT)])
-def test_missing_in_another_step__is_barred_and_not_slashed(stage: Stage, members: list[Hospital], step: CeremonyStep) -> None:
+@pytest.mark.parametrize(
+    "step", [step for step in CeremonyStep if step not in (CeremonyStep.DEALING, CeremonyStep.ACKNOWLEDGEMENT)]
+)
+def test_missing_in_another_step__is_barred_and_not_slashed(
+    stage: Stage, members: list[Hospital], step: CeremonyStep
+) -> None:
     if step > 0:
         stage.hold_ceremony(members, until=CeremonyStep(step - 1))
     for hospital in members[1:]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from node.proofs.artefacts import circuits
 from scripts.deployment import (
     CONTRACTS,
     VERIFIERS,
@@ -24,10 +25,10 @@ MOST_CODE = 24_576
 
 
 def test_committed_verifiers__are_all_unforgeable_this_way() -> None:
-    listings, _ = catalogue(with_test_circuits=True)
-    assert {f"{listing.verifier}.sol" for listing in listings} == {path.name for path in VERIFIERS.glob("*.sol")}
-    for listing in listings:
-        require_unforgeable((VERIFIERS / f"{listing.verifier}.sol").read_text(), listing.verifier)
+    names = {circuit.contract_name for circuit in circuits().values()}
+    assert {f"{name}.sol" for name in names} == {path.name for path in VERIFIERS.glob("*.sol")}
+    for name in names:
+        require_unforgeable((VERIFIERS / f"{name}.sol").read_text(), name)
 
 
 def test_source_without_a_key__is_refused() -> None:
@@ -74,6 +75,7 @@ def test_deploy__everything__knows_each_other_and_lists_the_circuits(accounts: A
     rounds = project.RoundManager.at(at["RoundManager"])
     vault = project.StakeVault.at(at["StakeVault"])
     rewards = project.RewardPool.at(at["RewardPool"])
+    blocks = project.BlockDraws.at(at["BlockDraws"])
     assert (studies.HOSPITALS(), studies.VAULT()) == (at["HospitalRegistry"], at["StakeVault"])
     assert (studies.ROUNDS(), studies.REWARDS()) == (at["RoundManager"], at["RewardPool"])
     assert (rounds.STUDIES(), rounds.VAULT()) == (at["StudyRegistry"], at["StakeVault"])
@@ -83,6 +85,7 @@ def test_deploy__everything__knows_each_other_and_lists_the_circuits(accounts: A
     assert (studies.CATALOGUE(), circuits.HOSPITALS()) == (at["CircuitCatalogue"], at["HospitalRegistry"])
     assert (court.STUDIES(), court.ROUNDS(), court.VAULT()) == (studies, rounds, vault)
     assert (vault.TOKEN(), rewards.TOKEN()) == (at["ConsiliumToken"], at["ConsiliumToken"])
+    assert (studies.BLOCKS(), blocks.STUDIES()) == (blocks, studies)
     assert (rewards.STUDIES(), rewards.ROUNDS()) == (at["StudyRegistry"], at["RoundManager"])
     assert record["development_keys"] is development
     for listing in listings:

@@ -13,7 +13,7 @@ from node.proofs.commitments import aggregation_context, training_context
 from node.proofs.proof import Proved
 from node.types import Phase
 from tests.support.bn254 import BASE_ORDER
-from tests.support.proving import CIRCUITS, Work, proof_of
+from tests.support.proving import CIRCUITS, NO_BOUNDS, Bounds, Work, proof_of
 from tests.support.real_proofs import DIGEST, begin, finalise, prove_sum, submit, work_of
 from tests.support.stage import Stage
 from tests.support.suite import FIELD_ORDER
@@ -32,6 +32,23 @@ def test_round__with_real_proofs__moves_the_model_to_the_proved_root(
     assert receipt.gas_used < FINALISE_GAS
     assert proved_round.suite.rounds.RoundFinalised(proved_round.study, 1, root) in receipt.events
     assert proved_round.suite.rounds.roundState(proved_round.study, 2).rootBefore == root
+
+
+def test_round__of_a_private_study__takes_what_keeps_its_bounds_and_nothing_else(proving: Stage) -> None:
+    study, bounds = dataclasses.replace(proving), Bounds(10**9, 5000)
+    begin(study, bounds)
+    first = study.members[0]
+    for others in (NO_BOUNDS, Bounds(10**9 + 1, 5000), Bounds(10**9, 5001)):
+        with refused(study):
+            submit(study, first, work_of(study, first, bounds=others))
+    works = {hospital.id: work_of(study, hospital, bounds=bounds) for hospital in study.members}
+    for hospital in study.members:
+        submit(study, hospital, works[hospital.id])
+    study.attest_all()
+    study.include()
+    root, proved = prove_sum(study, works)
+    finalise(study, root, proof_of(proved))
+    assert study.suite.rounds.roundState(study.study, 2).rootBefore == root
 
 
 def test_contexts__of_contract_and_node__are_equal(proving: Stage) -> None:

@@ -60,10 +60,9 @@ def spoilt(row: int, column: int, value: str) -> list[list[str]]:
         (COLUMNS, spoilt(1, 4, "maybe"), "the label is neither 'yes' nor 'no'"),
         (("a", "b", "c", "e", "ill"), GOOD, "lacks the plan's columns d"),
         ((*COLUMNS, "name"), [(*row, "x") for row in GOOD], "columns that the plan does not know: number 6"),
-        (COLUMNS, records(5, 9), "more than 8 records"),
         (COLUMNS, [], "no records"),
     ],
-    ids=["missing value", "text", "label", "other column", "column too many", "too many rows", "no row"],
+    ids=["missing value", "text", "label", "other column", "column too many", "no row"],
 )
 def test_enrol__table_that_does_not_fit__is_refused_and_nothing_is_sent_or_lost(
     consortium: Consortium, study: int, hospital: Member, columns: Sequence[str], rows: Sequence[object], message: str

@@ -58,6 +58,12 @@ contract Handler is Course {
         else _unsettle(studyId, seed);
     }
 
+    /// @dev Blocks are mined, and the one drawn is kept or used.
+    function sample(uint256 seed) external watched {
+        uint256 studyId = _any(seed);
+        if (studyId != 0 && _ids[studyId].length != 0) _sample(studyId, seed % _ids[studyId].length, seed);
+    }
+
     /// @dev Suspends or pauses, seldom; else readmits and goes on.
     function govern(uint256 seed) external watched {
         uint32 id = uint32(1 + seed % HOSPITALS);
@@ -129,6 +135,7 @@ contract Handler is Course {
         }
         uint256 inTurn = STUDIES.studyCount() == 0 ? 0 : 1 + _turn % STUDIES.studyCount();
         if (inTurn != 0) _checkRounds(inTurn);
+        if (inTurn != 0) _checkBlocks(inTurn);
         if (_pots.length != 0) _checkPot(_turn % _pots.length);
         require(TOKEN.balanceOf(address(POOL)) == escrowed, "the pool does not hold what it owes");
         require(_held() == SUPPLY && TOKEN.totalSupply() == SUPPLY, "tokens made, lost or gone elsewhere");

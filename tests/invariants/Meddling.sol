@@ -23,6 +23,8 @@ abstract contract Meddling is Money {
         if (!_isOver(studyId)) _refused(thief, address(POOL), abi.encodeCall(POOL.refund, (studyId)));
         if (thief == COUNCIL) return;
         _refused(thief, address(STUDIES), abi.encodeCall(STUDIES.setPaused, (true)));
+        _refused(thief, address(STUDIES), abi.encodeCall(STUDIES.nameData, (studyId, 0, 1, 1)));
+        _refused(thief, address(STUDIES), abi.encodeCall(STUDIES.enrolFor, (studyId, REGISTRY.hospital(id).operator, 0)));
         _refused(thief, address(REGISTRY), abi.encodeCall(REGISTRY.suspend, (id)));
         _refused(thief, address(CATALOGUE), abi.encodeCall(CATALOGUE.delistCircuit, (1)));
     }
@@ -81,13 +83,6 @@ abstract contract Meddling is Money {
         DOUBLE.setAccepts(false);
         _refused(STRANGER, address(ROUNDS), _finalisation(studyId, round, 0));
         DOUBLE.setAccepts(true);
-    }
-
-    function _update(uint256 studyId, uint32 round) private view returns (bytes memory) {
-        return abi.encodeCall(
-            ROUNDS.submitUpdate,
-            (studyId, round, bytes32(uint256(1)), 1, _multiples[1].x, _multiples[1].y, _noProof())
-        );
     }
 
     /// @dev A share with a signature for another attempt.

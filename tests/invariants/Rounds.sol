@@ -36,11 +36,23 @@ abstract contract Rounds is Studies {
         (IRoundManager.Phase phase,) = ROUNDS.phase(studyId, round);
         uint64 participants = STUDIES.roundTerms(studyId, round).participants;
         Kept storage kept = _kept[studyId][round];
-        if (phase == IRoundManager.Phase.Submit) _submit(studyId, round, _member(participants & ~kept.submitted, seed), seed);
+        if (phase == IRoundManager.Phase.Submit) _takeTurn(studyId, round, participants & ~kept.submitted, seed);
         else if (phase == IRoundManager.Phase.Attest) _attest(studyId, round, _member(participants & ~kept.attested, seed), seed);
         else if (phase == IRoundManager.Phase.Include) _include(studyId, round);
         else if (phase == IRoundManager.Phase.Open) _open(studyId, round, seed);
         else _failRound(studyId, round);
+    }
+
+    /// @dev Who has used no block has nothing to submit, and uses one if it can; the clock goes on in any case.
+    function _takeTurn(uint256 studyId, uint32 round, uint64 due, uint256 seed) private {
+        uint8 index = _member(due, seed);
+        if (_rows[studyId][index] != 0) return _submit(studyId, round, index, seed);
+        address operator = _operator(studyId, _ids[studyId][index]);
+        _refused(operator, address(ROUNDS), _update(studyId, round));
+        _sample(studyId, index, seed);
+        if (_draw(seed, "patience") % 8 != 0) return;
+        (, uint64 deadline) = ROUNDS.phase(studyId, round);
+        VM.warp(deadline);
     }
 
     /// @dev Records an update; a factor times the base point is its commitment.
@@ -225,7 +237,7 @@ abstract contract Rounds is Studies {
         uint32 id = _ids[studyId][index];
         uint256[7] memory signals = [
             ROUNDS.trainingContext(studyId, round, id, update.digest),
-            _root[studyId], _dataRoot(id), _rows[studyId][index], _planRoot(studyId), update.cx, update.cy
+            _root[studyId], _roots[studyId][index], _rows[studyId][index], _planRoot(studyId), update.cx, update.cy
         ];
         IRoundManager.Proof memory proof = _noProof();
         VM.expectCall(
@@ -239,6 +251,13 @@ abstract contract Rounds is Studies {
         return 4 | (uint256(bounded ? 0 : 4) << 16) | (uint256(plan.epochs) << 32) | (uint256(plan.learningRate) << 48)
             | (uint256(26) << 80) | (uint256(bounded ? 2 : 1) << 88) | (uint256(plan.updateBound) << 96)
             | (uint256(plan.noiseBound) << 160);
+    }
+
+    function _update(uint256 studyId, uint32 round) internal view returns (bytes memory) {
+        return abi.encodeCall(
+            ROUNDS.submitUpdate,
+            (studyId, round, bytes32(uint256(1)), 1, _multiples[1].x, _multiples[1].y, _noProof())
+        );
     }
 
     function _noProof() internal pure returns (IRoundManager.Proof memory proof) {}

@@ -5,17 +5,16 @@ import {IHospitalRegistry} from "../../contracts/interfaces/IHospitalRegistry.so
 import {IKeyCeremony} from "../../contracts/interfaces/IKeyCeremony.sol";
 import {IStakeVault} from "../../contracts/interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "../../contracts/interfaces/IStudyRegistry.sol";
-import {Bonds} from "./Bonds.sol";
+import {Blocks} from "./Blocks.sol";
 import {VM} from "./Vm.sol";
 
 /// @title Publishing, funding, enrolment and ceremonies, as sponsors and hospitals play them
-abstract contract Studies is Bonds {
+abstract contract Studies is Blocks {
     uint256 internal constant MOST_STUDIES = 6;
     uint32 internal constant LENGTH = 1000;
     bytes32 internal constant TRANSCRIPT = keccak256("transcript");
 
     mapping(uint256 studyId => uint256) internal _funded;
-    mapping(uint256 studyId => uint256[]) internal _rows;
     /// @dev Plans never change once published.
     mapping(uint256 studyId => bytes32) internal _planDigests;
     /// @dev Root of the model that the next round starts from.
@@ -49,25 +48,32 @@ abstract contract Studies is Bonds {
         _did("fund");
     }
 
-    /// @dev Any hospital that could, while enrolment is open or, with a place left, the study runs.
+    /// @dev Any hospital that could, while enrolment is open or, with a place left, the study runs; some with blocks.
     function _enrol(uint256 studyId, uint256 seed) internal {
         uint32 id = uint32(1 + seed % HOSPITALS);
         for (uint256 i = 0; i < HOSPITALS && !_mayEnrol(studyId, id); ++i) id = id % HOSPITALS + 1;
         bool running = STUDIES.studyState(studyId) == IStudyRegistry.StudyState.Running;
         if (!_mayEnrol(studyId, id) || (!running && !_isEnrolling(studyId))) return;
         IStudyRegistry.Plan memory plan = STUDIES.study(studyId).plan;
-        uint256 rows = plan.trainingCircuit == 3 ? 1 : 1 + _draw(seed, "rows") % 1000;
+        bool bounded = plan.trainingCircuit == 3;
         bytes32 salt = seed % 3 == 0 ? bytes32(_draw(seed, "salt")) : bytes32(0);
         bytes32 payout = salt == 0 ? bytes32(0) : sha256(abi.encodePacked(PAYOUT, salt));
-        VM.prank(REGISTRY.hospital(id).operator);
-        try STUDIES.enrol(studyId, _dataRoot(id), uint32(rows), payout) {
-            _did(running ? "join" : "enrol");
-        } catch {
-            require(running, "an admitted hospital with a bond could not enrol");
-            return;
+        uint256 rows;
+        if (!bounded && _draw(seed, "sampled") % 4 == 0) {
+            if (!_enrolBlocks(studyId, id, seed, payout, running)) return;
+        } else {
+            rows = bounded ? 1 : 1 + _draw(seed, "rows") % 1000;
+            VM.prank(REGISTRY.hospital(id).operator);
+            try STUDIES.enrol(studyId, _dataRoot(id), uint32(rows), payout) {
+                _did(running ? "join" : "enrol");
+            } catch {
+                require(running, "an admitted hospital with a bond could not enrol");
+                return;
+            }
         }
         _ids[studyId].push(id);
         _rows[studyId].push(rows);
+        _roots[studyId].push(rows == 0 ? 0 : _dataRoot(id));
         _salts[studyId][id] = salt;
         _available[id] -= plan.bond;
         _locked[studyId][id] = plan.bond;

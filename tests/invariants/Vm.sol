@@ -8,6 +8,7 @@ interface Vm {
     function expectCall(address callee, bytes calldata data) external;
     function getNonce(address account) external view returns (uint64);
     function prank(address sender) external;
+    function roll(uint256 number) external;
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function warp(uint256 timestamp) external;
     function writeLine(string calldata path, string calldata data) external;

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
+import {BlockDraws} from "../../contracts/BlockDraws.sol";
 import {CircuitCatalogue} from "../../contracts/CircuitCatalogue.sol";
 import {ConsiliumToken} from "../../contracts/ConsiliumToken.sol";
 import {EquivocationCourt} from "../../contracts/EquivocationCourt.sol";
@@ -34,6 +35,7 @@ abstract contract World is Points {
     RoundManager internal immutable ROUNDS;
     EquivocationCourt internal immutable COURT;
     RewardPool internal immutable POOL;
+    BlockDraws internal immutable BLOCKS;
     VerifierDouble internal immutable DOUBLE;
 
     /// @dev Private keys of operators, by address.
@@ -51,12 +53,15 @@ abstract contract World is Points {
         RoundManager rounds = RoundManager(VM.computeCreateAddress(address(this), nonce + 2));
         address court = VM.computeCreateAddress(address(this), nonce + 3);
         RewardPool pool = RewardPool(VM.computeCreateAddress(address(this), nonce + 4));
+        BlockDraws blocks = BlockDraws(VM.computeCreateAddress(address(this), nonce + 5));
         VAULT = new StakeVault(TOKEN, REGISTRY, studies, address(rounds), court, UNBONDING_DELAY);
-        STUDIES = new StudyRegistry(REGISTRY, CATALOGUE, VAULT, rounds, pool, 1, 1);
+        STUDIES = new StudyRegistry(REGISTRY, CATALOGUE, VAULT, rounds, pool, blocks, 1, 1);
         ROUNDS = new RoundManager(STUDIES, VAULT);
         COURT = new EquivocationCourt(STUDIES, ROUNDS, VAULT);
         POOL = new RewardPool(TOKEN, REGISTRY, STUDIES, ROUNDS);
+        BLOCKS = new BlockDraws(STUDIES);
         require(address(POOL) == address(pool) && address(STUDIES) == address(studies), "addresses");
+        require(BLOCKS == blocks, "addresses");
         DOUBLE = new VerifierDouble();
         _listCircuits();
         for (uint256 i = 0; i < SPONSORS; ++i) _endow(_sponsor(i), SUPPLY / 10, address(POOL));

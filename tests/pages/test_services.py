@@ -6,8 +6,12 @@ from __future__ import annotations
 import pytest
 
 from app.services import format as fmt
+from app.services import words
 from node.audit.basics import NetworkView
+from node.plan import TrainingPlan
+from node.plan_training import ClippedStep
 from node.types import BlockRef
+from tests.support.plans import private, small_plan, tiny_network_plan
 
 NETWORK = NetworkView(1, BlockRef(1, "0x", 1), False, {}, "CSL", 18)
 UNIT = 10**18
@@ -56,3 +60,25 @@ def test_names__read_as_a_sentence() -> None:
         "A and B",
         "A, B and C",
     ]
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (small_plan(), ["There is no differential privacy in this study"]),
+        (tiny_network_plan(), ["There is no differential privacy in this study"]),
+        (
+            private(tiny_network_plan(), rounds=3),
+            ["at the level of a hospital", "one hospital's update there or all zeros", "momentum 0.9"],
+        ),
+        (
+            private(tiny_network_plan(), rounds=3, local=ClippedStep("0.5", 400)),
+            ["at the level of a patient", "one record there or not", "norm of at most 0.5", "at most 0.0061"],
+        ),
+    ],
+)
+def test_words__of_a_plan__tell_level_relation_sampling_and_delta(plan: TrainingPlan, said: list[str]) -> None:
+    text = "\n".join([words.optimiser(plan), *words.protection(plan)])
+    assert all(part in text for part in said), text
+    private_words = ["every hospital and every record in every round", "δ = 0.00001"]
+    assert all((part in text) == ("**Differential privacy**" in text) for part in private_words)

@@ -35,7 +35,7 @@ def test_overview__shows_figures_with_their_units(played_study: Played, open_pag
     assert figures == {
         "Hospitals": "3",
         "Rounds finalised": "2 of 3",
-        "Rows committed": "19 rows",
+        "Rows used": "19 rows",
         "Proofs accepted": "10 proofs",
         "Rewards earned": "200 CSL",
     }
@@ -93,7 +93,7 @@ def test_rounds__on_a_failed_one__say_why(played_study: Played, open_page: OpenP
 def test_hospitals__show_what_each_committed_and_earned(played_study: Played, open_page: OpenPage) -> None:
     page = open_page(played_study, "hospitals")
     table = page.dataframe[0].value
-    assert list(table["Rows committed"]) == [8, 6, 5]
+    assert list(table["Rows"]) == [8, 6, 5] and set(table["Sampled"]) == {"no: all rows"}
     assert list(table["Earned"]) == ["≈ 84.21 CSL", "≈ 63.16 CSL", "≈ 52.63 CSL"]
     assert [tab.label for tab in page.tabs] == list(NAMES)
 

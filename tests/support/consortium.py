@@ -147,11 +147,11 @@ class Consortium:
 
     # Studies
 
-    def publish(self, plan: TrainingPlan) -> int:
+    def publish(self, plan: TrainingPlan, *options: object) -> int:
         """A funded study; its plan's document lies where `plan_file` says."""
         path = self.folder / f"plan-{self.reader.study_count() + 1}.json"
         path.write_bytes(plan.canonical())
-        return int(self.council("study", "publish", path, "--fund", "--json").value["study"])
+        return int(self.council("study", "publish", path, *options, "--fund", "--json").value["study"])
 
     def plan_file(self, study: int) -> Path:
         """Where a study's plan document lies."""
@@ -162,19 +162,28 @@ class Consortium:
         return self.command(member.home, "enrol", study, "--plan", self.plan_file(study), *options)
 
     def open_study(self, members: Sequence[Member], **plan: Any) -> int:
+        """A study of tables, opened as `open_planned` says."""
+        return self.open_planned(members, study_plan(f"Study {self.reader.study_count() + 1}", len(members), **plan))
+
+    def open_planned(self, members: Sequence[Member], plan: TrainingPlan, *options: object) -> int:
         """A funded study in which these hospitals are enrolled, in this order, and which alone their nodes follow.
 
+        `options` are for those who publish it and who enrol.
         Blocks come each second from now on.
         """
         self.anvil.request("evm_setIntervalMining", 0)
         self.anvil.request("evm_setAutomine", True)
-        study = self.publish(study_plan(f"Study {self.reader.study_count() + 1}", len(members), **plan))
+        study = self.publish(plan, *options)
         for member in members:
-            ended = self.enrol(member, study)
+            ended = self.enrol(member, study, *options)
             assert ended.code == 0, ended.err
             self.follow_only(member, study)
         self.anvil.mine_every(1)
         return study
+
+    def use_data(self, member: Member, data: Path) -> None:
+        """Have a hospital's configuration name another file of records."""
+        save_config(replace(load_config(member.home), data=data))
 
     def follow_only(self, member: Member, study: int) -> None:
         """Have a hospital's node look at no other study."""

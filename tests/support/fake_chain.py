@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from node.chain.round_reads import sum_digest
+from node.errors import DrawLost
 from node.plan import TrainingPlan
 from node.proofs.commitments import aggregation_context, training_context
 from node.types import (
+    BlockDraw,
     BlockRef,
     CeremonyState,
     CeremonyStep,
@@ -38,6 +40,8 @@ CHAIN_ID = 31337
 ADDRESS = "0x" + "a1" * 20
 COMPLETED = CeremonyState(CEREMONY, CeremonyStep.ACKNOWLEDGEMENT, 0, 0, 0, True, bytes(32), 1, 3)
 DEPLOYMENT = Deployment(CHAIN_ID, 0, True, {"RoundManager": CONTRACT}, {})
+
+NO_BLOCKS = BlockDraw(bytes(32), 0, 0, 0, False, False, False)
 
 
 def round_state(root_before: int, **changes: Any) -> RoundState:
@@ -77,6 +81,14 @@ class FakeChain:
     signed: list[SignedShare] = field(default_factory=list)
     operators: dict[str, int] = field(default_factory=dict)
     punished_bitmap: int = 0
+    #: Of hospitals that enrolled with blocks: what they committed to, which was drawn, and which is used.
+    draws: dict[int, BlockDraw] = field(default_factory=dict)
+    drawn: dict[int, int] = field(default_factory=dict)
+    final_drawn: dict[int, int] = field(default_factory=dict)
+    used: dict[int, tuple[int, int]] = field(default_factory=dict)
+    final_used: dict[int, tuple[int, int]] = field(default_factory=dict)
+    #: Whose draw the chain no longer knows the hash of.
+    lost: set[int] = field(default_factory=set)
     #: The hospital's part of a pot, by number.
     parts: dict[int, int] = field(default_factory=dict)
     models: list[ModelPost] = field(default_factory=list)
@@ -117,7 +129,28 @@ class FakeChain:
     def enrolment(self, study: int, hospital_id: int, at: Any = "latest") -> Enrolment:
         index = self.enrolled.index(hospital_id)
         barred = not self.ceremony_state(study, at).participants >> index & 1
-        return Enrolment(hospital_id, index, self.rows[index], ADDRESS, barred, 0, bytes(32))
+        root, rows = 0, self.rows[index]
+        if hospital_id in self.draws:
+            root, rows = (self.used if at == "latest" else self.final_used).get(hospital_id, (0, 0))
+        return Enrolment(hospital_id, index, rows, ADDRESS, barred, root, bytes(32))
+
+    def blocks_of(self, study: int, hospital_id: int, at: Any = "latest") -> BlockDraw:
+        return self.draws.get(hospital_id, NO_BLOCKS)
+
+    def drawn_block(self, study: int, hospital_id: int, at: Any = "latest") -> int | None:
+        if hospital_id in self.lost and not self.draws[hospital_id].kept:
+            raise DrawLost("The chain no longer knows the hash.")
+        return (self.drawn if at == "latest" else self.final_drawn).get(hospital_id)
+
+    def draw(self, hospital_id: int, index: int, *, final: bool = True) -> None:
+        """A block hash draws one of a hospital's blocks; by default long ago."""
+        self.drawn[hospital_id] = index
+        if final:
+            self.final_drawn[hospital_id] = index
+
+    def settle(self) -> None:
+        """All that is on the chain becomes final."""
+        self.final_drawn, self.final_used = dict(self.drawn), dict(self.used)
 
     def ceremony_state(self, study: int, at: Any = "latest") -> CeremonyState:
         return self.ceremony
@@ -269,6 +302,27 @@ class FakeLedger:
 
     def enrol(self, study: int, data_root: int, rows: int, payout_commitment: bytes = bytes(32)) -> None:
         self._send("enrol", data_root, rows, payout_commitment)
+
+    def enrol_blocks(self, study: int, blocks_root: bytes, blocks: int, payout_commitment: bytes = bytes(32)) -> None:
+        self._send("enrol_blocks", blocks_root, blocks, payout_commitment)
+        self._chain.draws[self._number] = replace(NO_BLOCKS, blocks_root=blocks_root, blocks=blocks, draw_at=99)
+
+    def use_block(self, study: int, data_root: int, rows: int, path: Sequence[bytes]) -> None:
+        self._send("use_block", data_root, rows, path)
+        self._change_draw(used=True)
+        self._chain.used[self._number] = (data_root, rows)
+
+    def keep_draw(self, study: int, hospital_id: int) -> None:
+        self._send("keep_draw", hospital_id)
+        self._change_draw(kept=True)
+
+    def redraw(self, study: int) -> None:
+        self._send("redraw")
+        self._change_draw(redrawn=True)
+        self._chain.lost.discard(self._number)
+
+    def _change_draw(self, **changes: bool) -> None:
+        self._chain.draws[self._number] = replace(self._chain.draws[self._number], **changes)
 
     def report_equivocation(self, first: SignedShare, second: SignedShare) -> None:
         self._send("report_equivocation", first, second)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every function of the suite costs with 3, 16 and 64 hospitals: two studies, played on a local chain.
+"""What every function of the suite costs with 3, 16 and 64 hospitals: three studies, played on a local chain.
 
 Of each function the dearest call counts. The proofs of round 1 are real, and so are their verifiers; after it the
 verifier double answers at their addresses, and nothing that it answers is measured.
@@ -11,10 +11,12 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import ape
 
+from node.chain.blocks import MOST_BLOCKS, BlockTree
 from node.chain.deployment import CONTRACTS
 from node.types import CeremonyStep
 from scripts.gas_table import AVERAGE, BATCH, Table
@@ -29,7 +31,7 @@ from tests.support.proving import (
     root_of,
     sum_of,
 )
-from tests.support.suite import BOND, DIGEST, NO_PROOF, pass_until, payout_commitment, rapidly
+from tests.support.suite import BOND, DIGEST, NO_PROOF, mine, pass_until, payout_commitment, rapidly
 
 SIZES = (3, 16, 64)
 #: Most opening attempts that a plan may have: the last is the dearest.
@@ -45,6 +47,7 @@ NOT_MEASURED = {
         *("changeDefaultAdminDelay", "rollbackDefaultAdminDelay", "grantRole", "revokeRole", "renounceRole"),
     },
     "StakeVault": {"lock", "release", "slash"},
+    "StudyRegistry": {"enrolFor", "nameData"},
 }
 
 
@@ -55,6 +58,12 @@ def measure(council: Any, stranger: Any) -> Table:
         for name, gas in Play(council, stranger, size).measured().items():
             table[name][str(size)] = gas
     return {name: table[name] for name in sorted(table)}
+
+
+@cache
+def most_blocks() -> BlockTree:
+    """The deepest tree that there can be."""
+    return BlockTree([(number, 1) for number in range(MOST_BLOCKS)])
 
 
 def unmeasured(table: Table) -> list[str]:
@@ -86,6 +95,7 @@ class Play:
         """Gas by function."""
         self._admit()
         self._fail_a_ceremony()
+        self._draw_blocks()
         self._begin()
         self._spent = 0
         for step in CeremonyStep:
@@ -114,6 +124,13 @@ class Play:
             self._call(suite.vault.deposit, member.id, 3 * BOND, sender=council)
 
     def _begin(self) -> None:
+        self._publish()
+        for member in self._members:
+            payout = payout_commitment(PAYOUT, member.payout_salt)
+            terms = member.records.root, len(member.records.rows), payout
+            self._call(self._suite.studies.enrol, self._study, *terms, sender=member.operator)
+
+    def _publish(self) -> None:
         suite = self._suite
         plan = provable_plan(
             suite,
@@ -128,10 +145,6 @@ class Play:
         self._call(suite.studies.publish, plan, sender=self._council)
         self._study = suite.studies.studyCount()
         self._call(suite.rewards.fund, self._study, suite.studies.requiredFunding(self._study), sender=self._council)
-        for member in self._members:
-            payout = payout_commitment(PAYOUT, member.payout_salt)
-            terms = member.records.root, len(member.records.rows), payout
-            self._call(suite.studies.enrol, self._study, *terms, sender=member.operator)
 
     def _post(self, step: CeremonyStep, members: list[Member]) -> None:
         for member in members:
@@ -148,6 +161,23 @@ class Play:
         self._call(studies.failCeremony, self._study, sender=self._stranger)
         for member in self._members:
             self._call(studies.releaseBond, self._study, member.id, sender=self._stranger)
+
+    def _draw_blocks(self) -> None:
+        """In a study that goes no further, two enrol with as many blocks as can be; one loses its draw."""
+        self._publish()
+        draws, (one, other) = self._suite.blocks, [member.operator for member in self._members[:2]]
+        tree = most_blocks()
+        for operator in (one, other):
+            payout = payout_commitment(PAYOUT, self._members[0].payout_salt)
+            self._call(draws.enrolBlocks, self._study, tree.root, len(tree.blocks), payout, sender=operator)
+        mine(2)
+        drawn = draws.drawnBlock(self._study, self._members[0].id)
+        opened = *tree.blocks[drawn], list(tree.path(drawn))
+        self._call(draws.useBlock, self._study, *opened, sender=one)
+        mine(300)
+        self._call(draws.redraw, self._study, sender=other)
+        mine(2)
+        self._call(draws.keepDraw, self._study, self._members[1].id, sender=self._stranger)
 
     def _play_round(self) -> None:
         """Round 1, with real proofs: everybody submits, attests, and the first quorum opens."""

@@ -58,6 +58,8 @@ def _encryption(_self: object, key: str, *_: object) -> int | None:
 
 
 POINTS = {
+    "using-block": Point(StudyWriter, "use_block", False, lambda *_: 0),
+    "block-used": Point(StudyWriter, "use_block", True, lambda *_: 0),
     "dealing": Point(StudyWriter, "post_ceremony", False, _ceremony(CeremonyStep.DEALING)),
     "test-shares": Point(StudyWriter, "post_ceremony", True, _ceremony(CeremonyStep.TEST_SHARES)),
     "acknowledged": Point(StudyWriter, "post_ceremony", True, _ceremony(CeremonyStep.ACKNOWLEDGEMENT)),

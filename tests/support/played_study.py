@@ -204,11 +204,12 @@ class Stage:
             ],
             "StudyRegistry": [
                 at["HospitalRegistry"], at["CircuitCatalogue"], at["StakeVault"], at["RoundManager"], at["RewardPool"],
-                1, 1
+                at["BlockDraws"], 1, 1
             ],
             "EquivocationCourt": [at["StudyRegistry"], at["RoundManager"], at["StakeVault"]],
             "RoundManager": [at["StudyRegistry"], at["StakeVault"]],
             "RewardPool": [at["ConsiliumToken"], at["HospitalRegistry"], at["StudyRegistry"], at["RoundManager"]],
+            "BlockDraws": [at["StudyRegistry"]],
             "VerifierDouble": [],
         }  # fmt: skip
         for name in order:

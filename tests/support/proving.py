@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
+from node.learning import shortening
 from node.learning.reference import aggregate, train, update
 from node.proofs.artefacts import find_artefacts
 from node.proofs.babyjubjub import ORDER
@@ -46,8 +47,19 @@ class Records:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """What a plan with privacy allows: Σ update², and each |noise|; 0 without."""
+
+    update: int
+    noise: int
+
+
+NO_BOUNDS = Bounds(0, 0)
+
+
+@dataclass(frozen=True)
 class Work:
-    """A hospital's update and the proof of it."""
+    """A hospital's update, with its noise, and the proof of it."""
 
     records: Records = field(repr=False)
     update: tuple[int, ...] = field(repr=False)
@@ -68,23 +80,32 @@ def records_of(number: int) -> Records:
 
 
 @cache
-def prove_training(records: Records, weights: Weights, context: int) -> Work:
+def prove_training(records: Records, weights: Weights, context: int, bounds: Bounds = NO_BOUNDS) -> Work:
     """Train on the records, from the weights, and prove it."""
+    rng = random.Random(f"noise of {context}")
     local = train(weights, records.rows, records.labels, epochs=EPOCHS, learning_rate=LEARNING_RATE, **SHAPE)
-    made = tuple(update(weights, local, len(records.rows), VALUE_BITS))
+    learned = update(weights, local, len(records.rows), VALUE_BITS)
+    factor = shortening.factor(learned, bounds.update)
+    short = tuple(shortening.shorten(learned, factor))
+    noise = tuple(rng.randint(-bounds.noise, bounds.noise) for _ in short)
     statement = training_statement(
         context=context,
         weights=weights,
         rows=records.rows,
         labels=records.labels,
         salt=records.salt,
-        update=made,
+        update=short,
+        shortening=factor,
+        noise=noise,
         blinding=records.blinding,
         epochs=EPOCHS,
         learning_rate=LEARNING_RATE,
         value_bits=VALUE_BITS,
+        update_bound=bounds.update,
+        noise_bound=bounds.noise,
         **SHAPE,
     )
+    made = tuple(u + e for u, e in zip(short, noise, strict=True))
     return Work(records, made, NativeProver().prove(find_artefacts(CIRCUITS[0]), statement))
 
 

@@ -14,7 +14,9 @@ from tests.support.proving import (
     CIRCUITS,
     EPOCHS,
     LEARNING_RATE,
+    NO_BOUNDS,
     WEIGHTS,
+    Bounds,
     Work,
     proof_of,
     prove_aggregation,
@@ -44,19 +46,27 @@ def make_proving(deployed: Stage, council: AccountAPI) -> Stage:
     return stage
 
 
-def begin(stage: Stage) -> None:
+def begin(stage: Stage, bounds: Bounds = NO_BOUNDS) -> None:
     """Another study of the same hospitals on the same records, in round 1."""
-    stage.publish(maximum=3, initialRoot=root_of(WEIGHTS), epochs=EPOCHS, learningRate=LEARNING_RATE)
+    numbers = {
+        "epochs": EPOCHS,
+        "learningRate": LEARNING_RATE,
+        "updateBound": bounds.update,
+        "noiseBound": bounds.noise,
+    }
+    stage.publish(maximum=3, initialRoot=root_of(WEIGHTS), **numbers)
     for hospital in stage.members:
         records = records_of(hospital.id)
         stage.enrol(hospital, rows=len(records.rows), root=records.root)
     stage.hold_ceremony(stage.members)
 
 
-def work_of(stage: Stage, hospital: Hospital, round_: int = 1, digest: bytes = DIGEST) -> Work:
+def work_of(
+    stage: Stage, hospital: Hospital, round_: int = 1, digest: bytes = DIGEST, bounds: Bounds = NO_BOUNDS
+) -> Work:
     """Train on the hospital's records and prove it."""
     context = stage.suite.rounds.trainingContext(stage.study, round_, hospital.id, digest)
-    return prove_training(records_of(hospital.id), WEIGHTS, context)
+    return prove_training(records_of(hospital.id), WEIGHTS, context, bounds)
 
 
 def submit(stage: Stage, hospital: Hospital, work: Work, round_: int = 1, **changes: Any) -> ReceiptAPI:

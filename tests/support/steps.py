@@ -19,7 +19,8 @@ from node.bytecode import verifier_code
 from node.chain.round_reads import sum_digest
 from node.crypto.context import RoundContext
 from node.errors import ChainUnavailable, ContentNotFound
-from node.plan import TrainingPlan
+from node.learning.datasets.images import Images
+from node.plan import HeadPlan, NetworkPlan, TrainingPlan
 from node.proofs.artefacts import DEFAULT_CACHE, circuits, find_artefacts
 from node.proofs.babyjubjub import Point, add
 from node.proofs.proof import Proved
@@ -30,7 +31,8 @@ from node.secrets import SecretStore
 from node.state import NodeState
 from node.steps.ceremony import acknowledgement, keys_name
 from node.steps.context import Hospital, StudyContext
-from node.steps.records import Records
+from node.steps.head_records import HeadRecords
+from node.steps.image_records import ImageRecords
 from node.steps.submission import round_context
 from node.storage.cid import Address
 from node.storage.local import LocalStore
@@ -47,6 +49,7 @@ from tests.support.fake_chain import ADDRESS, CEREMONY, STUDY, FakeChain, FakeLe
 from tests.support.plans import small_plan
 from tests.support.small_study import records as made_up_records
 from tests.support.threshold import dealt_keys
+from tests.support.xrays import synthetic
 
 #: Hospital numbers by enrolment index: not the indices, so that a mix-up shows.
 NUMBERS = (3, 5, 7, 9)
@@ -108,7 +111,7 @@ class Party:
     ledger: FakeLedger
     store: FakeStore
     prover: TrustingProver
-    records: Records
+    records: Any
 
     @property
     def number(self) -> int:
@@ -126,7 +129,7 @@ def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None)
     tables = [_records(number, plan) for number in numbers]
     study = Study(STUDY, ADDRESS, 0, 0, 0, count, False, 1, plan.participation.rounds, published_terms(plan, 1, 2))
     root = study.plan.initial_root
-    chain = FakeChain(plan, study, numbers, tuple(len(t.rows) for t in tables), _circuits(plan))
+    chain = FakeChain(plan, study, numbers, tuple(t.rows for t in tables), _circuits(plan))
     chain.ceremony = replace(chain.ceremony, participants=(1 << count) - 1)
     chain.rounds[1] = round_state(root)
     chain.phases[1] = PhaseState(Phase.SUBMIT, int(time.time()) + plan.phases.submit)
@@ -185,7 +188,8 @@ def reach_open(chain: FakeChain, parties: Sequence[Party], included: Sequence[Pa
     chain.total = (total.x, total.y)
     chain.change_round(
         submit_ended_at=now, attest_ended_at=now, included_at=now, sum_digest=sum_digest(*chain.total),
-        included_bitmap=sum(1 << index for index in indices), sum_rows=sum(chain.rows[index] for index in indices),
+        included_bitmap=sum(1 << index for index in indices),
+        sum_rows=sum(chain.enrolment(STUDY, party.number).rows for party in chosen),
     )  # fmt: skip
     chain.phases[1] = PhaseState(Phase.OPEN, now + chain.plan.phases.open)
     chain.quorums[0] = tuple(party.number for party in parties[1:3])
@@ -196,20 +200,26 @@ def lost_connection() -> ChainUnavailable:
     return ChainUnavailable("The chain went away.")
 
 
-def _records(number: int, plan: TrainingPlan) -> Records:
+def _records(number: int, plan: TrainingPlan) -> HeadRecords | ImageRecords:
+    if isinstance(plan, NetworkPlan):
+        return ImageRecords(plan, Images(*synthetic(6 + number, seed=number)), 100 + number)
+    assert isinstance(plan, HeadPlan)
     count = {3: 8, 5: 6, 7: 5, 9: 7}[number]
     rows = [[int(float(value) * 8) for value in row[:-1]] for row in made_up_records(number, count)]
-    labels = list(itertools.islice(itertools.cycle((1, 0)), count))
-    return Records(tuple(map(tuple, rows)), tuple(labels), number)
+    width = len(plan.model.features)
+    table = tuple(tuple(itertools.islice(itertools.cycle(row), width)) for row in rows)
+    labels = tuple(itertools.islice(itertools.cycle((1, 0)), count))
+    return HeadRecords(plan, table, labels, number)
 
 
 def _circuits(plan: TrainingPlan) -> dict[int, Circuit]:
     known = circuits()
     first, second = known[plan.training.circuit], known[plan.aggregation.circuit]
     training = Circuit(
-        first.name, CircuitKind.TRAINING, VERIFIERS[0], first.parameters["features"], first.parameters["batch_size"],
-        first.parameters["epochs"], first.parameters["capacity"], first.parameters["value_bits"],
-        first.parameters["loss"], False, bytes.fromhex(first.verifying_key_digest),
+        first.name, CircuitKind[first.kind.upper()], VERIFIERS[0], first.parameters["features"],
+        first.parameters.get("batch_size", 0), first.parameters.get("epochs", 0), first.parameters["capacity"],
+        first.parameters["value_bits"], first.parameters["loss"], True,
+        bytes.fromhex(first.verifying_key_digest),
     )  # fmt: skip
     aggregation = Circuit(
         second.name, CircuitKind.AGGREGATION, VERIFIERS[1], first.parameters["features"] + 1, 0, 0, 0,

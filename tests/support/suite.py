@@ -35,6 +35,7 @@ class Suite:
     rounds: Any
     court: Any
     rewards: Any
+    blocks: Any
     council: AccountAPI
     record: dict[str, Any]
 
@@ -176,6 +177,11 @@ def make_plan(training: int, aggregation: int, **changes: Any) -> dict[str, Any]
     unknown = changes.keys() - plan.keys()
     assert not unknown, f"no such fields of a plan: {unknown}"
     return {**plan, **changes}
+
+
+def mine(count: int = 1) -> None:
+    """Add empty blocks."""
+    ape.chain.provider.make_request("anvil_mine", [hex(count)])
 
 
 def pass_until(timestamp: int) -> None:

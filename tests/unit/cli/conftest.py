@@ -10,7 +10,7 @@ import pytest
 
 from node.chain.wallet import create_keyfile, keyfile_address
 from node.cli import main
-from scripts.demo_plan import cast
+from scripts.demo_plan import table_cast
 from scripts.localnet import Anvil, deploy
 from tests.support.network import PASSPHRASE, Ended, Network, Run
 
@@ -74,6 +74,7 @@ def registered(run: Run, network: Network, home: Path) -> int:
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Path:
-    players = cast(3, 2, 0)
-    players.write(tmp_path / "data", tmp_path / "plan.json")
+    players = table_cast(3, 2, 0)
+    players.write(tmp_path / "data")
+    (tmp_path / "plan.json").write_bytes(players.plan.canonical())
     return tmp_path / "plan.json"

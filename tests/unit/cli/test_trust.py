@@ -67,7 +67,7 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> Held:
 def tiny(held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache in which the tiny circuit is compiled, as this checkout's circuits are."""
     cache = tmp_path / "circuits"
-    circuit = Circuit(NAME, "training", True, {"features": 1}, 200, "00" * 32)
+    circuit = Circuit(NAME, "training", True, False, {"features": 1}, 200, "00" * 32)
     built = Artefacts(circuit, cache / f"{NAME}-compiled")
     built.folder.mkdir(parents=True)
     shutil.copy(held.r1cs, built.r1cs)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from node.learning import fixed_point, reference
+from node.learning import fixed_point, reference, shortening
+from node.plan import NEIGHBOURS, Privacy
 from tests.support.plans import small_plan
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -32,15 +33,29 @@ def test_update__golden_statement__is_the_circuit_s(case: dict[str, Any], module
         epochs=case["epochs"],
         learning_rate=case["learning_rate"],
     )
-    assert module.update(case["weights"], local, len(case["rows"]), 26) == case["update"]
+    clipped = module.update(case["weights"], local, len(case["rows"]), 26)
+    assert shortening.factor(clipped, int(case["update_bound"])) == case["shortening"]
+    assert shortening.shorten(clipped, case["shortening"]) == case["update"]
     assert int(case["public_signals"][ROWS]) == len(case["rows"])
 
 
 @pytest.mark.parametrize("case", TRAINING, ids=range(len(TRAINING)))
 def test_plan_root__golden_statement__is_the_circuit_s(case: dict[str, Any]) -> None:
-    plan = small_plan()
-    training = replace(plan.training, epochs=case["epochs"], learning_rate=case["learning_rate"])
-    assert replace(plan, training=training).root() == int(case["public_signals"][PLAN_ROOT])
+    plan, bound = small_plan(), int(case["update_bound"])
+    training = replace(plan.training, epochs=case["epochs"], learning_rate=case["learning_rate"], update_bound=bound)
+    hidden = plan.privacy
+    if bound:
+        hidden = Privacy(
+            1,
+            1,
+            case["noise_bound"],
+            level="hospital",
+            neighbours=NEIGHBOURS["hospital"],
+            noise_variance=1,
+            delta="0.00001",
+        )
+    plan = replace(plan, training=training, privacy=hidden)
+    assert plan.root() == int(case["public_signals"][PLAN_ROOT])
 
 
 @pytest.mark.parametrize("case", AGGREGATION, ids=range(len(AGGREGATION)))

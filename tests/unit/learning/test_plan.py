@@ -81,10 +81,13 @@ def test_root__packs_the_proved_numbers_injectively() -> None:
         ),
         (lambda d: d["money"].update(bond=5), "money.bond is not a whole number as text"),
         (lambda d: d["money"].update(bond="-5"), "money.bond is not a whole number as text"),
-        (lambda d: d["privacy"].update(budget=1), "privacy.budget is not 0"),
-        (lambda d: d["privacy"].update(cost=1), "privacy.cost is not 0"),
-        (lambda d: d["privacy"].update(noise_bound=1), "privacy.noise_bound is not 0"),
-        (lambda d: d["training"].update(update_bound=1), "training.update_bound is not 0"),
+        (lambda d: d["privacy"].update(budget=1), "privacy.budget is 0 exactly where the level is none"),
+        (lambda d: d["privacy"].update(cost=1), "privacy.cost is 0 exactly where the level is none"),
+        (lambda d: d["privacy"].update(noise_bound=1), "privacy.noise_bound is 0 exactly where the level is none"),
+        (
+            lambda d: d["training"].update(update_bound=1),
+            "training.update_bound is 0 exactly where the level of privacy is none",
+        ),
     ],
 )
 def test_parse__one_wrong_key__is_refused_by_its_name(change: Callable[[dict[str, Any]], object], message: str) -> None:

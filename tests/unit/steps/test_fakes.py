@@ -13,7 +13,7 @@ from node.storage.store import EmbeddedStore
 from tests.support.fake_chain import FakeChain, FakeLedger
 from tests.support.steps import FakeStore
 
-OWN = {"change_round", "change_terms", "named"}
+OWN = {"change_round", "change_terms", "draw", "named", "settle"}
 
 
 @pytest.mark.parametrize(("fake", "real"), [(FakeChain, ChainReader), (FakeLedger, Ledger), (FakeStore, EmbeddedStore)])

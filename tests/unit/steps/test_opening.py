@@ -64,12 +64,12 @@ def model_of(chain: FakeChain, parties: list[Party]) -> tuple[int, ...]:
     total = [0] * len(plan.model.initial)
     for party in parties:
         local = reference.train(
-            plan.model.initial, party.records.rows, party.records.labels, capacity=training.rows_maximum,
+            plan.model.initial, party.records.table, party.records.labels, capacity=training.rows_maximum,
             batch_size=training.batch_size, epochs=training.epochs, learning_rate=training.learning_rate,
         )  # fmt: skip
-        own = reference.update(plan.model.initial, local, len(party.records.rows), plan.quantisation.value_bits)
+        own = reference.update(plan.model.initial, local, party.records.rows, plan.quantisation.value_bits)
         total = [left + right for left, right in zip(total, own, strict=True)]
-    return tuple(reference.aggregate(plan.model.initial, total, sum(len(party.records.rows) for party in parties)))
+    return tuple(reference.aggregate(plan.model.initial, total, sum(party.records.rows for party in parties)))
 
 
 def substitute(chain: FakeChain, party: Party, content: bytes) -> None:

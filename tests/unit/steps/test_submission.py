@@ -119,7 +119,7 @@ def test_submit__tampered_update__is_refused_by_the_circuit_and_not_sent(
 def test_statement__of_a_submission__is_about_the_committed_records(chain: FakeChain, hospital: Party) -> None:
     """Its data root follows the records: with others it is not the one of the enrolment."""
     submit(hospital, chain)
-    committed = hospital.records.commitment(chain.plan)
+    committed = hospital.records.commitment()
     assert hospital.prover.statements[0].public_signals()[2] == committed
     other = replace(hospital.records, labels=tuple(1 - label for label in hospital.records.labels))
-    assert other.commitment(chain.plan) != committed
+    assert other.commitment() != committed

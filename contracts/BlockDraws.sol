@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IBlockDraws} from "./interfaces/IBlockDraws.sol";
+import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
+
+/// @title Blocks of rows, of which a block hash draws one after enrolment
+contract BlockDraws is IBlockDraws {
+    /// @dev A tree of depth 16.
+    uint32 private constant MOST_BLOCKS = 65_536;
+    /// @dev Hashes of so many blocks can be asked for.
+    uint256 private constant REACH = 256;
+    /// @notice Knows who acts for which hospital, and what a circuit takes.
+    IStudyRegistry public immutable STUDIES;
+
+    mapping(uint256 studyId => mapping(uint32 hospitalId => Draw)) private _draws;
+
+    /// @param studies May be an address that is deployed later.
+    constructor(IStudyRegistry studies) {
+        STUDIES = studies;
+    }
+
+    /// @inheritdoc IBlockDraws
+    function enrolBlocks(uint256 studyId, bytes32 blocksRoot, uint32 blocks, bytes32 payoutCommitment) external {
+        if (blocks < 2 || blocks > MOST_BLOCKS) revert BlockDrawsBlocksOutOfRange(blocks, MOST_BLOCKS);
+        // A bounded circuit has no batches: it takes no rows, and proves nothing about them.
+        if (uint16(STUDIES.planRoot(studyId) >> 16) == 0) revert BlockDrawsNothingSampled(studyId);
+        uint32 hospitalId = STUDIES.enrolFor(studyId, msg.sender, payoutCommitment);
+        uint64 drawAt = _next();
+        _draws[studyId][hospitalId] = Draw(blocksRoot, blocks, drawAt, 0, false, false, false);
+        emit BlocksCommitted(studyId, hospitalId, blocksRoot, blocks, drawAt);
+    }
+
+    /// @inheritdoc IBlockDraws
+    function useBlock(uint256 studyId, uint256 dataRoot, uint32 rows, bytes32[] calldata path) external {
+        IStudyRegistry.Enrolment memory place = STUDIES.enrolmentOf(studyId, msg.sender);
+        uint32 hospitalId = place.hospitalId;
+        if (place.barred) revert BlockDrawsBarred(studyId, hospitalId);
+        Draw storage draw = _draws[studyId][hospitalId];
+        uint32 index = _drawn(studyId, hospitalId, draw);
+        if (draw.used) revert BlockDrawsAlreadyUsed(studyId, hospitalId, index);
+        uint256 depth = _depth(draw.blocks);
+        if (path.length != depth) revert BlockDrawsWrongDepth(path.length, depth);
+        if (_root(keccak256(abi.encode(dataRoot, rows)), index, path) != draw.blocksRoot) {
+            revert BlockDrawsWrongBlock(studyId, hospitalId, index);
+        }
+        (draw.index, draw.kept, draw.used) = (index, true, true);
+        emit BlockUsed(studyId, hospitalId, index, dataRoot, rows);
+        STUDIES.nameData(studyId, place.index, dataRoot, rows);
+    }
+
+    /// @inheritdoc IBlockDraws
+    function keepDraw(uint256 studyId, uint32 hospitalId) external {
+        Draw storage draw = _draws[studyId][hospitalId];
+        uint32 index = _drawn(studyId, hospitalId, draw);
+        if (draw.kept) revert BlockDrawsAlreadyKept(studyId, hospitalId, index);
+        (draw.index, draw.kept) = (index, true);
+        emit BlockDrawn(studyId, hospitalId, index);
+    }
+
+    /// @inheritdoc IBlockDraws
+    function redraw(uint256 studyId) external {
+        uint32 hospitalId = STUDIES.enrolmentOf(studyId, msg.sender).hospitalId;
+        Draw storage draw = _draws[studyId][hospitalId];
+        if (draw.blocks == 0) revert BlockDrawsNoBlocks(studyId, hospitalId);
+        if (draw.kept || block.number <= draw.drawAt + REACH) {
+            revert BlockDrawsNotLost(studyId, hospitalId, draw.drawAt);
+        }
+        // Each further draw would be a further choice.
+        if (draw.redrawn) revert BlockDrawsAlreadyRedrawn(studyId, hospitalId);
+        (draw.drawAt, draw.redrawn) = (_next(), true);
+        emit BlockRedrawn(studyId, hospitalId, draw.drawAt);
+    }
+
+    /// @inheritdoc IBlockDraws
+    function drawnBlock(uint256 studyId, uint32 hospitalId) external view returns (uint32) {
+        return _drawn(studyId, hospitalId, _draws[studyId][hospitalId]);
+    }
+
+    /// @inheritdoc IBlockDraws
+    function blocksOf(uint256 studyId, uint32 hospitalId) external view returns (Draw memory) {
+        return _draws[studyId][hospitalId];
+    }
+
+    /// @dev Study and hospital make draws by one hash independent of each other.
+    function _drawn(uint256 studyId, uint32 hospitalId, Draw storage draw) private view returns (uint32) {
+        if (draw.blocks == 0) revert BlockDrawsNoBlocks(studyId, hospitalId);
+        if (draw.kept) return draw.index;
+        if (block.number <= draw.drawAt) revert BlockDrawsNotDrawn(studyId, hospitalId, draw.drawAt);
+        bytes32 seed = blockhash(draw.drawAt);
+        if (seed == bytes32(0)) revert BlockDrawsLost(studyId, hospitalId, draw.drawAt);
+        return uint32(uint256(keccak256(abi.encode(seed, studyId, hospitalId))) % draw.blocks);
+    }
+
+    /// @dev The first block whose hash nobody can know yet: a later one is no harder to choose for whoever builds it.
+    function _next() private view returns (uint64) {
+        return uint64(block.number) + 1;
+    }
+
+    /// @dev The least depth of a tree with room for `blocks` (at least 2) leaves.
+    function _depth(uint32 blocks) private pure returns (uint256 depth) {
+        while (uint256(1) << depth < blocks) ++depth;
+    }
+
+    function _root(bytes32 node, uint256 index, bytes32[] calldata path) private pure returns (bytes32) {
+        for (uint256 i = 0; i < path.length; ++i) {
+            node = index >> i & 1 == 0
+                ? keccak256(abi.encodePacked(node, path[i]))
+                : keccak256(abi.encodePacked(path[i], node));
+        }
+        return node;
+    }
+}

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The block of a hospital's rows that the chain drew: put in use once, and trained on in every round."""
+
+from __future__ import annotations
+
+from node.errors import DrawLost
+from node.steps.blocks import Blocks
+from node.steps.context import StudyContext
+from node.steps.records import Records, stored_records
+
+#: A chain knows the hashes of its last 256 blocks: a draw that becomes final later has to be kept before.
+_HASHES_KNOWN = 200
+
+
+def records_in_use(context: StudyContext) -> Records | None:
+    """What this hospital trains on; None while the drawn block is not in use, in a block of the chain that is final.
+
+    An update of another block than the one that stays could be neither proved nor encrypted a second time.
+    """
+    kept = _kept(context)
+    if not isinstance(kept, Blocks):
+        return kept
+    confirmed, reader = context.confirmed_block(), context.hospital.reader
+    final = reader.agreed(lambda endpoint: endpoint.enrolment(context.id, context.hospital.id, at=confirmed))
+    return kept.of_root(final.data_root)
+
+
+def use_drawn_block(context: StudyContext) -> None:
+    """Open the block that was drawn, once its draw is final; have one drawn anew where the first draw was lost.
+
+    Whatever was done of it already is seen on the chain, so that a restart repeats nothing.
+    """
+    hospital, reader = context.hospital, context.hospital.reader
+    draw = reader.blocks_of(context.id, hospital.id)
+    if not draw.blocks or draw.used or reader.enrolment(context.id, hospital.id).barred:
+        return
+    confirmed = context.confirmed_block()
+    try:
+        if context.plan.phases.confirmations > _HASHES_KNOWN and not draw.kept:
+            if reader.drawn_block(context.id, hospital.id) is not None:
+                hospital.ledger.keep_draw(context.id, hospital.id)
+            return
+        index = reader.agreed(lambda endpoint: endpoint.drawn_block(context.id, hospital.id, at=confirmed))
+    except DrawLost:
+        _draw_anew(context, draw.redrawn)
+        return
+    if index is None:
+        return
+    kept = _kept(context)
+    assert isinstance(kept, Blocks), "who committed to blocks keeps them"
+    tree = kept.tree()
+    hospital.ledger.use_block(context.id, *tree.blocks[index], tree.path(index))
+    context.log.info(
+        "block %d of %d was drawn of this hospital's rows: it trains on the %d rows of that",
+        index + 1, len(tree.blocks), kept.parts[index].rows,
+    )  # fmt: skip
+
+
+def _draw_anew(context: StudyContext, was_redrawn: bool) -> None:
+    if not was_redrawn:
+        context.hospital.ledger.redraw(context.id)
+        context.log.warning("this node was away when a block of its rows was drawn: another one is")
+    elif context.hospital.state.result(key := f"{context.key}/draw-lost") is None:
+        context.log.error("this node was away when a block of its rows was drawn, twice: it takes no part")
+        context.hospital.state.done(key)
+
+
+def _kept(context: StudyContext) -> Records | Blocks:
+    return stored_records(context.plan, context.hospital.secrets.get(f"{context.key}/records"))
