@@ -11,9 +11,9 @@ from app.services import format as fmt
 from app.services.words import PHASE, STEP
 from node.audit.basics import Check, Verdict
 from node.audit.money_views import PaymentView
-from node.audit.views import CeremonyView, ModelView, RoundView, StudyView
+from node.audit.views import CeremonyView, HospitalView, ModelView, RoundView, StudyView
 from node.plan import HeadPlan, TrainingPlan
-from node.types import CeremonyStep, Phase
+from node.types import CeremonyStep, CircuitKind, Phase
 from node.words import OFFENCE
 
 VERDICT = {
@@ -248,6 +248,13 @@ def checks(items: Iterable[Check]) -> pd.DataFrame:
     )
 
 
+def _with_rows(view: StudyView, item: HospitalView) -> str:
+    if view.plan.training.kind is CircuitKind.BOUNDED:
+        # It counts as one row, whatever it has.
+        return ""
+    return f" with {fmt.count(item.blocks, 'block')} of rows" if item.blocks else f" with {fmt.count(item.rows, 'row')}"
+
+
 def events(view: StudyView) -> pd.DataFrame:
     """What happened in the study, oldest first."""
     entries: list[tuple[int, int, str]] = [(view.published.timestamp, view.published.block_number, "Study published")]
@@ -257,12 +264,7 @@ def events(view: StudyView) -> pd.DataFrame:
         for item in view.money.payments
     ]
     entries += [
-        (
-            item.enrolled.timestamp,
-            item.enrolled.block_number,
-            f"{item.name} enrolled with {fmt.count(item.blocks or item.rows, 'block' if item.blocks else 'row')}"
-            + (" of rows" if item.blocks else ""),
-        )
+        (item.enrolled.timestamp, item.enrolled.block_number, f"{item.name} enrolled{_with_rows(view, item)}")
         for item in view.hospitals
     ]
     for run in view.ceremonies:

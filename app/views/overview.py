@@ -9,7 +9,7 @@ from app.services import charts, tables
 from app.services import format as fmt
 from app.services.words import STATE, failure
 from node.plan import HeadPlan
-from node.types import Phase
+from node.types import CircuitKind, Phase
 
 view = open_study()
 checks = open_checks(view)
@@ -24,11 +24,14 @@ with st.container(horizontal=True):
     st.badge(f"Study {STATE[view.state]}", icon=":material/flag:", color="blue")
     verdict(*summary_of(checks))
 
+# In a bounded study every hospital counts as one row, whatever it has.
+bounded = view.plan.training.kind is CircuitKind.BOUNDED
+rows_used = f"{sum(item.rows for item in view.hospitals):,} rows"
 figures(
     (
         ("Hospitals", f"{len(view.hospitals)}"),
         ("Rounds finalised", f"{len(view.finalised)} of {view.plan.terms.rounds}"),
-        ("Rows used", f"{sum(item.rows for item in view.hospitals):,} rows"),
+        *([] if bounded else [("Rows used", rows_used)]),
         ("Proofs accepted", f"{sum(tables.proofs(item) for item in view.rounds)} proofs"),
         ("Rewards earned", fmt.tokens(view.money.earned, view.network)),
     )
