@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from node.learning import baseline, extractor
-from node.learning.datasets.images import Images, ImageSet
+from node.learning.datasets.images import Images
 from node.learning.datasets.splits import split_rows
 from node.learning.evaluation import evaluate
 from node.learning.reference import score
@@ -27,7 +27,7 @@ from node.plan import (
     Privacy,
 )
 from scripts import demo_plan, pneumonia
-from scripts.demo_images import read_splits, write_images
+from scripts.demo_images import DealtImages, read_splits
 from scripts.demo_plan import Quality, quality_of
 
 #: Features that the circuit takes.
@@ -39,38 +39,16 @@ Rows = tuple[list[list[int]], list[int]]
 
 
 @dataclass(frozen=True)
-class HeadCast:
-    """X-rays dealt out unequally, and a head whose training is proved on features that a frozen network finds."""
+class HeadCast(DealtImages):
+    """A head whose training is proved on features that a frozen network finds."""
 
-    parts: tuple[ImageSet, ...]
-    test: Images
     plan: ImageHeadPlan
     extractor: bytes
     weights: tuple[int, ...] = field(repr=False)
     seed: int
     # The study uses one block of each hospital's images, pooled training all of them.
     auc_margin = 0.02
-    data_suffix = ".npz"
     circuits: tuple[str, ...] = ()
-
-    @property
-    def hospitals(self) -> int:
-        """Their number."""
-        return len(self.parts)
-
-    @property
-    def records(self) -> tuple[int, ...]:
-        """How many each hospital has."""
-        return tuple(len(part.split("train")) for part in self.parts)
-
-    @property
-    def held_out(self) -> int:
-        """How many nobody trains on."""
-        return len(self.test)
-
-    def write(self, folder: Path) -> None:
-        """Write each hospital's images."""
-        write_images(self.parts, folder)
 
     def quality(self, weights: Sequence[int]) -> Quality:
         """Of a head of the study, on the test split."""

@@ -25,22 +25,12 @@ from scripts.demo_plan import Quality
 
 
 @dataclass(frozen=True)
-class ImageCast:
-    """X-rays dealt out unequally, and a network of whose updates it is proved how far they move the model."""
+class DealtImages:
+    """X-rays dealt out unequally: who has which, and those that nobody trains on."""
 
     parts: tuple[ImageSet, ...]
     test: Images
-    plan: NetworkPlan
-    seed: int
-    # A few rounds leave both far from where they would end, and the test images come from elsewhere.
-    auc_margin = 0.05
     data_suffix = ".npz"
-    extractor = b""
-
-    @property
-    def circuits(self) -> tuple[str, ...]:
-        """Those that are built and listed for this study alone."""
-        return self.plan.training.circuit, self.plan.aggregation.circuit
 
     @property
     def hospitals(self) -> int:
@@ -58,8 +48,26 @@ class ImageCast:
         return len(self.test)
 
     def write(self, folder: Path) -> None:
-        """Write each hospital's images."""
-        write_images(self.parts, folder)
+        """Write each hospital's images: hospital-1.npz and so on."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, part in enumerate(self.parts, start=1):
+            write_once(folder / f"hospital-{number}{part.suffix}", part.to_bytes())
+
+
+@dataclass(frozen=True)
+class ImageCast(DealtImages):
+    """A network of whose updates it is proved how far they move the model."""
+
+    plan: NetworkPlan
+    seed: int
+    # A few rounds leave both far from where they would end, and the test images come from elsewhere.
+    auc_margin = 0.05
+    extractor = b""
+
+    @property
+    def circuits(self) -> tuple[str, ...]:
+        """Those that are built and listed for this study alone."""
+        return self.plan.training.circuit, self.plan.aggregation.circuit
 
     def quality(self, weights: Sequence[int]) -> Quality:
         """Of a model of the study, on the test split."""
@@ -86,13 +94,6 @@ class ImageCast:
 
     def _records(self) -> list[tuple[np.ndarray, np.ndarray]]:
         return [(images.pixels, images.labels) for images in (part.split("train") for part in self.parts)]
-
-
-def write_images(parts: Sequence[ImageSet], folder: Path) -> None:
-    """Write hospital-1.npz and so on."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, part in enumerate(parts, start=1):
-        write_once(folder / f"hospital-{number}{part.suffix}", part.to_bytes())
 
 
 def read_splits(data: Path) -> tuple[ImageSet, Images]:
