@@ -24,7 +24,7 @@ from node.plan import HeadPlan, NetworkPlan, TrainingPlan
 from node.proofs.artefacts import DEFAULT_CACHE, circuits, find_artefacts
 from node.proofs.babyjubjub import Point, add
 from node.proofs.proof import Proved
-from node.proofs.prover import Statement
+from node.proofs.prover import NativeProver, Statement
 from node.proofs.published import published_terms
 from node.proofs.verifying_key import load_verifying_key
 from node.secrets import SecretStore
@@ -33,7 +33,9 @@ from node.steps.ceremony import acknowledgement, keys_name
 from node.steps.context import Hospital, StudyContext
 from node.steps.head_records import HeadRecords
 from node.steps.image_records import ImageRecords
+from node.steps.opening import finalise, post_share
 from node.steps.submission import round_context
+from node.steps.trained import Trained
 from node.storage.cid import Address
 from node.storage.local import LocalStore
 from node.types import (
@@ -54,6 +56,8 @@ from tests.support.xrays import synthetic
 #: Hospital numbers by enrolment index: not the indices, so that a mix-up shows.
 NUMBERS = (3, 5, 7, 9)
 VERIFIERS = ("0x" + "b1" * 20, "0x" + "b2" * 20)
+#: The block that a share is posted in, and one long ago: by then everybody's turn to finalise has come.
+CONFIRMED, LONG_AGO = 98, 1
 NO_PROOF = Proof((0, 0), ((0, 0), (0, 0)), (0, 0))
 
 
@@ -120,6 +124,15 @@ class Party:
     @property
     def hospital(self) -> Hospital:
         return self.context.hospital
+
+    @property
+    def proving(self) -> Party:
+        """The same with a prover that makes proofs."""
+        return replace(self, context=replace(self.context, hospital=replace(self.hospital, prover=NativeProver())))
+
+    def trained(self) -> Trained:
+        """What it keeps of its update of round 1."""
+        return Trained.from_bytes(self.hospital.secrets.get(f"{self.context.round_key(1)}/update"))
 
 
 def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None) -> tuple[FakeChain, list[Party]]:
@@ -193,6 +206,15 @@ def reach_open(chain: FakeChain, parties: Sequence[Party], included: Sequence[Pa
     )  # fmt: skip
     chain.phases[1] = PhaseState(Phase.OPEN, now + chain.plan.phases.open)
     chain.quorums[0] = tuple(party.number for party in parties[1:3])
+
+
+def open_and_finalise(chain: FakeChain, parties: Sequence[Party]) -> None:
+    """Post the quorum's shares, let them become final, and finalise as the first hospital; after `reach_open`."""
+    for party in parties[1:3]:
+        post_share(party.context, 1, CONFIRMED)
+    for number, given in chain.shares[0].items():
+        chain.shares[0][number] = replace(given, block_number=LONG_AGO)
+    finalise(parties[0].context, 1)
 
 
 def lost_connection() -> ChainUnavailable:

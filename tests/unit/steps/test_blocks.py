@@ -12,13 +12,11 @@ from node.chain.blocks import BlockTree
 from node.errors import ChainUnavailable, ContractReverted, DataError
 from node.learning import reference
 from node.proofs.commitments import weights_root
-from node.proofs.prover import NativeProver
 from node.steps.advance import advance
 from node.steps.blocks import Blocks
 from node.steps.drawn import records_in_use, use_drawn_block
 from node.steps.enrolment import enrol
 from node.steps.head_records import HeadRecords
-from node.steps.opening import finalise, post_share
 from node.steps.records import stored_records
 from node.steps.submission import submit_update
 from node.steps.trained import Trained
@@ -26,10 +24,10 @@ from node.types import StudyState
 from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.image_heads import EXTRACTOR, small_image_head
 from tests.support.small_study import records, write_table
-from tests.support.steps import Party, lost_connection, make_parties, reach_open
+from tests.support.steps import Party, lost_connection, make_parties, open_and_finalise, reach_open
 from tests.support.xrays import write_npz
 
-ROWS, CONFIRMED, LONG_AGO = 20, 98, 1
+ROWS = 20
 
 
 def yes(_: str) -> bool:
@@ -202,9 +200,7 @@ def test_round__with_a_drawn_block__ends_with_the_model_of_the_exact_arithmetic(
     chain: FakeChain, parties: list[Party], table: Path
 ) -> None:
     """Real proofs of the training circuit, on a block of a hospital with more rows than it takes."""
-    proving = [
-        replace(p, context=replace(p.context, hospital=replace(p.hospital, prover=NativeProver()))) for p in parties
-    ]
+    proving = [party.proving for party in parties]
     first = proving[0]
     blocks = enrolled(chain, first, table)
     chain.draw(first.number, 1)
@@ -216,21 +212,14 @@ def test_round__with_a_drawn_block__ends_with_the_model_of_the_exact_arithmetic(
     tables: list[HeadRecords] = [blocks.parts[1], *(party.records for party in proving[1:])]
     assert chain.rounds[1].sum_rows == sum(part.rows for part in tables) == 7 + 6 + 5
     expected = _next_model(tables)
-    for party in proving[1:3]:
-        post_share(party.context, 1, CONFIRMED)
-    for number, given in chain.shares[0].items():
-        chain.shares[0][number] = replace(given, block_number=LONG_AGO)
-    finalise(proving[0].context, 1)
+    open_and_finalise(chain, proving)
     assert proving[0].ledger.named("finalise") == [[1, weights_root(expected)]]
     assert any(expected)
 
 
 def test_round__of_a_head_on_images__submits_what_is_trained_on_the_drawn_images(tmp_path: Path) -> None:
     chain, parties = make_parties(tmp_path, plan=small_image_head())
-    party = replace(
-        parties[0],
-        context=replace(parties[0].context, hospital=replace(parties[0].hospital, prover=NativeProver())),
-    )
+    party = parties[0].proving
     images = write_npz(tmp_path / "images.npz", train=100, val=2, test=2)
     file = tmp_path / "extractor"
     file.write_bytes(EXTRACTOR)

@@ -17,10 +17,8 @@ from node.learning.datasets.medmnist import read_images
 from node.plan import CLIPPED, NetworkPlan, TrainingPlan
 from node.plan_training import ClippedStep
 from node.proofs.commitments import weights_root
-from node.proofs.prover import NativeProver
 from node.steps.enrolment import check_plan, check_privacy, enrol
 from node.steps.image_records import ImageRecords, records_commitment
-from node.steps.opening import finalise, post_share
 from node.steps.records import read_records, stored_records
 from node.steps.submission import submit_update
 from node.steps.trained import Trained
@@ -29,10 +27,8 @@ from tests.support.fake_chain import FakeChain
 from tests.support.plans import private, small_plan, tiny_network_plan
 from tests.support.small_study import records as table_rows
 from tests.support.small_study import write_table
-from tests.support.steps import Party, make_parties, reach_open
+from tests.support.steps import Party, make_parties, open_and_finalise, reach_open
 from tests.support.xrays import write_npz
-
-CONFIRMED, LONG_AGO = 98, 1
 
 
 def hospital_plan() -> NetworkPlan:
@@ -52,17 +48,11 @@ def plan(request: pytest.FixtureRequest) -> NetworkPlan:
 @pytest.fixture
 def cast(plan: NetworkPlan, tmp_path: Path) -> tuple[FakeChain, list[Party]]:
     chain, parties = make_parties(tmp_path, plan=plan)
-    return chain, [
-        replace(p, context=replace(p.context, hospital=replace(p.hospital, prover=NativeProver()))) for p in parties
-    ]
+    return chain, [party.proving for party in parties]
 
 
 def written(document: object) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def trained(party: Party) -> Trained:
-    return Trained.from_bytes(party.hospital.secrets.get(f"{party.context.round_key(1)}/update"))
 
 
 def test_round__of_three_hospitals__ends_with_the_model_of_the_exact_arithmetic(
@@ -72,16 +62,12 @@ def test_round__of_three_hospitals__ends_with_the_model_of_the_exact_arithmetic(
     chain, parties = cast
     for party in parties:
         submit_update(party.context, 1, chain.rounds[1])
-    made = [trained(party) for party in parties]
+    made = [party.trained() for party in parties]
     assert all(bounded.squared_norm(one.update) <= plan.training.update_bound for one in made)
     assert all(any(one.noise) == (plan.privacy.level != "none") for one in made)
     reach_open(chain, parties)
     assert chain.rounds[1].sum_rows == 3
-    for party in parties[1:3]:
-        post_share(party.context, 1, CONFIRMED)
-    for number, given in chain.shares[0].items():
-        chain.shares[0][number] = replace(given, block_number=LONG_AGO)
-    finalise(parties[0].context, 1)
+    open_and_finalise(chain, parties)
     expected = bounded.next_model(plan.model.initial, [one.values for one in made])
     assert parties[0].ledger.named("finalise") == [[1, weights_root(expected)]]
     assert expected != list(plan.model.initial)
@@ -90,10 +76,10 @@ def test_round__of_three_hospitals__ends_with_the_model_of_the_exact_arithmetic(
 def test_submit__again__sends_the_same_update_and_noise(cast: tuple[FakeChain, list[Party]]) -> None:
     chain, parties = cast
     submit_update(parties[0].context, 1, chain.rounds[1])
-    first = trained(parties[0])
+    first = parties[0].trained()
     chain.change_round(submitted_bitmap=0)
     submit_update(parties[0].context, 1, chain.rounds[1])
-    assert trained(parties[0]) == first
+    assert parties[0].trained() == first
     one, two = parties[0].ledger.named("submit_update")
     assert one == two
 

@@ -29,11 +29,7 @@ from node.steps.opening import close_round, finalise, keep_shares, learn_model, 
 from node.steps.submission import round_context, submit_update
 from node.types import FilePost, Phase, PhaseState, StudyState
 from tests.support.fake_chain import CEREMONY, FakeChain
-from tests.support.steps import Party, make_parties, reach_open
-
-CONFIRMED = 98
-#: The finaliser with the first turn: shares were complete long ago, so everybody's turn has come.
-LONG_AGO = 1
+from tests.support.steps import CONFIRMED, LONG_AGO, Party, make_parties, reach_open
 
 
 @pytest.fixture

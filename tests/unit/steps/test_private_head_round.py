@@ -13,17 +13,13 @@ from node.learning import bounded, fixed_point, privacy, shortening
 from node.learning.shortening import WHOLE
 from node.plan import NEIGHBOURS, HeadPlan, Privacy, TrainingPlan
 from node.proofs.commitments import weights_root
-from node.proofs.prover import NativeProver
 from node.steps.enrolment import check_plan, check_privacy
 from node.steps.head_records import HeadRecords
-from node.steps.opening import finalise, post_share
 from node.steps.submission import submit_update
 from node.steps.trained import Trained
 from tests.support.fake_chain import FakeChain
 from tests.support.plans import private_plan, small_plan
-from tests.support.steps import Party, make_parties, reach_open
-
-CONFIRMED, LONG_AGO = 98, 1
+from tests.support.steps import Party, make_parties, open_and_finalise, reach_open
 
 
 @pytest.fixture
@@ -34,13 +30,7 @@ def plan() -> HeadPlan:
 @pytest.fixture
 def cast(plan: HeadPlan, tmp_path: Path) -> tuple[FakeChain, list[Party]]:
     chain, parties = make_parties(tmp_path, plan=plan)
-    return chain, [
-        replace(p, context=replace(p.context, hospital=replace(p.hospital, prover=NativeProver()))) for p in parties
-    ]
-
-
-def trained(party: Party) -> Trained:
-    return Trained.from_bytes(party.hospital.secrets.get(f"{party.context.round_key(1)}/update"))
+    return chain, [party.proving for party in parties]
 
 
 def learned(records: HeadRecords, plan: HeadPlan) -> list[int]:
@@ -58,18 +48,14 @@ def test_round__of_three_hospitals__ends_with_the_model_of_the_noisy_sum(
     chain, parties = cast
     for party in parties:
         submit_update(party.context, 1, chain.rounds[1])
-    made = [trained(party) for party in parties]
+    made = [party.trained() for party in parties]
     for party, one in zip(parties, made, strict=True):
         assert any(one.noise) and max(map(abs, one.noise)) <= plan.privacy.noise_bound
         assert bounded.squared_norm(one.update) <= plan.training.update_bound
         assert list(one.update) == shortening.shorten(learned(party.records, plan), one.shortening)
     assert min(one.shortening for one in made) < WHOLE, "at least one update must be too long"
     reach_open(chain, parties)
-    for party in parties[1:3]:
-        post_share(party.context, 1, CONFIRMED)
-    for number, given in chain.shares[0].items():
-        chain.shares[0][number] = replace(given, block_number=LONG_AGO)
-    finalise(parties[0].context, 1)
+    open_and_finalise(chain, parties)
     total = [sum(column) for column in zip(*(one.values for one in made), strict=True)]
     expected = fixed_point.aggregate(plan.model.initial, total, chain.rounds[1].sum_rows)
     assert parties[0].ledger.named("finalise") == [[1, weights_root(expected)]]
@@ -78,10 +64,10 @@ def test_round__of_three_hospitals__ends_with_the_model_of_the_noisy_sum(
 def test_submit__again__sends_the_same_update_and_noise(cast: tuple[FakeChain, list[Party]]) -> None:
     chain, parties = cast
     submit_update(parties[0].context, 1, chain.rounds[1])
-    first = trained(parties[0])
+    first = parties[0].trained()
     chain.change_round(submitted_bitmap=0)
     submit_update(parties[0].context, 1, chain.rounds[1])
-    assert trained(parties[0]) == first
+    assert parties[0].trained() == first
     one, two = parties[0].ledger.named("submit_update")
     assert one == two
 

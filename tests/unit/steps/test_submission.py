@@ -9,7 +9,6 @@ import pytest
 
 from node.errors import ChainUnavailable, WitnessRefused
 from node.learning import fixed_point
-from node.proofs.prover import NativeProver
 from node.state import NodeState
 from node.steps.ceremony import keys_name
 from node.steps.submission import submit_update
@@ -110,9 +109,8 @@ def test_submit__tampered_update__is_refused_by_the_circuit_and_not_sent(
         return [first + 1, *rest]
 
     monkeypatch.setattr(fixed_point, "update", tampered)
-    real = replace(hospital.context, hospital=replace(hospital.hospital, prover=NativeProver()))
     with pytest.raises(WitnessRefused):
-        submit_update(real, 1, chain.rounds[1])
+        submit_update(hospital.proving.context, 1, chain.rounds[1])
     assert hospital.ledger.sent == []
 
 
