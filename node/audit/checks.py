@@ -18,34 +18,12 @@ from node.errors import ChainError, ContentMismatch, StorageError
 from node.plan import ImageHeadPlan
 from node.proofs.babyjubjub import IDENTITY, Point, add
 from node.proofs.commitments import weights_root
-from node.proofs.published import published_terms
+from node.proofs.published import compared
 from node.types import CeremonyStep, Phase, Submission
 
-#: What the terms are called that are compared as numbers; digest, size and starting model are checked by themselves.
-_TERMS = {
-    "epochs": "epochs",
-    "learning_rate": "learning rate",
-    "threshold": "threshold",
-    "attempts": "attempts",
-    "minimum": "minimum",
-    "maximum": "maximum",
-    "rounds": "rounds",
-    "batch_rounds": "rounds of a key ceremony",
-    "confirmations": "confirmations",
-    "enrol_length": "enrolment",
-    "ceremony_step_length": "ceremony step",
-    "submit_length": "submission",
-    "attest_length": "attestation",
-    "open_length": "opening",
-    "bond": "bond",
-    "reward_per_round": "reward",
-    "verified_share_bps": "verified share",
-    "unopened_rounds": "unopened rounds",
-    "privacy_budget": "privacy budget",
-    "privacy_cost": "privacy cost",
-    "noise_bound": "noise bound",
-    "update_bound": "update bound",
-}
+_ROOT = "root of the starting model"
+#: Terms that are no numbers of the plan's; they are checked by themselves.
+_BY_THEMSELVES = ("document digest", "document size", _ROOT)
 _ACKNOWLEDGED = "All hospitals acknowledged one transcript"
 
 
@@ -76,8 +54,8 @@ def _plan(source: Source, view: StudyView) -> Iterator[Check]:
         yield Check("Plan", statement, plan.verdict, plan.problem)
     else:
         yield _check("Plan", statement, document.digest() == plan.file.digest, f"its content gives {plan.file.cid}")
-        told = published_terms(document, terms.training_circuit, terms.aggregation_circuit)
-        pairs = {name: (getattr(told, field), getattr(terms, field)) for field, name in _TERMS.items()} | {
+        both = compared(document, terms)
+        pairs = {name: pair for name, pair in both.items() if name not in _BY_THEMSELVES} | {
             "plan root": (document.root(), plan.root),
             "training circuit": (document.training.circuit, plan.training.name),
             "aggregation circuit": (document.aggregation.circuit, plan.aggregation.name),
@@ -88,7 +66,7 @@ def _plan(source: Source, view: StudyView) -> Iterator[Check]:
         yield _check(
             "Plan",
             "The starting model hashes to the root on chain",
-            told.initial_root == terms.initial_root,
+            both[_ROOT][0] == both[_ROOT][1],
             f"{len(document.model.initial)} starting weights hashed",
         )
     for circuit in (plan.training, plan.aggregation):

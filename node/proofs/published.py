@@ -7,6 +7,35 @@ from node.plan import TrainingPlan
 from node.proofs.commitments import weights_root
 from node.types import PlanTerms
 
+#: What each of a plan's terms is called; the circuits are compared by what they are, not by their numbers.
+_NAMES = {
+    "document_digest": "document digest",
+    "document_size": "document size",
+    "initial_root": "root of the starting model",
+    "epochs": "epochs",
+    "learning_rate": "learning rate",
+    "threshold": "threshold",
+    "attempts": "attempts",
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "rounds": "rounds",
+    "batch_rounds": "rounds of a key ceremony",
+    "unopened_rounds": "unopened rounds",
+    "confirmations": "confirmations",
+    "enrol_length": "length of enrolment",
+    "ceremony_step_length": "length of a ceremony step",
+    "submit_length": "length of submission",
+    "attest_length": "length of attestation",
+    "open_length": "length of an opening attempt",
+    "bond": "bond",
+    "reward_per_round": "reward per round",
+    "verified_share_bps": "verified share",
+    "privacy_budget": "privacy budget",
+    "privacy_cost": "privacy cost of a round",
+    "noise_bound": "bound of the noise",
+    "update_bound": "bound of an update",
+}
+
 
 def published_terms(plan: TrainingPlan, training_circuit: int, aggregation_circuit: int) -> PlanTerms:
     """The terms that agree with a plan; the circuits by their numbers on chain, which no plan knows."""
@@ -39,3 +68,9 @@ def published_terms(plan: TrainingPlan, training_circuit: int, aggregation_circu
         privacy_cost=plan.privacy.cost,
         noise_bound=plan.privacy.noise_bound,
     )
+
+
+def compared(plan: TrainingPlan, terms: PlanTerms) -> dict[str, tuple[object, object]]:
+    """What the document says and what the chain holds of each term, by what it is called."""
+    told = published_terms(plan, terms.training_circuit, terms.aggregation_circuit)
+    return {name: (getattr(told, field), getattr(terms, field)) for field, name in _NAMES.items()}

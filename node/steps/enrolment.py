@@ -17,7 +17,7 @@ from node.learning import privacy
 from node.plan import RHO_UNITS, NetworkPlan, TrainingPlan
 from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS
-from node.proofs.published import published_terms
+from node.proofs.published import compared
 from node.proofs.trust import KnownKey, known_key
 from node.steps.blocks import Blocks
 from node.steps.context import Hospital, encryption_parameters, plan_document
@@ -31,36 +31,6 @@ from node.types import CircuitKind, Receipt, Study, TransactionStatus
 Confirm = Callable[[str], bool]
 
 
-#: What each of a plan's terms is called; the circuits are compared by what they are, not by their numbers.
-_TERMS = {
-    "document_digest": "document digest",
-    "document_size": "document size",
-    "initial_root": "root of the starting model",
-    "epochs": "epochs",
-    "learning_rate": "learning rate",
-    "threshold": "threshold",
-    "attempts": "attempts",
-    "minimum": "minimum",
-    "maximum": "maximum",
-    "rounds": "rounds",
-    "batch_rounds": "rounds of a key ceremony",
-    "unopened_rounds": "unopened rounds",
-    "confirmations": "confirmations",
-    "enrol_length": "length of enrolment",
-    "ceremony_step_length": "length of a ceremony step",
-    "submit_length": "length of submission",
-    "attest_length": "length of attestation",
-    "open_length": "length of an opening attempt",
-    "bond": "bond",
-    "reward_per_round": "reward per round",
-    "verified_share_bps": "verified share",
-    "privacy_budget": "privacy budget",
-    "privacy_cost": "privacy cost of a round",
-    "noise_bound": "bound of the noise",
-    "update_bound": "bound of an update",
-}
-
-
 def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPlan:
     """The plan, once document, numbers on chain, circuits and starting model agree.
 
@@ -70,9 +40,7 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
     terms = study.plan
     training = reader.circuit(terms.training_circuit)
     aggregation = reader.circuit(terms.aggregation_circuit)
-    told = published_terms(plan, terms.training_circuit, terms.aggregation_circuit)
-    numbers = {name: (getattr(told, field), getattr(terms, field)) for field, name in _TERMS.items()}
-    agreed: dict[str, tuple[object, object]] = numbers | {
+    agreed = compared(plan, terms) | {
         "plan root": (plan.root(), reader.plan_root(study.id)),
         "training circuit": (plan.training.circuit, training.name),
         "what the training circuit proves": (circuit_kind(plan), training.kind),
