@@ -39,13 +39,13 @@ from node.crypto.encryption import add, encrypt, read_ciphertext
 from node.crypto.opening import open_sum, opening_share, read_share
 from node.crypto.parameters import choose_parameters
 from node.crypto.round_secrets import round_secrets
-from node.learning import fixed_point
 from node.learning.scaling import Scaling
 from node.proofs.artefacts import find_artefacts
 from node.proofs.pedersen import commit, limb_count, random_blinding
 from node.proofs.prover import NATIVE_BINARY, SNARKJS, compute_witness, node_program
-from node.proofs.statements import training_statement
+from node.steps.head_records import HeadRecords
 from node.steps.payload import to_values
+from node.steps.trained import Trained
 from scripts.children import ROOT
 from scripts.demo_plan import TableCast, table_cast
 
@@ -72,13 +72,13 @@ class Hospital:
         self.cast: TableCast = table_cast(len(PARTIES), 1, 0)
         self.plan = self.cast.plan
         table = self.cast.tables.hospitals[0]
-        self.rows = tuple(map(tuple, Scaling(self.plan.scaling).apply(table.rows)))
-        self.labels = table.labels
+        rows = tuple(map(tuple, Scaling(self.plan.scaling).apply(table.rows)))
+        self.records = HeadRecords(self.plan, rows, table.labels, salt=1)
         self.bits = self.plan.quantisation.value_bits
         self.weights = self.plan.model.initial
-        self.update = tuple(fixed_point.update(self.weights, self.train(), len(self.rows), self.bits))
+        self.trained = self.train()
         self.blinding = random_blinding()
-        self.values = to_values(self.update, self.blinding, self.bits)
+        self.values = to_values(self.trained.values, self.blinding, self.bits)
         parameters = choose_parameters(
             len(PARTIES), self.plan.encryption.threshold, self.bits, len(self.weights) + limb_count(self.bits)
         )
@@ -105,17 +105,8 @@ class Hospital:
         self.quorum = PARTIES[: self.plan.encryption.threshold]
         self.shares = {party: self.share(party) for party in self.quorum}
 
-    def train(self) -> list[int]:
-        training = self.plan.training
-        return fixed_point.train(
-            self.weights,
-            self.rows,
-            self.labels,
-            capacity=training.rows_maximum,
-            batch_size=training.batch_size,
-            epochs=training.epochs,
-            learning_rate=training.learning_rate,
-        )
+    def train(self) -> Trained:
+        return self.records.train(self.weights, round=1, seed="")
 
     def deal(self, party: int) -> bytes:
         return make_dealing(self.ceremony, party, self.seeds[party], self.publics)
@@ -137,22 +128,10 @@ class Hospital:
 
     def witness(self, path: Path) -> None:
         """Write the training circuit's witness."""
-        training = self.plan.training
-        statement = training_statement(
-            context=1,
-            weights=self.weights,
-            rows=self.rows,
-            labels=self.labels,
-            salt=1,
-            update=self.update,
-            blinding=self.blinding,
-            capacity=training.rows_maximum,
-            batch_size=training.batch_size,
-            epochs=training.epochs,
-            learning_rate=training.learning_rate,
-            value_bits=self.bits,
+        statement = self.records.statement(
+            context=1, weights=self.weights, trained=self.trained, blinding=self.blinding
         )
-        compute_witness(find_artefacts(training.circuit), statement, path)
+        compute_witness(find_artefacts(self.plan.training.circuit), statement, path)
 
 
 def main() -> int:
@@ -172,7 +151,7 @@ def main() -> int:
         "parameters": {
             "hospitals": len(PARTIES),
             "threshold": hospital.plan.encryption.threshold,
-            "rows": len(hospital.rows),
+            "rows": hospital.records.rows,
             "coordinates": len(hospital.weights),
             "value_bits": hospital.bits,
             "circuit": hospital.plan.training.circuit,
@@ -236,7 +215,7 @@ def _stages(hospital: Hospital, folder: Path) -> dict[str, Callable[[], bytes]]:
         "ceremony-test-shares": lambda: hospital.share_tests(first),
         "ceremony-check": silently(hospital.check),
         "train": silently(hospital.train),
-        "commit": silently(lambda: commit(hospital.update, hospital.blinding)),
+        "commit": silently(lambda: commit(hospital.trained.values, hospital.blinding)),
         "encrypt": lambda: encrypt(hospital.round, first, secret, hospital.values),
         "witness": lambda: _witness(hospital, folder),
         "check-ciphertext": silently(lambda: read_ciphertext(hospital.round, first, hospital.ciphertexts[first])),
