@@ -86,10 +86,8 @@ def run(path: Path, level: str, size: int, epsilon: float | None) -> Outcome:
         for place, records in enumerate(hospitals, 1):
             seed = f"{SEED}/{place}"
             update = planned_update(weights, training, records, noise_bound=hidden.noise_bound, round=number, seed=seed)
-            if epsilon is not None:
-                added = privacy.noise(hidden.noise_variance, len(update), hidden.noise_bound, draws.randrange)
-                update = [u + noise for u, noise in zip(update, added, strict=True)]
-            updates.append(update)
+            added = privacy.share_of_noise(hidden, len(update), draws.randrange)
+            updates.append([u + noise for u, noise in zip(update, added, strict=True)])
         weights = bounded.next_model(weights, updates)
     quality = evaluate(cnn.probabilities(weights, data.test.pixels), data.test.labels)
     return Outcome(

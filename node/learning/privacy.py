@@ -142,6 +142,13 @@ def noise(variance: int, count: int, bound: int, uniform: Uniform = secrets.rand
     return found
 
 
+def share_of_noise(hidden: Privacy, count: int, uniform: Uniform = secrets.randbelow) -> list[int]:
+    """One hospital's noise for `count` coordinates, as its plan has it; zeros without privacy."""
+    if hidden.level == "none":
+        return [0] * count
+    return noise(hidden.noise_variance, count, hidden.noise_bound, uniform)
+
+
 def _clipped_step(training: Training | BoundedTraining) -> ClippedStep | None:
     local = training.local if isinstance(training, BoundedTraining) else None
     return local if isinstance(local, ClippedStep) else None

@@ -71,7 +71,7 @@ class HeadRecords:
 
         Only the noise is drawn. The plan's bounds leave room for both in a value's bits.
         """
-        training, hidden = self.plan.training, self.plan.privacy
+        training = self.plan.training
         local = fixed_point.train(
             weights,
             self.table,
@@ -83,9 +83,7 @@ class HeadRecords:
         )
         update = fixed_point.update(weights, local, self.rows, self.plan.quantisation.value_bits)
         factor = shortening.factor(update, training.update_bound)
-        noise = [0] * len(update)
-        if hidden.level != "none":
-            noise = privacy.noise(hidden.noise_variance, len(update), hidden.noise_bound)
+        noise = privacy.share_of_noise(self.plan.privacy, len(update))
         return Trained(tuple(shortening.shorten(update, factor)), tuple(noise), factor)
 
     def statement(

@@ -67,9 +67,7 @@ class ImageRecords:
             round=round,
             seed=seed,
         )
-        if hidden.level == "none":
-            return Trained(tuple(update), (0,) * len(update))
-        return Trained(tuple(update), tuple(privacy.noise(hidden.noise_variance, len(update), hidden.noise_bound)))
+        return Trained(tuple(update), tuple(privacy.share_of_noise(hidden, len(update))))
 
     def statement(self, *, context: int, weights: tuple[int, ...], trained: Trained, blinding: int) -> BoundedStatement:
         """That the committed update is of bounded length, and its noise bounded."""
