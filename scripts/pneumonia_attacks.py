@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from node.document import UINT64
 from node.learning import bounded, cnn, cnn_study
 from node.learning.cnn_study import Update
 from node.learning.evaluation import evaluate
@@ -88,7 +89,7 @@ def run(path: Path, attack: str, bound: bool) -> Outcome:
             submitted[ATTACKER - 1] = _allowed(harmful) if bound else harmful
         return submitted
 
-    study = cnn_study_of(SEED, bound=BOUND if bound else bounded.BOUND_LIMIT - 1, rounds=ROUNDS)
+    study = cnn_study_of(SEED, bound=BOUND if bound else UINT64, rounds=ROUNDS)
     weights = last(cnn_study.run(study, hospitals, submit))
     quality = evaluate(cnn.probabilities(weights, data.test.pixels), data.test.labels)
     return Outcome(attack, bound, quality.auc, quality.accuracy)

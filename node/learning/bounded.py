@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from node.document import UINT64
 from node.errors import DataError
 from node.learning import fixed_point
 from node.plan import NETWORK_VALUE_BITS as VALUE_BITS
 
-BOUND_LIMIT = 1 << 64
 # The factor that shortens an update has this many fractional bits.
 _SHIFT = 32
 # A clipped step is held with these fractional bits, so that it is rounded to whole units once.
@@ -47,7 +47,7 @@ def shorten(change: Sequence[int], bound: int, fraction_bits: int = 0) -> list[i
 
     `bound`: integer units squared, 1 to 2^64 − 1. Rounds toward zero.
     """
-    if not 1 <= bound < BOUND_LIMIT:
+    if not 1 <= bound <= UINT64:
         raise DataError(f"The bound {bound} is not in [1, 2^64).")
     length, allowed = squared_norm(change), bound << 2 * fraction_bits
     if length <= allowed:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from node.document import UINT64
 from node.errors import DataError
 from node.plan import SHORTENING_BITS
 
 WHOLE = 1 << SHORTENING_BITS
 """The factor that leaves an update as it is; factors are integers of scale 2^16."""
-
-BOUND_LIMIT = 1 << 64
 
 
 def factor(update: Sequence[int], bound: int) -> int:
@@ -23,7 +22,7 @@ def factor(update: Sequence[int], bound: int) -> int:
 
     `update`: P integers; `bound`: integer units squared, below 2^64.
     """
-    if not 0 <= bound < BOUND_LIMIT:
+    if not 0 <= bound <= UINT64:
         raise DataError(f"The bound {bound} is not in [0, 2^64).")
     if bound == 0 or _fits(update, WHOLE, bound):
         return WHOLE
