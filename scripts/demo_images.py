@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,11 +76,11 @@ class ImageCast(DealtImages):
 
     def pooled(self) -> Quality:
         """Of the same network and training on all images, for as long as the study."""
-        return self.quality(_last(cnn_study.pooled(self._study(), self._records())))
+        return self.quality(pneumonia.last(cnn_study.pooled(self._study(), self._records())))
 
     def alone(self) -> tuple[Quality, ...]:
         """Of each hospital's training by itself, for as long as the study."""
-        return tuple(self.quality(_last(cnn_study.pooled(self._study(), [part]))) for part in self._records())
+        return tuple(self.quality(pneumonia.last(cnn_study.pooled(self._study(), [part]))) for part in self._records())
 
     def _study(self) -> Study:
         training = self.plan.training
@@ -138,8 +138,3 @@ def image_cast(data: Path, hospitals: int, rounds: int, seed: int) -> ImageCast:
         privacy=Privacy(budget=0),
     )
     return ImageCast(tuple(images.hospital(place) for place in places), test, plan, seed)
-
-
-def _last(models: Iterator[list[int]]) -> list[int]:
-    *_, model = models
-    return model
