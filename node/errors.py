@@ -14,6 +14,13 @@ class ConsiliumError(Exception):
     exit_code = 1
 
 
+class StopAsked(BaseException):
+    """The process was told to stop while it waited or worked.
+
+    No failure, so outside the tree below: like KeyboardInterrupt it passes whatever handles failures and tries again.
+    """
+
+
 class UsageError(ConsiliumError):
     """The command or a configuration value is wrong; correct it and run again."""
 

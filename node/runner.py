@@ -7,13 +7,11 @@ import contextlib
 import logging
 import os
 import shutil
-import signal
 import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 
 from node.chain.activity import ActivityWatcher
 from node.chain.client import ChainReader
@@ -31,6 +29,7 @@ from node.errors import (
     ConsiliumError,
     ContractReverted,
     SpendingCapReached,
+    StopAsked,
     StorageError,
 )
 from node.files import erase, make_private_folder
@@ -40,6 +39,7 @@ from node.state import NodeState
 from node.steps.advance import advance, open_study
 from node.steps.context import Hospital, StudyContext
 from node.steps.notices import notices
+from node.stopping import Stopping, stop_signals
 from node.storage.store import Store, open_store
 from node.types import StudyState
 
@@ -58,14 +58,16 @@ FATAL = (ChainMismatch, ConfigError, SpendingCapReached)
 
 
 @contextlib.contextmanager
-def open_hospital(config: NodeConfig, passphrase: str) -> Iterator[Hospital]:
+def open_hospital(
+    config: NodeConfig, passphrase: str, pause: Callable[[float], None] = time.sleep
+) -> Iterator[Hospital]:
     """Everything a hospital's steps use, opened and checked against each other; closed at the end.
 
-    Raises `ConfigError` where keys, folder and passphrase do not fit, `ChainMismatch` where the chain is
-    not the deployment's.
+    `pause` is how it waits for the chain (seconds). Raises `ConfigError` where keys, folder and passphrase do not
+    fit, `ChainMismatch` where the chain is not the deployment's.
     """
     log = logging.getLogger("consilium.node")
-    reader = ChainReader(config.rpc_urls, load_deployment(config.deployment))
+    reader = ChainReader(config.rpc_urls, load_deployment(config.deployment), pause=pause)
     _await_chain(reader, log)
     reader.verify()
     wallet = Wallet.load(config.operator_keyfile, passphrase)
@@ -102,35 +104,43 @@ def open_hospital(config: NodeConfig, passphrase: str) -> Iterator[Hospital]:
 
 
 def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> None:
-    """Run the node until it is told to stop (SIGTERM, SIGINT).
+    """Run the node until it is told to stop (SIGTERM, SIGINT): within seconds, whatever it is doing then.
 
     `until_ended`: return once every study that this hospital is enrolled in has ended. An error in one
     study is logged and tried again; raises what `open_hospital` raises, and `SpendingCapReached`.
     """
-    with _passphrase_kept_back(), open_hospital(config, passphrase) as hospital, _stop_signals() as stopping:
-        _announce_endpoint(hospital)
-        _check_store(hospital)
-        scanner = EventScanner(hospital.reader, hospital.state)
-        with ActivityWatcher(hospital.reader, config.websocket_url) as watcher:
-            follower = _Follower(hospital, config.studies)
-            hospital.log.info("hospital %d (%s): following the chain", hospital.id, hospital.name)
-            while not stopping.asked:
-                with _logged(hospital):
-                    passed = scanner.scan()
-                    if passed.reorganised:
-                        hospital.log.warning("the chain was reorganised; going on from its new state")
-                        follower.start_over()
-                    for notice in notices(hospital, passed.events):
-                        hospital.log.warning("%s", notice)
-                # Events are hints: where they cannot be had, the contracts' state still can.
-                with _logged(hospital):
-                    if follower.look() and until_ended:
-                        hospital.log.info("every study has ended")
-                        # Others may still be fetching what this node alone serves.
-                        stopping.wait(SERVING_SECONDS)
-                        return
-                _wait(hospital, watcher, stopping)
-            hospital.log.info("stopped")
+    with _passphrase_kept_back(), stop_signals() as stopping:
+        try:
+            with open_hospital(config, passphrase, stopping.pause) as hospital:
+                _follow_chain(hospital, config, stopping, until_ended)
+        except StopAsked:
+            logging.getLogger("consilium.node").info("stopped")
+
+
+def _follow_chain(hospital: Hospital, config: NodeConfig, stopping: Stopping, until_ended: bool) -> None:
+    """Do what the chain asks for, until every study has ended where `until_ended`; else until told to stop."""
+    _announce_endpoint(hospital)
+    _check_store(hospital)
+    scanner = EventScanner(hospital.reader, hospital.state)
+    with ActivityWatcher(hospital.reader, config.websocket_url) as watcher:
+        follower = _Follower(hospital, config.studies)
+        hospital.log.info("hospital %d (%s): following the chain", hospital.id, hospital.name)
+        while True:
+            with _logged(hospital):
+                passed = scanner.scan()
+                if passed.reorganised:
+                    hospital.log.warning("the chain was reorganised; going on from its new state")
+                    follower.start_over()
+                for notice in notices(hospital, passed.events):
+                    hospital.log.warning("%s", notice)
+            # Events are hints: where they cannot be had, the contracts' state still can.
+            with _logged(hospital):
+                if follower.look() and until_ended:
+                    hospital.log.info("every study has ended")
+                    # Others may still be fetching what this node alone serves.
+                    stopping.pause(SERVING_SECONDS)
+                    return
+            _wait(hospital, watcher, stopping)
 
 
 def _await_chain(reader: ChainReader, log: logging.Logger) -> None:
@@ -211,14 +221,13 @@ def _logged(hospital: Hospital, study: int = 0) -> Iterator[None]:
         hospital.log.error("%san unexpected %s in %s. Trying again.", prefix, type(error).__name__, where)
 
 
-def _wait(hospital: Hospital, watcher: ActivityWatcher, stopping: _Stopping) -> None:
+def _wait(hospital: Hospital, watcher: ActivityWatcher, stopping: Stopping) -> None:
     """Wait until there may be something new; a while, where the endpoint gives no sensible answer."""
     waited = False
     with _logged(hospital):
         watcher.wait_for_activity(LONGEST_SLEEP)
         waited = True
-    if not waited:
-        stopping.wait(RETRY_SECONDS)
+    stopping.pause(0.0 if waited else RETRY_SECONDS)
 
 
 @contextlib.contextmanager
@@ -283,35 +292,3 @@ def _check_store(hospital: Hospital) -> None:
         hospital.store.check()
     except StorageError as error:
         hospital.log.warning("%s Until then this node can take part in no round.", error)
-
-
-class _Stopping:
-    """Whether the node was told to stop.
-
-    A plain flag: a handler that sets a threading.Event on which its own thread waits can lock up for good.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def wait(self, seconds: float) -> None:
-        """Wait until told, at most so long."""
-        deadline = time.monotonic() + seconds
-        while not self.asked and time.monotonic() < deadline:
-            time.sleep(0.1)
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[_Stopping]:
-    """What SIGTERM and SIGINT tell: the step at hand is finished, then the node stops."""
-    stopping = _Stopping()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.asked = True
-
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stopping
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -27,14 +27,23 @@ class Connection:
     """Reads of a deployment; the first endpoint that answers is used, all of them where agreement is asked.
 
     Raises `ChainUnavailable` when no endpoint answers (try again later), `ChainMismatch` when an endpoint
-    serves another chain, and `ContractReverted` when a contract refuses a call.
+    serves another chain, and `ContractReverted` when a contract refuses a call. Whatever waits for the chain does
+    it by `pause` (seconds), which may raise `StopAsked`.
     """
 
-    def __init__(self, rpc_urls: Sequence[str], deployment: Deployment, interfaces: Interfaces | None = None) -> None:
+    def __init__(
+        self,
+        rpc_urls: Sequence[str],
+        deployment: Deployment,
+        interfaces: Interfaces | None = None,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         if not rpc_urls:
             raise ConfigError("No RPC endpoint is configured: give at least one with --rpc.")
         self.deployment = deployment
         self.interfaces = interfaces or load_interfaces()
+        self.pause = pause
         self._urls = tuple(rpc_urls)
         self._endpoints = tuple(Rpc(url) for url in rpc_urls)
         self._checked: set[Rpc] = set()
@@ -63,7 +72,7 @@ class Connection:
             except ChainUnavailable:
                 if time.monotonic() + pause > deadline:
                     raise
-            time.sleep(pause)
+            self.pause(pause)
             pause = min(pause * 2, 5.0)
 
     def verify(self) -> None:
@@ -261,7 +270,7 @@ class Connection:
         if len(self._urls) == 1:
             return [self]
         if not self._alone:
-            self._alone = [type(self)([url], self.deployment, self.interfaces) for url in self._urls]
+            self._alone = [type(self)([url], self.deployment, self.interfaces, pause=self.pause) for url in self._urls]
         return self._alone
 
 

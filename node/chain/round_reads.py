@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from eth_abi.abi import encode
 from web3 import Web3
@@ -33,8 +34,15 @@ class RoundReader(Connection):
     not hash to what the contract keeps counts as none.
     """
 
-    def __init__(self, rpc_urls: Sequence[str], deployment: Deployment, interfaces: Interfaces | None = None) -> None:
-        super().__init__(rpc_urls, deployment, interfaces)
+    def __init__(
+        self,
+        rpc_urls: Sequence[str],
+        deployment: Deployment,
+        interfaces: Interfaces | None = None,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(rpc_urls, deployment, interfaces, pause=pause)
         # By study: its round looked at last, and what was submitted there, by hash.
         self._submitted: dict[int, tuple[int, dict[bytes, Submission]]] = {}
 

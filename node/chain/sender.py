@@ -159,7 +159,7 @@ class TransactionSender:
                     f"{record.contract}.{record.function} was sent ({record.attempts[-1].tx_hash}) "
                     "and is not mined yet: it is waited for again on the next try, not sent twice."
                 )
-            time.sleep(self._policy.poll_interval)
+            self.reader.pause(self._policy.poll_interval)
 
     def _broadcast(self, record: TransactionRecord) -> TransactionRecord:
         """Send the latest attempt; mark it as accepted, or raise its fees where it is too cheap."""

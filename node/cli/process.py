@@ -109,7 +109,7 @@ def run(session: Session, until_ended: bool) -> None:
 
     It follows its studies, trains, proves, encrypts and helps to open sums. It makes outbound connections
     only, and serves its own encrypted blocks where storage is local.
-    Stop it with Ctrl-C; it finishes the step at hand and goes on from there when it is started again.
+    Stop it with Ctrl-C: it ends within seconds, and goes on from there when it is started again.
     """
     from node.runner import run as run_node
 

@@ -102,7 +102,7 @@ def test_wait__endpoint_that_refuses__waits_all_the_same(error: Exception) -> No
     def refuse(_timeout: float) -> bool:
         raise error
 
-    watcher, stopping = SimpleNamespace(wait_for_activity=refuse), SimpleNamespace(wait=waits.append)
+    watcher, stopping = SimpleNamespace(wait_for_activity=refuse), SimpleNamespace(pause=waits.append)
     runner._wait(hospital(), cast(Any, watcher), cast(Any, stopping))
     assert waits == [runner.RETRY_SECONDS]
 
