@@ -16,8 +16,9 @@ from pathlib import Path
 from node.chain.activity import ActivityWatcher
 from node.chain.client import ChainReader
 from node.chain.deployment import load_deployment
-from node.chain.events import EventScanner, NumbersNamed
+from node.chain.events import EventScanner, NumbersNamed, ScanPass
 from node.chain.journal import SendingPolicy
+from node.chain.limits import RpcError
 from node.chain.sender import TransactionSender
 from node.chain.wallet import Wallet
 from node.chain.writes import Ledger
@@ -33,20 +34,21 @@ from node.errors import (
     StorageError,
 )
 from node.files import erase, make_private_folder
+from node.pace import RETRY_SECONDS, Pace
 from node.proofs.prover import open_prover
 from node.secrets import SecretStore
 from node.state import NodeState
 from node.steps.advance import advance, open_study
 from node.steps.context import Hospital, StudyContext
-from node.steps.notices import notices
+from node.steps.notices import ClockComparison, notices
 from node.stopping import Stopping, stop_signals
 from node.storage.store import Store, open_store
 from node.types import StudyState
 
-#: Seconds after which the node looks again although nothing happened: deadlines pass without an event.
+#: Seconds after which the node looks again although no block came, while a study is awake.
 LONGEST_SLEEP = 3.0
-#: Seconds between two looks at a study whose last look ended with an error.
-RETRY_SECONDS = 2.0
+#: Seconds between two tries to read the studies that this hospital is in, although no event named another.
+NAMES_AGAIN = 120.0
 #: Seconds to wait for an endpoint at the start.
 START_PATIENCE = 60.0
 
@@ -123,16 +125,18 @@ def _follow_chain(hospital: Hospital, config: NodeConfig, stopping: Stopping, un
     _check_store(hospital)
     scanner = EventScanner(hospital.reader, hospital.state)
     with ActivityWatcher(hospital.reader, config.websocket_url) as watcher:
-        follower = _Follower(hospital, config.studies)
+        follower, clocks = _Follower(hospital, config.studies), ClockComparison()
         hospital.log.info("hospital %d (%s): following the chain", hospital.id, hospital.name)
         while True:
+            before = hospital.reader.asked
             with _logged(hospital):
-                passed = scanner.scan()
-                if passed.reorganised:
-                    hospital.log.warning("the chain was reorganised; going on from its new state")
-                    follower.start_over()
+                # Before anything is due by it.
+                if told := clocks.notice(time.time(), hospital.reader.clock.now()):
+                    hospital.log.warning("%s", told)
+            with _logged(hospital), follower.hearing(scanner) as passed:
                 for notice in notices(hospital, passed.events):
                     hospital.log.warning("%s", notice)
+            took = hospital.reader.asked - before
             # Events are hints: where they cannot be had, the contracts' state still can.
             with _logged(hospital):
                 if follower.look() and until_ended:
@@ -140,7 +144,10 @@ def _follow_chain(hospital: Hospital, config: NodeConfig, stopping: Stopping, un
                     # Others may still be fetching what this node alone serves.
                     stopping.pause(SERVING_SECONDS)
                     return
-            _wait(hospital, watcher, stopping)
+            if rest := follower.rest(took):
+                stopping.pause(rest)
+            else:
+                _wait(hospital, watcher, stopping)
 
 
 def _await_chain(reader: ChainReader, log: logging.Logger) -> None:
@@ -161,28 +168,55 @@ class _Follower:
         self._enrolled = NumbersNamed(
             hospital.reader, "StudyRegistry", "HospitalEnrolled", "studyId", hospitalId=hospital.id
         )
+        self._named: tuple[int, ...] = chosen or ()
+        self._names_until = 0.0
         self._open: dict[int, StudyContext] = {}
         self._ended: set[int] = set()
-        self._not_before: dict[int, float] = {}
+        reader = hospital.reader
+        self._pace = Pace(lambda: reader.asked, reader.clock.now, reader.clock.next_moment)
+
+    @contextlib.contextmanager
+    def hearing(self, scanner: EventScanner) -> Iterator[ScanPass]:
+        """What is new on the chain, and wake the studies that it is about."""
+        try:
+            passed = scanner.scan()
+        except RpcError:
+            # An endpoint without events: then the contracts' state alone tells what happens.
+            for study in self._going_on():
+                self._pace.wake(study)
+            raise
+        self._pace.saw(passed.last_block)
+        if passed.reorganised:
+            self._hospital.log.warning("the chain was reorganised; going on from its new state")
+            self._enrolled.start_over()
+            self._names_until = 0.0
+        for event in passed.events:
+            if event.name == "HospitalEnrolled":
+                self._names_until = 0.0
+        about = {event.arguments.get("studyId") for event in passed.events}
+        for study in self._going_on():
+            if study in about or passed.reorganised:
+                opened = self._open.get(study)
+                self._pace.wake(study, opened.plan.phases.confirmations if opened else 0)
+        yield passed
 
     def look(self) -> bool:
-        """Advance every study; True when there is at least one and all have ended."""
-        for study in self._followed():
-            if time.monotonic() < self._not_before.get(study, 0.0):
-                continue
-            with _logged(self._hospital, study):
-                self._not_before[study] = time.monotonic() + RETRY_SECONDS
-                self._advance(study)
-                del self._not_before[study]
+        """Advance every study that it is time for; True when there is at least one and all have ended."""
+        if self._chosen is None and time.monotonic() >= self._names_until:
+            self._named = self._enrolled.look()
+            self._names_until = time.monotonic() + NAMES_AGAIN
+        for study in self._pace.in_turn(self._going_on()):
+            if self._pace.is_due(study):
+                with _logged(self._hospital, study), self._pace.look(study):
+                    self._advance(study)
         return bool(self._open) and self._open.keys() <= self._ended
 
-    def start_over(self) -> None:
-        """Look anew for the studies that this hospital is in."""
-        self._enrolled.start_over()
+    def rest(self, asked: int) -> float:
+        """Seconds for which nothing need be looked for, of which the last time took `asked` requests; 0 for none."""
+        return self._pace.rest(self._going_on(), asked)
 
-    def _followed(self) -> list[int]:
-        studies = self._chosen or self._enrolled.look()
-        return [study for study in studies if study not in self._ended]
+    def _going_on(self) -> list[int]:
+        return [study for study in self._named if study not in self._ended]
 
     def _advance(self, study: int) -> None:
         settled = self._hospital.reader.study_state(study) not in (StudyState.PUBLISHED, StudyState.ENROLLING)

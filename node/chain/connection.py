@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
+from node.chain import answers
 from node.chain.abi import Interfaces, load_interfaces
-from node.chain.rpc import Rpc, RpcError
+from node.chain.clock import ChainClock
+from node.chain.endpoints import Endpoints
+from node.chain.limits import RpcError, TooMuch
+from node.chain.rpc import Rpc
 from node.errors import ChainMismatch, ChainUnavailable, ConfigError
 from node.types import Address, BlockRef, ChainEvent, Deployment
 
@@ -39,28 +43,23 @@ class Connection:
         *,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        if not rpc_urls:
-            raise ConfigError("No RPC endpoint is configured: give at least one with --rpc.")
         self.deployment = deployment
         self.interfaces = interfaces or load_interfaces()
         self.pause = pause
+        self.clock = ChainClock(self._ask_all)
         self._urls = tuple(rpc_urls)
-        self._endpoints = tuple(Rpc(url) for url in rpc_urls)
-        self._checked: set[Rpc] = set()
+        self._endpoints = Endpoints([Rpc(url) for url in rpc_urls], deployment.chain_id, pause)
         self._alone: list[Self] = []
         self._since: dict[int, int] = {}
 
-    def request(self, method: str, *parameters: Any) -> Any:
-        """One raw request, to the first endpoint that answers."""
-        failure: ChainUnavailable | None = None
-        for endpoint in self._endpoints:
-            try:
-                self._check_chain(endpoint)
-                return endpoint.request(method, *parameters)
-            except ChainUnavailable as error:
-                failure = failure or error
-        assert failure is not None
-        raise failure
+    @property
+    def asked(self) -> int:
+        """How many requests were sent so far, to all endpoints together."""
+        return self._endpoints.asked
+
+    def request(self, method: str, *parameters: Any, parse: Callable[[Any], _Result] = answers.anything) -> _Result:
+        """One request, to the first endpoint whose answer `parse` takes (see `node.chain.answers`); by default raw."""
+        return self._endpoints.request(method, *parameters, parse=parse)[0]
 
     def wait_until_available(self, timeout: float) -> None:
         """Wait up to `timeout` seconds, with growing pauses, until an endpoint answers."""
@@ -77,10 +76,9 @@ class Connection:
 
     def verify(self) -> None:
         """Check that every endpoint serves the deployment's chain and that its contracts exist there."""
-        for endpoint in self._endpoints:
-            self._check_chain(endpoint)
+        self._endpoints.check_all()
         for name, address in self.deployment.contracts.items():
-            if self.request("eth_getCode", address, "latest") in ("0x", None):
+            if not self.code(address):
                 raise ChainMismatch(
                     f"There is no contract {name} at {address}: the deployment record is not of this chain, "
                     "or the chain was started anew. Deploy again or name the right record."
@@ -97,11 +95,22 @@ class Connection:
 
     def head(self) -> BlockRef:
         """The newest block."""
-        return self._block("latest")
+        newest, endpoint = self._endpoints.request("eth_getBlockByNumber", "latest", False, parse=answers.block)
+        if newest is None:
+            raise ChainUnavailable(f"The RPC endpoint {endpoint} has no block at all: wait until it has caught up.")
+        self.clock.saw(newest, endpoint)
+        return newest
 
     def block(self, number: int) -> BlockRef:
         """A block by number; raises `ChainUnavailable` when the endpoint does not have it (yet)."""
-        return self._block(number)
+        found = self.find_block(number)
+        if found is None:
+            raise ChainUnavailable(f"The RPC endpoint has no block {number} (yet).")
+        return found
+
+    def find_block(self, number: int) -> BlockRef | None:
+        """A block by number; None where the endpoint does not have it, as one that is a little behind."""
+        return self.request("eth_getBlockByNumber", _tag(number), False, parse=answers.block)
 
     def block_since(self, timestamp: int) -> int:
         """A block's number from which everything is found that happened at `timestamp` or later.
@@ -159,10 +168,10 @@ class Connection:
         data = self.interfaces.encode_call(contract, function, arguments)
         call = {"to": self.address(contract), "data": "0x" + data.hex()}
         try:
-            result = self.request("eth_call", call, _tag(at))
+            result = self.request("eth_call", call, _tag(at), parse=answers.data)
         except RpcError as error:
             raise self.translate(error, f"{contract}.{function}") from None
-        return self.interfaces.decode_result(contract, function, bytes.fromhex(result[2:]))
+        return self.interfaces.decode_result(contract, function, result)
 
     def translate(self, error: RpcError, call: str) -> Exception:
         """What an endpoint's error means: a named revert where it is one, else the error itself."""
@@ -179,11 +188,11 @@ class Connection:
 
     def code(self, address: Address) -> bytes:
         """The code at an address; empty where there is no contract."""
-        return bytes.fromhex(str(self.request("eth_getCode", address, "latest")).removeprefix("0x"))
+        return self.request("eth_getCode", address, "latest", parse=answers.data)
 
     def balance(self, address: Address) -> int:
         """An account's balance in wei."""
-        return int(self.request("eth_getBalance", address, "latest"), 16)
+        return self.request("eth_getBalance", address, "latest", parse=answers.quantity)
 
     def events(
         self,
@@ -194,16 +203,23 @@ class Connection:
         **indexed: int | str,
     ) -> tuple[ChainEvent, ...]:
         """All events of one kind in the chain as it is now, oldest first, narrowed by `indexed` arguments."""
-        topics = self._topics(contract, event, indexed)
         start = self.deployment.start_block if first_block is None else first_block
         end = self.head().number if last_block is None else last_block
-        return self.logs([self.address(contract)], topics, start, end)
+        parts = self.events_by_part(contract, event, start, end, **indexed)
+        return tuple(found for _, part in parts for found in part)
+
+    def events_by_part(
+        self, contract: str, event: str, first_block: int, last_block: int, **indexed: int | str
+    ) -> Iterator[tuple[int, tuple[ChainEvent, ...]]]:
+        """The same as it is read: the last block of each part of the range, and its events. What was read before a
+        failure need not be read again."""
+        return self.logs([self.address(contract)], self._topics(contract, event, indexed), first_block, last_block)
 
     def logs(
         self, addresses: Sequence[Address], topics: list[Any], first_block: int, last_block: int
-    ) -> tuple[ChainEvent, ...]:
-        """Decoded logs of some of the deployment's contracts in a range of blocks, both ends included."""
-        found: list[ChainEvent] = []
+    ) -> Iterator[tuple[int, tuple[ChainEvent, ...]]]:
+        """Decoded logs of some of the deployment's contracts in a range of blocks, both ends included, part by part:
+        the last block of each, and its events, oldest first."""
         start, width = first_block, _LOG_RANGE
         while start <= last_block:
             end = min(start + width - 1, last_block)
@@ -214,16 +230,14 @@ class Connection:
                 "toBlock": hex(end),
             }
             try:
-                raw = self.request("eth_getLogs", query)
-            except RpcError:
-                # Endpoints cap ranges and result counts, each in its own words: ask for less.
-                if width == 1:
+                raw = self.request("eth_getLogs", query, parse=answers.logs)
+            except TooMuch:
+                if end == start:
                     raise
-                width = max(1, min(width, end - start + 1) // 4)
+                width = max(1, (end - start + 1) // 4)
                 continue
-            found.extend(self.decode_logs(raw))
+            yield end, tuple(sorted(self.decode_logs(raw), key=lambda event: (event.block_number, event.log_index)))
             start = end + 1
-        return tuple(sorted(found, key=lambda event: (event.block_number, event.log_index)))
 
     def decode_logs(self, raw: Iterable[Mapping[str, Any]]) -> tuple[ChainEvent, ...]:
         """The events of the deployment's contracts among raw logs."""
@@ -249,28 +263,26 @@ class Connection:
             raise ConfigError(f"{contract}.{event} is not indexed by {', '.join(sorted(unknown))}.")
         return topics
 
-    def _block(self, tag: BlockTag) -> BlockRef:
-        raw = self.request("eth_getBlockByNumber", _tag(tag), False)
-        if raw is None:
-            raise ChainUnavailable(f"The RPC endpoint has no block {tag} (yet).")
-        return BlockRef(int(raw["number"], 16), raw["hash"], int(raw["timestamp"], 16))
-
-    def _check_chain(self, endpoint: Rpc) -> None:
-        if endpoint in self._checked:
-            return
-        found = int(endpoint.request("eth_chainId"), 16)
-        if found != self.deployment.chain_id:
-            raise ChainMismatch(
-                f"{endpoint.name} serves chain {found}, the deployment record is of chain "
-                f"{self.deployment.chain_id}: use the endpoint or the record of the right network."
-            )
-        self._checked.add(endpoint)
+    def _ask_all(self) -> None:
+        """Have every endpoint that answers name its newest block; raises the last one's failure where none does."""
+        failures = []
+        for reader in self._singles():
+            try:
+                reader.head()
+            except ChainUnavailable as error:
+                failures.append(error)
+        if len(failures) == len(self._urls):
+            raise failures[-1]
 
     def _singles(self) -> list[Self]:
         if len(self._urls) == 1:
             return [self]
         if not self._alone:
-            self._alone = [type(self)([url], self.deployment, self.interfaces, pause=self.pause) for url in self._urls]
+            for url, endpoint in zip(self._urls, self._endpoints.each(), strict=True):
+                alone = type(self)([url], self.deployment, self.interfaces, pause=self.pause)
+                # What is known of an endpoint, and of the time, is known of it wherever it is asked.
+                alone._endpoints, alone.clock = endpoint, self.clock
+                self._alone.append(alone)
         return self._alone
 
 

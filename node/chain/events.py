@@ -7,12 +7,12 @@ restart, or from another block after a reorganisation), and one whose block was 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from node.chain.connection import RESCAN_WINDOW, Connection
-from node.errors import ChainUnavailable
+from node.errors import ChainError
 from node.types import ChainEvent, Checkpoint
 
 _KEPT = 64
@@ -56,8 +56,9 @@ class ScanPass:
 class EventScanner:
     """Reads the events of all the deployment's contracts, `confirmations` blocks behind the head.
 
-    Checkpoints carry block hashes, so a cursor ahead of the chain (whose head went back) or on a dropped
-    branch is noticed, and the scan goes back to the last block both have.
+    Checkpoints carry block hashes, so a cursor on a dropped branch is noticed, and the scan goes back to the last block
+    both have. An endpoint whose newest block is an older one of the same chain, as another machine behind the same
+    address may be, is just behind: the cursor waits where it is.
     """
 
     def __init__(
@@ -79,32 +80,50 @@ class EventScanner:
     def scan(self) -> ScanPass:
         """Read what is new since the last pass; raises `ChainUnavailable` when no endpoint answers.
 
-        The cursor moves once the pass has been read, so a crash while events are handled delivers those of
-        the window again.
+        The cursor moves once blocks have been read, so a crash while events are handled delivers those of the window
+        again. Where reading fails on the way, the pass ends with what was read, and the next one goes on from there.
         """
         kept = self._store.checkpoints(self._name)
         start_block = self._connection.deployment.start_block
-        last = self._connection.head().number - self._confirmations
-        common = next((c for c in kept if self._is_current(c, last)), None)
-        if last < start_block:
-            return ScanPass((), start_block, last, reorganised=False)
-        first = start_block if common is None else max(start_block, common.number + 1 - self._window)
-        tip = self._connection.block(last)
-        addresses = tuple(self._connection.deployment.contracts.values())
-        found = self._connection.logs(addresses, [], first, last)
-        if self._connection.block(last).hash != tip.hash:
-            raise ChainUnavailable("The chain was reorganised during a scan: scanning again.")
+        head = self._connection.head()
+        last = head.number - self._confirmations
+        if last < start_block or (kept and not self._confirmations and kept[0] == Checkpoint(head.number, head.hash)):
+            return ScanPass((), last + 1, last, reorganised=False)
+        common, reorganised = self._common(kept, last)
+        below = last if kept and not reorganised and common is None else start_block - 1
+        first = max(start_block, (common.number if common else below) + 1 - self._window)
+        found: list[ChainEvent] = []
+        reached, end = None, first - 1
+        try:
+            for end, part in self._read(first, last):
+                tip = head if end == head.number else self._connection.find_block(end)
+                reached = reached if tip is None else Checkpoint(end, tip.hash)
+                found.extend(part)
+        except ChainError:
+            if reached is None or reached.number < first + self._window:
+                raise
         new = tuple(event for event in found if event.identity not in self._seen)
+        if reached is not None and (reorganised or not kept or reached.number > kept[0].number):
+            earlier = [c for c in kept if common is not None and c.number <= common.number and c.number < end]
+            self._store.save_checkpoints(self._name, [reached, *earlier][:_KEPT])
         self._remember(found, first)
-        below = [c for c in kept if common is not None and c.number <= common.number and c.number < last]
-        self._store.save_checkpoints(self._name, [Checkpoint(last, tip.hash), *below][:_KEPT])
-        reorganised = bool(kept) and (common is None or common != kept[0])
-        return ScanPass(new, first, last, reorganised)
+        return ScanPass(new, first, end, reorganised)
 
-    def _is_current(self, checkpoint: Checkpoint, last: int) -> bool:
-        if checkpoint.number > last:
-            return False
-        return self._connection.block(checkpoint.number).hash == checkpoint.hash
+    def _read(self, first: int, last: int) -> Iterator[tuple[int, tuple[ChainEvent, ...]]]:
+        return self._connection.logs(tuple(self._connection.deployment.contracts.values()), [], first, last)
+
+    def _common(self, kept: Iterable[Checkpoint], last: int) -> tuple[Checkpoint | None, bool]:
+        """The newest checkpoint that the chain still has, and whether it has another block in the place of one.
+
+        What an endpoint does not have says nothing.
+        """
+        replaced = False
+        for checkpoint in kept:
+            found = self._connection.find_block(checkpoint.number) if checkpoint.number <= last else None
+            if found is not None and found.hash == checkpoint.hash:
+                return checkpoint, replaced
+            replaced = replaced or found is not None
+        return None, replaced
 
     def _remember(self, found: Iterable[ChainEvent], first: int) -> None:
         floor = first - self._window
@@ -129,9 +148,11 @@ class NumbersNamed:
     def look(self) -> tuple[int, ...]:
         """All of them, in order; raises `ChainUnavailable` when no endpoint answers."""
         start, head = self._connection.deployment.start_block, self._connection.head().number
-        found = self._connection.events(self._contract, self._event, self._next, head, **self._indexed)
-        self._named |= {int(event.arguments[self._argument]) for event in found}
-        self._next = max(start, head + 1 - RESCAN_WINDOW)
+        parts = self._connection.events_by_part(self._contract, self._event, self._next, head, **self._indexed)
+        for end, found in parts:
+            self._named |= {int(event.arguments[self._argument]) for event in found}
+            # An endpoint that is a little behind does not have what was read taken back.
+            self._next = max(self._next, start, end + 1 - RESCAN_WINDOW)
         return tuple(sorted(self._named))
 
     def start_over(self) -> None:

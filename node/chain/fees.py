@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from node.chain import answers
 from node.chain.connection import Connection
-from node.chain.rpc import RpcError
+from node.chain.limits import RpcError
 
 _DEFAULT_PRIORITY = 1_000_000_000
 
@@ -21,12 +23,22 @@ class Fees:
 
 def suggest(connection: Connection) -> Fees:
     """Enough for the next blocks: twice the base fee, which six full blocks in a row would reach."""
-    base = int(connection.request("eth_getBlockByNumber", "latest", False).get("baseFeePerGas", "0x0"), 16)
+    base = connection.request("eth_getBlockByNumber", "latest", False, parse=_base_fee)
     try:
-        priority = int(connection.request("eth_maxPriorityFeePerGas"), 16)
+        priority = connection.request("eth_maxPriorityFeePerGas", parse=_tip)
     except RpcError:
         priority = _DEFAULT_PRIORITY
     return Fees(2 * base + priority, priority)
+
+
+def _base_fee(block: Any) -> int:
+    # Without it nothing can be offered that is sure to be enough.
+    return answers.member(block, "baseFeePerGas", answers.quantity)
+
+
+def _tip(value: Any) -> int:
+    """An endpoint that has no suggestion has none to make."""
+    return _DEFAULT_PRIORITY if value is None else answers.quantity(value)
 
 
 def raised(last: Fees, suggested: Fees) -> Fees:

@@ -18,8 +18,8 @@ from typing import Any
 from node.chain.connection import Connection
 from node.chain.fees import Fees, raised, suggest
 from node.chain.journal import SendingPolicy, TransactionJournal
+from node.chain.limits import RpcError
 from node.chain.refusals import refusal
-from node.chain.rpc import RpcError
 from node.chain.wallet import Wallet
 from node.errors import ChainError, ChainUnavailable, ContractReverted, SpendingCapReached
 from node.types import Address, Receipt, TransactionAttempt, TransactionRecord, TransactionStatus

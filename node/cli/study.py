@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from pathlib import Path
 
 import click
@@ -192,14 +191,16 @@ def waits_for(reader: ChainReader, study_id: int) -> str:
     """What a study waits for now, and how long at most."""
     state = reader.study_state(study_id)
     if state is StudyState.PUBLISHED:
-        return "the sponsor to escrow the rewards" + _left(reader.enrolment_end(study_id))
+        return "the sponsor to escrow the rewards" + _left(reader, reader.enrolment_end(study_id))
     if state is StudyState.ENROLLING:
-        return "hospitals to enrol" + _left(reader.enrolment_end(study_id))
+        return "hospitals to enrol" + _left(reader, reader.enrolment_end(study_id))
     if state is StudyState.CEREMONY:
         ceremony = reader.ceremony_state(study_id)
         missing = ceremony.participants & ~ceremony.posted
         step = ceremony.step.name.lower().replace("_", " ")
-        return f"{_named(reader, study_id, missing)}: {step} of ceremony {ceremony.number}" + _left(ceremony.deadline)
+        return f"{_named(reader, study_id, missing)}: {step} of ceremony {ceremony.number}" + _left(
+            reader, ceremony.deadline
+        )
     if state is not StudyState.RUNNING:
         return "nothing: it has ended" if state.ended else "nothing: there is no such study"
     number = reader.current_round(study_id)
@@ -208,10 +209,12 @@ def waits_for(reader: ChainReader, study_id: int) -> str:
     everybody = reader.ceremony_state(study_id).participants
     phase = f"{now.phase.name.lower()} phase of round {number}"
     if now.phase is Phase.SUBMIT:
-        return f"{_named(reader, study_id, everybody & ~record.submitted_bitmap)}: {phase}" + _left(now.deadline)
+        return f"{_named(reader, study_id, everybody & ~record.submitted_bitmap)}: {phase}" + _left(
+            reader, now.deadline
+        )
     if now.phase is Phase.ATTEST:
-        return f"{_named(reader, study_id, everybody & ~record.attested_bitmap)}: {phase}" + _left(now.deadline)
-    return f"anyone: {phase}" + _left(now.deadline)
+        return f"{_named(reader, study_id, everybody & ~record.attested_bitmap)}: {phase}" + _left(reader, now.deadline)
+    return f"anyone: {phase}" + _left(reader, now.deadline)
 
 
 def sampled(reader: ChainReader, study_id: int, hospital_id: int) -> str | None:
@@ -245,8 +248,9 @@ def _named(reader: ChainReader, study_id: int, bitmap: int) -> str:
     return "hospitals " + ", ".join(str(enrolled[index]) for index in indices(bitmap))
 
 
-def _left(deadline: int) -> str:
-    seconds = deadline - int(time.time())
+def _left(reader: ChainReader, deadline: int) -> str:
+    """How long something has left by the chain, whose deadline it is."""
     if not deadline:
         return ""
+    seconds = deadline - int(reader.clock.now())
     return f" ({seconds} s left)" if seconds > 0 else " (time is up: anyone may move it on)"

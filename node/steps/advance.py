@@ -35,6 +35,7 @@ def advance(context: StudyContext) -> bool:
         with _set_aside(context):
             use_drawn_block(context)
     if state in (StudyState.NONE, StudyState.PUBLISHED, StudyState.ENROLLING):
+        reader.clock.wait_for(reader.enrolment_end(context.id))
         return False
     left_behind = _is_left_behind(context)
     if state is StudyState.CEREMONY and not left_behind:
@@ -121,6 +122,7 @@ def _final_phase(context: StudyContext, number: int) -> tuple[Phase, int]:
 def _advance_round(context: StudyContext, number: int) -> None:
     hospital, reader = context.hospital, context.hospital.reader
     phase = reader.phase(context.id, number)
+    reader.clock.wait_for(phase.deadline)
     state = reader.round_state(context.id, number)
     if phase.phase is Phase.SUBMIT:
         submit_update(context, number, state)

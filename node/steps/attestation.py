@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import time
-
 from node.crypto.context import RoundContext
 from node.crypto.encryption import Ciphertext, ciphertext_size, read_ciphertext
 from node.errors import MalformedCiphertext, StorageError
@@ -35,7 +33,8 @@ def attest_ciphertexts(context: StudyContext, round_number: int, state: RoundSta
     with context.stage("attest", round_number):
         held, missing = _collect(context, round_number, state)
         first_look = _first_look(context, round_number)
-        if missing and time.time() < first_look + (phase.deadline - first_look) * PATIENCE:
+        until = first_look + (phase.deadline - first_look) * PATIENCE
+        if missing and not hospital.reader.clock.is_past(until):
             context.log.info("round %d: waiting for the ciphertexts of %s", round_number, missing)
             return
         hospital.ledger.attest(context.id, round_number, bitmap_of(held))
@@ -43,13 +42,12 @@ def attest_ciphertexts(context: StudyContext, round_number: int, state: RoundSta
 
 
 def _first_look(context: StudyContext, round_number: int) -> float:
-    """When this hospital first looked for the round's ciphertexts, in seconds since 1970."""
-    key = f"{context.round_key(round_number)}/attest"
-    if context.hospital.state.step(key) is None:
-        context.hospital.state.begin(key)
-    step = context.hospital.state.step(key)
-    assert step is not None
-    return step.begun_at
+    """When this hospital first looked for the round's ciphertexts, in seconds since 1970 by the chain."""
+    key, hospital = f"{context.round_key(round_number)}/attest", context.hospital
+    hospital.state.done(key, {"first_look": hospital.reader.clock.now()})
+    first = hospital.state.result(key)
+    assert first is not None
+    return float(first["first_look"])
 
 
 def fetch_ciphertext(

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 
 from node.crypto import ceremony as protocol
@@ -29,7 +28,7 @@ def advance_ceremony(context: StudyContext) -> None:
     if state.number == 0 or state.completed:
         return
     mine = 1 << context.enrolment.index
-    if time.time() > state.deadline + 1:
+    if hospital.reader.clock.is_past(state.deadline + 1):
         if context.is_my_turn(state.number, state.deadline + 1):
             hospital.ledger.fail_ceremony(context.id, state.number)
         return

@@ -165,7 +165,7 @@ class StudyContext:
             place = first.index(self.hospital.id)
         else:
             place = len(first) + (self.enrolment.index - round_number) % max(1, self.study.enrolled)
-        return time.time() >= since + place * seconds
+        return self.hospital.reader.clock.is_past(since + place * seconds)
 
     def submission_end(self, state: RoundState) -> int:
         """The second at which a round's submission ended or ends."""

@@ -97,7 +97,7 @@ def _report(context: StudyContext, pair: Pair) -> None:
         if not all(is_signed(hospital.reader, share) for share in pair):
             # One endpoint's invention, not the hospital's doing.
             return
-        hospital.state.begin(key)
+        hospital.state.begin(key, {"noticed_at": hospital.reader.clock.now()})
         step = hospital.state.step(key)
         context.log.warning(
             "round %d: hospital %d signed two different opening shares for attempt %d; this node keeps both",
@@ -109,7 +109,7 @@ def _report(context: StudyContext, pair: Pair) -> None:
     index = hospital.reader.enrolment(context.id, first.hospital_id).index
     if hospital.reader.punished(context.id, Offence.EQUIVOCATION, first.round) >> index & 1:
         hospital.state.done(key, {"reported": "by another"})
-    elif context.is_my_turn(first.round, step.begun_at):
+    elif context.is_my_turn(first.round, step.detail["noticed_at"]):
         try:
             hospital.ledger.report_equivocation(first, second)
         except ContractReverted as error:

@@ -3,12 +3,46 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from node.chain.client import ChainReader
 from node.steps.context import Hospital
 from node.types import ChainEvent, FailureReason, Offence
 from node.words import FAILURE, OFFENCE, format_amount
+
+#: Seconds that this machine's clock and the chain may lie apart: a block can be late, and a clock a little wrong.
+APART = 60.0
+_AGAIN, _AGAIN_LONGEST = 600.0, 86_400.0
+
+
+@dataclass
+class ClockComparison:
+    """Whether this machine's clock tells the chain's time; said at once, then after pauses that grow to a day."""
+
+    _said_until: float = -math.inf
+    _pause: float = _AGAIN
+
+    def notice(self, machine: float, chain: float) -> str | None:
+        """What to say of two times in seconds since 1970, where anything is to be said now."""
+        if abs(machine - chain) <= APART:
+            self._said_until, self._pause = -math.inf, _AGAIN
+            return None
+        if time.monotonic() < self._said_until:
+            return None
+        self._said_until = time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, _AGAIN_LONGEST)
+        return (
+            f"This machine's clock says {_shown(machine)} and the chain {_shown(chain)}, {abs(machine - chain):.0f} s "
+            f"{'less' if chain < machine else 'more'}. Deadlines go by the chain, and so does this node. Correct the "
+            "clock (`timedatectl set-ntp true`); where it is right, the chain stands still or the endpoint is behind."
+        )
+
+
+def _shown(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def notices(hospital: Hospital, events: Iterable[ChainEvent]) -> Iterator[str]:

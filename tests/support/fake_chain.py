@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from node.chain.clock import ChainClock
 from node.chain.round_reads import sum_digest
 from node.errors import DrawLost
 from node.plan import TrainingPlan
@@ -41,14 +42,28 @@ ADDRESS = "0x" + "a1" * 20
 COMPLETED = CeremonyState(CEREMONY, CeremonyStep.ACKNOWLEDGEMENT, 0, 0, 0, True, bytes(32), 1, 3)
 DEPLOYMENT = Deployment(CHAIN_ID, 0, True, {"RoundManager": CONTRACT}, {})
 
+#: The time on the fake chain, whatever a test makes of this machine's clock.
+_now = time.time
+
 NO_BLOCKS = BlockDraw(bytes(32), 0, 0, 0, False, False, False)
 
 
 def round_state(root_before: int, **changes: Any) -> RoundState:
     """A round that began just now."""
     empty = {name: 0 for name in RoundState.__dataclass_fields__}
-    begun = {**empty, "started_at": int(time.time()), "root_before": root_before}
+    begun = {**empty, "started_at": int(_now()), "root_before": root_before}
     return RoundState(**{**begun, "verified": False, "sum_digest": bytes(32), "closed_as": Phase.NONE, **changes})
+
+
+class SetClock(ChainClock):
+    """A chain's clock that a test puts forward."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return _now() + self.ahead
 
 
 @dataclass
@@ -98,12 +113,13 @@ class FakeChain:
     #: Code by address.
     codes: dict[str, bytes] = field(default_factory=dict)
     deployment: Deployment = DEPLOYMENT
+    clock: SetClock = field(default_factory=SetClock)
 
     def head(self) -> BlockRef:
-        return BlockRef(100, "0x64", int(time.time()))
+        return BlockRef(100, "0x64", int(_now()))
 
     def block(self, number: int) -> BlockRef:
-        return BlockRef(number, hex(number), int(time.time()) - (100 - number))
+        return BlockRef(number, hex(number), int(_now()) - (100 - number))
 
     def agreed(self, read: Callable[[FakeChain], Any]) -> Any:
         return read(self)
@@ -116,6 +132,9 @@ class FakeChain:
 
     def study_state(self, study: int, at: Any = "latest") -> StudyState:
         return self.state
+
+    def enrolment_end(self, study: int) -> int:
+        return int(_now()) + self.plan.phases.enrol
 
     def plan_root(self, study: int) -> int:
         return self.plan.root() if self.root_of_plan is None else self.root_of_plan

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from node.chain import rpc
-from node.chain.rpc import Rpc, RpcError
+from node.chain.limits import RpcError
+from node.chain.rpc import Rpc
 from node.errors import ChainUnavailable
 
 TIMEOUT = 0.5

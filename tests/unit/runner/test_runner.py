@@ -15,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from node import runner
-from node.chain.rpc import RpcError
+from node.chain.limits import RpcError
 from node.config import PASSPHRASE_VARIABLE
 from node.errors import ChainMismatch, ChainUnavailable, ConfigError, SpendingCapReached, StorageUnavailable
 from node.types import BlockRef
@@ -38,12 +38,11 @@ class FakeReader:
     def hospital_count(self) -> int:
         return self.registered
 
-    def events(self, contract: str, event: str, first: int, last: int) -> Iterator[Any]:
+    def events_by_part(self, contract: str, event: str, first: int, last: int) -> Iterator[Any]:
         assert (contract, event) == ("HospitalRegistry", "HospitalAdmitted")
         self.ranges.append((first, last))
-        for number, block in self.admitted.items():
-            if first <= block <= last:
-                yield SimpleNamespace(arguments={"hospitalId": number})
+        numbers = [number for number, block in self.admitted.items() if first <= block <= last]
+        yield last, [SimpleNamespace(arguments={"hospitalId": number}) for number in numbers]
 
     def hospital(self, number: int) -> Any:
         self.asked.append(number)

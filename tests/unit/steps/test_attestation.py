@@ -7,7 +7,6 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
@@ -132,23 +131,24 @@ def test_attest__other_size_than_the_plan_implies__is_not_even_fetched(
     assert entry.digest not in hospital.store.fetched
 
 
-def at_clock(monkeypatch: pytest.MonkeyPatch, seconds_from_now: float) -> None:
-    """Let the step find a later time on the clock."""
-    moment = time.time() + seconds_from_now
-    monkeypatch.setattr("node.steps.attestation.time", SimpleNamespace(time=lambda: moment))
+@pytest.fixture
+def wrong_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's clock is an hour ahead of the chain's."""
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3600)
 
 
 def test_attest__content_that_is_not_its_cid__is_waited_for_and_then_left_out(
-    chain: FakeChain, submitted: list[Party], monkeypatch: pytest.MonkeyPatch
+    chain: FakeChain, submitted: list[Party]
 ) -> None:
     hospital, other = submitted[0], submitted[1]
     digest = chain.submitted[1, other.number].digest
     hospital.store.failure[digest] = ContentMismatch("other bytes than its CID says")
     chain.phases[1] = PhaseState(Phase.ATTEST, int(time.time()) + 100)
     assert attest(chain, hospital) is None
-    at_clock(monkeypatch, 40)
+    chain.clock.ahead = 40
     assert attest(chain, hospital) is None
-    at_clock(monkeypatch, chain.phases[1].deadline - time.time() - 1)
+    chain.clock.ahead = 99
     assert attest(chain, hospital) == 0b101
 
 
@@ -164,18 +164,30 @@ def test_attest__unreleased_ciphertext__is_waited_for_and_attested_once_it_is_th
 
 
 def test_attest__first_look_late_in_the_phase__still_waits_half_of_what_is_left(
-    chain: FakeChain, parties: list[Party], monkeypatch: pytest.MonkeyPatch
+    chain: FakeChain, parties: list[Party]
 ) -> None:
     """After a chain that stood still, the others have to release theirs first."""
     hospital, other = parties[0], parties[1]
     submit_update(other.context, 1, chain.rounds[1])
     left = chain.plan.phases.attest // 5
-    phase = chain.phases[1] = PhaseState(Phase.ATTEST, int(time.time()) + left)
+    chain.phases[1] = PhaseState(Phase.ATTEST, int(time.time()) + left)
     assert attest(chain, hospital) is None
-    at_clock(monkeypatch, left / 2 - 2)
+    chain.clock.ahead = left / 2 - 2
     assert attest(chain, hospital) is None
-    at_clock(monkeypatch, phase.deadline - time.time() - 1)
+    chain.clock.ahead = left - 1
     assert attest(chain, hospital) is not None
+
+
+def test_attest__machines_clock_ahead__still_waits_for_the_others(
+    chain: FakeChain, submitted: list[Party], request: pytest.FixtureRequest
+) -> None:
+    hospital, other = submitted[0], submitted[1]
+    hospital.store.failure[chain.submitted[1, other.number].digest] = ContentMismatch("other bytes than its CID says")
+    phase = PhaseState(Phase.ATTEST, int(time.time()) + 100)
+    attest_ciphertexts(hospital.context, 1, chain.rounds[1], phase)
+    request.getfixturevalue("wrong_clock")
+    attest_ciphertexts(hospital.context, 1, chain.rounds[1], phase)
+    assert hospital.ledger.named("attest") == []
 
 
 def test_attest__nobody_submitted_or_nothing_to_be_had__says_so(chain: FakeChain, parties: list[Party]) -> None:

@@ -206,6 +206,28 @@ def test_deadline__passed__the_ceremony_is_failed_by_turns(chain: FakeChain, cer
     assert [party.ledger.named("fail_ceremony") for party in ceremony] == [[], [[1]], []]
 
 
+def test_step__machines_clock_an_hour_ahead__is_done_all_the_same(
+    chain: FakeChain, ceremony: list[Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one wrong clock ends the ceremony for all, and later costs bond."""
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3600)
+    advance_ceremony(ceremony[1].context)
+    assert len(ceremony[1].ledger.named("post_ceremony")) == 1
+    assert ceremony[1].ledger.named("fail_ceremony") == []
+    assert chain.clock.next_moment() == chain.ceremony.deadline + 1
+
+
+def test_deadline__passed_by_the_chain_alone__is_over(
+    chain: FakeChain, ceremony: list[Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 7200)
+    chain.clock.ahead = 3600
+    advance_ceremony(ceremony[1].context)
+    assert ceremony[1].ledger.named("fail_ceremony") == [[1]]
+
+
 def test_retry__begun_but_not_final__keeps_the_secrets_of_the_ceremony_before(
     chain: FakeChain, ceremony: list[Party], monkeypatch: pytest.MonkeyPatch
 ) -> None:
