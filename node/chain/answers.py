@@ -50,7 +50,7 @@ def block(value: Any) -> BlockRef | None:
     if value is None:
         return None
     return BlockRef(
-        member(value, "number", quantity), member(value, "hash", _hash), member(value, "timestamp", quantity)
+        member(value, "number", quantity), member(value, "hash", _hash), member(value, "timestamp", _second)
     )
 
 
