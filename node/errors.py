@@ -167,6 +167,12 @@ class AuditFailed(StudyError):
     """A re-check of the ledger found a disagreement."""
 
 
+class StudyIncomplete(StudyError):
+    """A study that was waited for ended without being completed, or went on without this hospital."""
+
+    exit_code = 10
+
+
 class StateError(ConsiliumError):
     """A node's own memory is damaged, of another version, or in use by another process."""
 

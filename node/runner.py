@@ -9,54 +9,42 @@ import os
 import shutil
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from node.chain.activity import ActivityWatcher
 from node.chain.client import ChainReader
 from node.chain.deployment import load_deployment
-from node.chain.events import EventScanner, NumbersNamed, ScanPass
+from node.chain.events import EventScanner, NumbersNamed
 from node.chain.journal import SendingPolicy
-from node.chain.limits import RpcError
 from node.chain.sender import TransactionSender
 from node.chain.wallet import Wallet
 from node.chain.writes import Ledger
 from node.config import PASSPHRASE_VARIABLE, NodeConfig
 from node.errors import (
-    ChainMismatch,
     ChainUnavailable,
     ConfigError,
-    ConsiliumError,
-    ContractReverted,
-    SpendingCapReached,
     StopAsked,
     StorageError,
 )
 from node.files import erase, make_private_folder
-from node.pace import RETRY_SECONDS, Pace
+from node.follower import Follower, logged
+from node.pace import RETRY_SECONDS
 from node.proofs.prover import open_prover
 from node.secrets import SecretStore
 from node.state import NodeState
-from node.steps.advance import advance, open_study
-from node.steps.context import Hospital, StudyContext
+from node.steps.context import Hospital
 from node.steps.notices import ClockComparison, notices
 from node.stopping import Stopping, stop_signals
 from node.storage.store import Store, open_store
-from node.types import StudyState
 
 #: Seconds after which the node looks again although no block came, while a study is awake.
 LONGEST_SLEEP = 3.0
-#: Seconds between two tries to read the studies that this hospital is in, although no event named another.
-NAMES_AGAIN = 120.0
 #: Seconds to wait for an endpoint at the start.
 START_PATIENCE = 60.0
 
 #: Seconds for which a node that is about to end by itself still serves its blocks.
 SERVING_SECONDS = 6.0
-
-#: What no retry mends: the node stops and says so.
-FATAL = (ChainMismatch, ConfigError, SpendingCapReached)
 
 
 @contextlib.contextmanager
@@ -108,8 +96,9 @@ def open_hospital(
 def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> None:
     """Run the node until it is told to stop (SIGTERM, SIGINT): within seconds, whatever it is doing then.
 
-    `until_ended`: return once every study that this hospital is enrolled in has ended. An error in one
-    study is logged and tried again; raises what `open_hospital` raises, and `SpendingCapReached`.
+    `until_ended`: return once every study that it follows has ended, or raise `StudyIncomplete` where one of them
+    was not completed. An error in one study is logged and tried again; raises what `open_hospital` raises, and
+    `SpendingCapReached`.
     """
     with _passphrase_kept_back(), stop_signals() as stopping:
         try:
@@ -125,29 +114,31 @@ def _follow_chain(hospital: Hospital, config: NodeConfig, stopping: Stopping, un
     _check_store(hospital)
     scanner = EventScanner(hospital.reader, hospital.state)
     with ActivityWatcher(hospital.reader, config.websocket_url) as watcher:
-        follower, clocks = _Follower(hospital, config.studies), ClockComparison()
+        follower, clocks = Follower(hospital, config.studies), ClockComparison()
         hospital.log.info("hospital %d (%s): following the chain", hospital.id, hospital.name)
         while True:
             before = hospital.reader.asked
-            with _logged(hospital):
+            with logged(hospital, "clock"):
                 # Before anything is due by it.
                 if told := clocks.notice(time.time(), hospital.reader.clock.now()):
                     hospital.log.warning("%s", told)
-            with _logged(hospital), follower.hearing(scanner) as passed:
+            with logged(hospital, "events"), follower.hearing(scanner) as passed:
                 for notice in notices(hospital, passed.events):
                     hospital.log.warning("%s", notice)
             took = hospital.reader.asked - before
             # Events are hints: where they cannot be had, the contracts' state still can.
-            with _logged(hospital):
+            with logged(hospital, "studies"):
                 if follower.look() and until_ended:
-                    hospital.log.info("every study has ended")
-                    # Others may still be fetching what this node alone serves.
-                    stopping.pause(SERVING_SECONDS)
-                    return
+                    break
             if rest := follower.rest(took):
                 stopping.pause(rest)
             else:
                 _wait(hospital, watcher, stopping)
+        hospital.log.info("every study has ended")
+        # Others may still be fetching what this node alone serves. To be told to stop then changes no outcome.
+        with contextlib.suppress(StopAsked):
+            stopping.pause(SERVING_SECONDS)
+        follower.require_completed()
 
 
 def _await_chain(reader: ChainReader, log: logging.Logger) -> None:
@@ -159,106 +150,10 @@ def _await_chain(reader: ChainReader, log: logging.Logger) -> None:
         reader.wait_until_available(START_PATIENCE)
 
 
-class _Follower:
-    """The studies this hospital is in, each looked at by itself so that none holds up another."""
-
-    def __init__(self, hospital: Hospital, chosen: tuple[int, ...] | None) -> None:
-        self._hospital = hospital
-        self._chosen = chosen
-        self._enrolled = NumbersNamed(
-            hospital.reader, "StudyRegistry", "HospitalEnrolled", "studyId", hospitalId=hospital.id
-        )
-        self._named: tuple[int, ...] = chosen or ()
-        self._names_until = 0.0
-        self._open: dict[int, StudyContext] = {}
-        self._ended: set[int] = set()
-        reader = hospital.reader
-        self._pace = Pace(lambda: reader.asked, reader.clock.now, reader.clock.next_moment)
-
-    @contextlib.contextmanager
-    def hearing(self, scanner: EventScanner) -> Iterator[ScanPass]:
-        """What is new on the chain, and wake the studies that it is about."""
-        try:
-            passed = scanner.scan()
-        except RpcError:
-            # An endpoint without events: then the contracts' state alone tells what happens.
-            for study in self._going_on():
-                self._pace.wake(study)
-            raise
-        self._pace.saw(passed.last_block)
-        if passed.reorganised:
-            self._hospital.log.warning("the chain was reorganised; going on from its new state")
-            self._enrolled.start_over()
-            self._names_until = 0.0
-        for event in passed.events:
-            if event.name == "HospitalEnrolled":
-                self._names_until = 0.0
-        about = {event.arguments.get("studyId") for event in passed.events}
-        for study in self._going_on():
-            if study in about or passed.reorganised:
-                opened = self._open.get(study)
-                self._pace.wake(study, opened.plan.phases.confirmations if opened else 0)
-        yield passed
-
-    def look(self) -> bool:
-        """Advance every study that it is time for; True when there is at least one and all have ended."""
-        if self._chosen is None and time.monotonic() >= self._names_until:
-            self._named = self._enrolled.look()
-            self._names_until = time.monotonic() + NAMES_AGAIN
-        for study in self._pace.in_turn(self._going_on()):
-            if self._pace.is_due(study):
-                with _logged(self._hospital, study), self._pace.look(study):
-                    self._advance(study)
-        return bool(self._open) and self._open.keys() <= self._ended
-
-    def rest(self, asked: int) -> float:
-        """Seconds for which nothing need be looked for, of which the last time took `asked` requests; 0 for none."""
-        return self._pace.rest(self._going_on(), asked)
-
-    def _going_on(self) -> list[int]:
-        return [study for study in self._named if study not in self._ended]
-
-    def _advance(self, study: int) -> None:
-        settled = self._hospital.reader.study_state(study) not in (StudyState.PUBLISHED, StudyState.ENROLLING)
-        context = self._open.get(study)
-        # Until enrolment ends, places are still being taken.
-        if context is None or not settled:
-            context = open_study(self._hospital, study)
-        if context is None:
-            return
-        if settled:
-            self._open[study] = context
-        if advance(context):
-            self._ended.add(study)
-
-
-@contextlib.contextmanager
-def _logged(hospital: Hospital, study: int = 0) -> Iterator[None]:
-    """Expected failures are logged and tried again; what no retry mends goes on up."""
-    prefix = f"study {study}: " if study else ""
-    try:
-        yield
-    except FATAL:
-        raise
-    except (ChainUnavailable, StorageError) as error:
-        hospital.log.warning("%s%s Trying again.", prefix, error)
-    except ContractReverted as error:
-        # Mostly somebody else was faster; the next look reads the new state.
-        hospital.log.info("%s%s", prefix, error)
-    except ConsiliumError as error:
-        hospital.log.error("%s%s", prefix, error)
-    except Exception as error:
-        # A node that ends misses deadlines, and loses bond by it. The error's own words may quote what it was
-        # about, which no log may: its kind and its place are all that is told.
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}:{place.lineno}"
-        hospital.log.error("%san unexpected %s in %s. Trying again.", prefix, type(error).__name__, where)
-
-
 def _wait(hospital: Hospital, watcher: ActivityWatcher, stopping: Stopping) -> None:
     """Wait until there may be something new; a while, where the endpoint gives no sensible answer."""
     waited = False
-    with _logged(hospital):
+    with logged(hospital, "activity"):
         watcher.wait_for_activity(LONGEST_SLEEP)
         waited = True
     stopping.pause(0.0 if waited else RETRY_SECONDS)

@@ -50,7 +50,8 @@ def cli() -> None:
 
     \b
     Exit codes: 0 done; 2 wrong usage or configuration; 3 data; 4 chain; 5 storage; 6 encryption;
-    7 proofs; 8 study or audit; 9 the node's own memory; 1 anything else.
+    7 proofs; 8 study or audit; 9 the node's own memory; 10 a study that was waited for was not
+    completed; 1 anything else.
     """
 
 

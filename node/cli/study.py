@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from node.chain.client import ChainReader
+from node.chain.endings import ending, hospital_name
 from node.cli.group import command
 from node.cli.session import Session, sent, transaction
 from node.errors import DataError, UsageError
@@ -128,7 +129,7 @@ def refund(session: Session, study_id: int) -> None:
 
 @command(study, "list")
 def list_studies(session: Session) -> None:
-    """List all studies with their state."""
+    """List all studies with their state, and how they ended."""
     reader = session.reader
 
     def row(number: int) -> tuple[object, ...]:
@@ -138,12 +139,13 @@ def list_studies(session: Session) -> None:
             reader.study_state(number),
             f"{found.enrolled} of {found.plan.minimum} to {found.plan.maximum}",
             f"{reader.current_round(number)} of {found.plan.rounds}",
+            outcome(reader, number),
             found.sponsor,
         )
 
     session.out.rows(
         "Studies",
-        ("id", "state", "hospitals", "round", "sponsor"),
+        ("id", "state", "hospitals", "round", "outcome", "sponsor"),
         (row(number) for number in range(1, reader.study_count() + 1)),
         "No study has been published yet.",
     )
@@ -152,7 +154,7 @@ def list_studies(session: Session) -> None:
 @command(study, "show")
 @click.argument("study_id", type=_STUDY, metavar="STUDY")
 def show(session: Session, study_id: int) -> None:
-    """Show a study's terms, money, hospitals and rounds."""
+    """Show a study's terms, money, hospitals and rounds, and how it ended."""
     reader = session.reader
     found = reader.study(study_id)
     funded, needed = reader.funded(study_id), reader.required_funding(study_id)
@@ -165,6 +167,7 @@ def show(session: Session, study_id: int) -> None:
         "funded": funded,
         "needed": needed,
         "waits_for": waits_for(reader, study_id),
+        "outcome": outcome(reader, study_id),
         **dataclasses.asdict(found.plan),
     }
     history = _rounds(reader, study_id)
@@ -215,6 +218,12 @@ def waits_for(reader: ChainReader, study_id: int) -> str:
     if now.phase is Phase.ATTEST:
         return f"{_named(reader, study_id, everybody & ~record.attested_bitmap)}: {phase}" + _left(reader, now.deadline)
     return f"anyone: {phase}" + _left(reader, now.deadline)
+
+
+def outcome(reader: ChainReader, study_id: int) -> str | None:
+    """How a study ended, why, and who was missing; None while it goes on."""
+    end = ending(reader, study_id)
+    return None if end is None else end.told(lambda number: f"hospital {hospital_name(reader, number)}")
 
 
 def sampled(reader: ChainReader, study_id: int, hospital_id: int) -> str | None:

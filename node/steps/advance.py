@@ -32,7 +32,7 @@ def advance(context: StudyContext) -> bool:
     reader = context.hospital.reader
     state = reader.study_state(context.id)
     if not state.ended:
-        with _set_aside(context):
+        with _set_aside(context, "the block that was drawn"):
             use_drawn_block(context)
     if state in (StudyState.NONE, StudyState.PUBLISHED, StudyState.ENROLLING):
         reader.clock.wait_for(reader.enrolment_end(context.id))
@@ -43,7 +43,7 @@ def advance(context: StudyContext) -> bool:
         advance_ceremony(context)
     ceremony = reader.ceremony_state(context.id)
     if ceremony.completed:
-        with _set_aside(context):
+        with _set_aside(context, "secrets of earlier ceremonies"):
             erase_superseded(context, ceremony.number)
             forget_ceremony_seed(context, ceremony.number)
     current = reader.current_round(context.id)
@@ -67,18 +67,21 @@ def _close_rounds(context: StudyContext, rounds: range) -> bool:
     """Whether all these rounds are closed; what is in the way of one of them holds up nothing else."""
     closed = 0
     for number in rounds:
-        with _set_aside(context):
+        with _set_aside(context, f"the end of round {number}"):
             closed += close_round(context, number)
     return closed == len(rounds)
 
 
 @contextlib.contextmanager
-def _set_aside(context: StudyContext) -> Iterator[None]:
-    """What cannot be done yet is logged, and done at a later look: deadlines of the round that goes on do not wait."""
+def _set_aside(context: StudyContext, what: str) -> Iterator[None]:
+    """What cannot be done yet is told, and done at a later look: deadlines of the round that goes on do not wait."""
+    troubles, place = context.hospital.troubles, (context.id, what)
     try:
         yield
     except (ChainUnavailable, ContractReverted, CryptoError, DataError, StorageError, StudyError) as error:
-        context.log.warning("%s Trying again.", error)
+        troubles.failed(context.log, place, error, f"{what}: ")
+    else:
+        troubles.passed(context.log, place, f"{what}: ")
 
 
 def _is_left_behind(context: StudyContext) -> bool:
@@ -93,10 +96,6 @@ def _is_left_behind(context: StudyContext) -> bool:
 
 def _part(context: StudyContext) -> bool:
     """Erase this hospital's secrets of a study that goes on without it; True, since nothing is left to do."""
-    context.log.warning(
-        "this hospital has left, or was missing in a failed ceremony and is barred from the retry; it takes no further "
-        "part, and its bond can be released"
-    )
     context.hospital.secrets.erase_all(context.key)
     return True
 
@@ -141,13 +140,13 @@ def _advance_round(context: StudyContext, number: int) -> None:
         finally:
             # A node that cannot open, as after its secrets were lost, can still serve and finalise.
             keep_shares(context, number)
-            with _set_aside(context):
+            with _set_aside(context, f"the shares of round {number}"):
                 watch_shares(context, number)
             finalise(context, number)
     elif phase.phase is Phase.FAILED and context.is_my_turn(number, _failed_at(context, number, state)):
         try:
             hospital.ledger.fail_round(context.id, number)
-            context.log.warning("round %d: failed, and is on record as failed", number)
+            context.log.info("round %d: failed, and is on record as failed", number)
         except ContractReverted:
             # Someone else was faster: the next look sees the next round.
             return

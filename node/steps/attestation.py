@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from node.crypto.context import RoundContext
 from node.crypto.encryption import Ciphertext, ciphertext_size, read_ciphertext
 from node.errors import MalformedCiphertext, StorageError
@@ -35,7 +37,8 @@ def attest_ciphertexts(context: StudyContext, round_number: int, state: RoundSta
         first_look = _first_look(context, round_number)
         until = first_look + (phase.deadline - first_look) * PATIENCE
         if missing and not hospital.reader.clock.is_past(until):
-            context.log.info("round %d: waiting for the ciphertexts of %s", round_number, missing)
+            text = f"round {round_number}: waiting for the ciphertexts of {missing}"
+            context.say(f"round {round_number}", "waiting for ciphertexts", text)
             return
         hospital.ledger.attest(context.id, round_number, bitmap_of(held))
     context.log.info("round %d: attested %d ciphertexts", round_number, len(held))
@@ -86,8 +89,9 @@ def _collect(context: StudyContext, round_number: int, state: RoundState) -> tup
             hospital.store.put(content)
             held.append(index)
         except MalformedCiphertext as error:
-            context.log.warning("round %d: not attesting hospital %d: %s", round_number, number, error)
+            text = f"round {round_number}: not attesting hospital {number}: {error}"
+            context.say(f"round {round_number}", f"malformed ciphertext of {number}", text, logging.WARNING)
         except StorageError as error:
-            context.log.info("round %d: hospital %d's ciphertext: %s", round_number, number, error)
+            context.log.debug("round %d: hospital %d's ciphertext: %s", round_number, number, error)
             missing.append(number)
     return held, missing

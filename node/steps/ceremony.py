@@ -10,7 +10,7 @@ from node.crypto import ceremony as protocol
 from node.crypto import dealing as dealings
 from node.crypto.context import CeremonyContext
 from node.crypto.round_secrets import round_secrets
-from node.errors import CeremonyFailed, MalformedCeremonyMessage
+from node.errors import CeremonyFailed, MalformedCeremonyMessage, SecretUnavailable
 from node.steps.context import StudyContext
 from node.types import CeremonyState, CeremonyStep, indices
 
@@ -21,7 +21,7 @@ def advance_ceremony(context: StudyContext) -> None:
     """Do what the ceremony's current step asks of this hospital, if anything.
 
     Raises `CeremonyFailed` where the others' messages do not check: this hospital then does not
-    acknowledge, and the ceremony fails at its deadline.
+    acknowledge, and the ceremony fails at its deadline. Raises `SecretUnavailable` where its own secret is gone.
     """
     hospital = context.hospital
     state = hospital.reader.ceremony_state(context.id)
@@ -186,7 +186,7 @@ def _seed(context: StudyContext, state: CeremonyState) -> bytes:
     secrets = context.hospital.secrets
     if not secrets.has(name):
         if state.step is not CeremonyStep.KEY:
-            raise CeremonyFailed(
+            raise SecretUnavailable(
                 f"Study {context.id}, ceremony {state.number}: this node's ceremony secret is gone, so it "
                 "cannot take part. It will be barred from the retry; restore the secrets folder if you can."
             )

@@ -9,7 +9,7 @@ import logging
 import resource
 import time
 from collections.abc import Iterator, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from node.proofs.pedersen import limb_count
 from node.proofs.prover import Prover
 from node.secrets import SecretStore
 from node.state import NodeState
+from node.steps.troubles import Troubles
 from node.storage.store import Store
 from node.types import Enrolment, PlanTerms, RoundState, Study
 
@@ -34,7 +35,7 @@ TURN_SECONDS = 4.0
 class Hospital:
     """One hospital's node: its number, and the tools that its steps use.
 
-    `transcripts`: set-ups of proving keys that this node has verified.
+    `transcripts`: set-ups of proving keys that this node has verified. `troubles`: what it has said of failures.
     """
 
     id: int
@@ -50,6 +51,7 @@ class Hospital:
     metrics: Path
     log: logging.Logger
     transcripts: tuple[Path, ...] = ()
+    troubles: Troubles = field(default_factory=Troubles)
 
 
 def plan_document(store: Store, terms: PlanTerms) -> bytes:
@@ -107,6 +109,10 @@ class StudyContext:
     def coordinates(self) -> int:
         """The number P of values in an update."""
         return len(self.plan.model.initial)
+
+    def say(self, what: str, kind: str, message: str, level: int = logging.INFO) -> None:
+        """Tell of something that look after look may meet: `kind` at `what` is the same thing, and is not repeated."""
+        self.hospital.troubles.met(self.log, (self.id, what), kind, level, message)
 
     def confirmed_block(self) -> int:
         """The newest block that is final by the plan's rule, on every endpoint.

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from node.chain.client import ChainReader
-from node.errors import ConsiliumError, StudyError
+from node.errors import ConsiliumError, ContentNotFound, StudyError
 from node.learning.model_file import ModelFile, to_bytes
 from node.plan import TrainingPlan
 from node.proofs.commitments import weights_root
@@ -19,7 +20,7 @@ from node.types import Phase
 
 
 def weights_before(context: StudyContext, round_number: int) -> tuple[int, ...]:
-    """The weights from which a round starts; raises StudyError while they cannot be had."""
+    """The weights from which a round starts; raises ContentNotFound while nobody serves them, StudyError for none."""
     wanted = context.hospital.reader.round_state(context.id, round_number).root_before
     for number in range(round_number - 1, 0, -1):
         known = context.hospital.state.result(_journal_key(context, number))
@@ -47,7 +48,7 @@ def remember_weights(context: StudyContext, round_number: int, weights: Sequence
 
 
 def posted_weights(context: StudyContext, round_number: int, root: int) -> tuple[int, ...]:
-    """The model from a posted file whose weights have the root; raises StudyError where there is none."""
+    """The model from a posted file whose weights have the root; raises ContentNotFound while nobody serves one."""
     limit = model_document_limit(context.coordinates)
     for post in context.hospital.reader.model_posts(context.id, round_number):
         if post.size > limit:
@@ -56,11 +57,13 @@ def posted_weights(context: StudyContext, round_number: int, root: int) -> tuple
             content = context.hospital.store.get(post.digest, post.size)
             weights = matching_weights(content, context.coordinates, root)
         except ConsiliumError as error:
-            context.log.warning("round %d: a posted model is no use: %s", round_number, error)
+            text = f"round {round_number}: a posted model is no use: {error}"
+            level = logging.INFO if isinstance(error, ContentNotFound) else logging.WARNING
+            context.say(f"round {round_number}", f"posted model {type(error).__name__}", text, level)
             continue
         remember_weights(context, round_number, weights)
         return weights
-    raise StudyError(f"Study {context.id}, round {round_number}: nobody serves the model yet; trying again.")
+    raise ContentNotFound(f"Study {context.id}, round {round_number}: nobody serves the model yet.")
 
 
 def post_model(context: StudyContext, round_number: int, weights: Sequence[int]) -> None:

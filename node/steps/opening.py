@@ -103,7 +103,8 @@ def keep_shares(context: StudyContext, round_number: int) -> None:
         try:
             hospital.store.put(hospital.store.get(post.digest, post.size))
         except StorageError as error:
-            context.log.info("round %d: hospital %d's share: %s", round_number, number, error)
+            text = f"round {round_number}: hospital {number}'s share: {error}"
+            context.say(f"round {round_number}", f"share of {number} in attempt {attempt}", text)
 
 
 def finalise(context: StudyContext, round_number: int) -> None:
@@ -200,7 +201,8 @@ def learn_model(context: StudyContext, round_number: int, state: RoundState) -> 
         if weights_root(after) == state.root_after:
             remember_weights(context, round_number, after)
             return
-    context.log.warning("round %d: rebuilding the model from a posted file", round_number)
+    text = f"round {round_number}: rebuilding the model from a posted file"
+    context.say(f"round {round_number}", "model from a file", text)
     posted_weights(context, round_number, state.root_after)
 
 

@@ -62,7 +62,7 @@ def changed(consortium: Consortium) -> Story:
     assert joined.code == 0, joined.err
     save_config(replace(load_config(newcomer.home), studies=(study,)))
     consortium.start(newcomer)
-    consortium.wait_for_end(study, [*members, newcomer])
+    consortium.wait_for_end(study, [*members, newcomer], without=[leaver])
     everybody = [*members, newcomer]
     return Story(consortium, study, everybody, consortium.settle(study, everybody))
 

@@ -26,6 +26,7 @@ from node.chain.deployment import load_deployment
 from node.chain.wallet import create_keyfile, keyfile_address
 from node.cli import main as consilium
 from node.config import load_config, save_config
+from node.errors import StudyIncomplete
 from node.plan import TrainingPlan
 from node.storage.local import LocalStore
 from node.types import ChainEvent
@@ -211,7 +212,7 @@ class Consortium:
         while not condition():
             for member in self.members:
                 status = None if member.process is None else member.process.exitcode
-                assert status in (None, 0, -signal.SIGKILL), f"{what}: a node ended with {status}\n{member.log[-3000:]}"
+                assert status in (None, *_GOOD_ENDS), f"{what}: a node ended with {status}\n{member.log[-3000:]}"
             if time.monotonic() > deadline:
                 logs = "\n".join(f"hospital {member.number}:\n{member.log[-1500:]}" for member in self.members)
                 pytest.fail(f"waited {seconds:.0f} s for {what}\n{logs}")
@@ -222,12 +223,20 @@ class Consortium:
         self.wait(f"{name} {indexed}", lambda: bool(self.events(name, study, **indexed)))
         return self.events(name, study, **indexed)[0]
 
-    def wait_for_end(self, study: int, members: Sequence[Member]) -> None:
-        """Wait until a study has ended and these hospitals' nodes have done all that is left, then stop them."""
+    def wait_for_end(self, study: int, members: Sequence[Member], without: Sequence[Member] = ()) -> None:
+        """Wait until a study has ended and these hospitals' nodes have done all that is left, then stop them.
+
+        They must have ended well, or, those in `without`, said by their exit code that the study was not completed.
+        """
         self.wait(f"the end of study {study}", lambda: self.reader.study_state(study).ended)
         for member in members:
             self.wait(f"hospital {member.number} to finish", partial(_has_finished, member))
+        processes = {member.number: member.process for member in members}
         self.stop_all()
+        incomplete = {member.number for member in without}
+        for number, process in processes.items():
+            assert process is not None
+            assert process.exitcode == (StudyIncomplete.exit_code if number in incomplete else 0), f"hospital {number}"
 
     def events(self, name: str, study: int, **indexed: int) -> tuple[ChainEvent, ...]:
         """The RoundManager's events of a study."""
@@ -266,6 +275,10 @@ class Consortium:
             "bonds_released": released,
             "left_the_pool": before - after,
         }
+
+
+#: How a node's process ends that was not in the way of anything.
+_GOOD_ENDS = (0, StudyIncomplete.exit_code, -signal.SIGKILL)
 
 
 def _has_finished(member: Member) -> bool:

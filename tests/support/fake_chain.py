@@ -114,6 +114,8 @@ class FakeChain:
     codes: dict[str, bytes] = field(default_factory=dict)
     deployment: Deployment = DEPLOYMENT
     clock: SetClock = field(default_factory=SetClock)
+    #: How many requests a node made; none of these are.
+    asked: int = 0
 
     def head(self) -> BlockRef:
         return BlockRef(100, "0x64", int(_now()))

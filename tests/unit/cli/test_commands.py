@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,23 @@ def test_study__published_and_funded__opens(run: Run, network: Network, plan: Pa
     assert [row["id"] for row in run("study", "list", "--json").value][-2:] == [number, number + 1]
     early = run("study", "refund", number, *council, "--json").error
     assert early["exit_code"] == 4
+
+
+def test_study__ended_without_hospitals__says_so_where_it_is_shown_and_listed(
+    run: Run, network: Network, plan: Path
+) -> None:
+    number = run("study", "publish", plan, "--fund", "--keyfile", network.council, "--json").value["study"]
+    assert run("study", "show", number, "--json").value["outcome"] is None
+    kept = network.anvil.request("evm_snapshot")
+    network.anvil.pass_time(json.loads(plan.read_text())["phases"]["enrol"])
+    network.anvil.request("evm_mine")
+    try:
+        told = "cancelled: too few hospitals enrolled, 0 of at least 3; 0 of 2 rounds finalised"
+        assert run("study", "show", number, "--json").value["outcome"] == told
+        listed = {row["id"]: row["outcome"] for row in run("study", "list", "--json").value}
+        assert listed[number] == told
+    finally:
+        network.anvil.request("evm_revert", kept)
 
 
 def test_study__changed_document__is_refused_before_anything_is_sent(run: Run, network: Network, plan: Path) -> None:

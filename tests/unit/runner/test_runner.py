@@ -17,7 +17,8 @@ import pytest
 from node import runner
 from node.chain.limits import RpcError
 from node.config import PASSPHRASE_VARIABLE
-from node.errors import ChainMismatch, ChainUnavailable, ConfigError, SpendingCapReached, StorageUnavailable
+from node.errors import ChainUnavailable, StorageUnavailable
+from node.steps.troubles import Troubles
 from node.types import BlockRef
 
 
@@ -50,7 +51,7 @@ class FakeReader:
 
 
 def hospital() -> Any:
-    return SimpleNamespace(log=logging.getLogger("consilium.tests"))
+    return SimpleNamespace(log=logging.getLogger("consilium.tests"), troubles=Troubles())
 
 
 def test_gateways__many_strangers_registered__only_admitted_hospitals_are_looked_at() -> None:
@@ -75,21 +76,6 @@ def test_gateways__admission_reorganised_away__is_left_out() -> None:
     endpoints()
     reader.registered = 2
     assert endpoints() == []
-
-
-def test_look__unexpected_error__goes_on_and_tells_kind_and_place_but_not_its_words(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    with runner._logged(hospital(), 7):
-        int("a value of a record")
-    assert "study 7: an unexpected ValueError in test_runner.py:" in caplog.text
-    assert "record" not in caplog.text
-
-
-@pytest.mark.parametrize("error", [ChainMismatch("x"), ConfigError("x"), SpendingCapReached("x")])
-def test_look__what_no_retry_mends__ends_the_node(error: Exception) -> None:
-    with pytest.raises(type(error)), runner._logged(hospital()):
-        raise error
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from node.errors import CeremonyFailed, CryptoError, StorageError
+from node.errors import CeremonyFailed, CryptoError, SecretUnavailable, StorageError
 from node.steps.ceremony import advance_ceremony, forget_ceremony_seed, keys_name
 from node.types import CeremonyStep, FilePost, StudyState
 from tests.support.fake_chain import CEREMONY, FakeChain
@@ -195,7 +195,7 @@ def test_ceremony__own_seed_gone__is_not_taken_part_in(chain: FakeChain, ceremon
     play(chain, ceremony, CeremonyStep.KEY)
     ceremony[0].hospital.secrets.erase("study-1/ceremony-1/seed")
     step_to(chain, CeremonyStep.DEALING)
-    with pytest.raises(CeremonyFailed, match="secret is gone"):
+    with pytest.raises(SecretUnavailable, match="secret is gone"):
         advance_ceremony(ceremony[0].context)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from node.errors import DataError, StudyError
+from node.errors import ContentNotFound, DataError, StudyError
 from node.proofs.commitments import weights_root
 from node.proofs.model_document import matching_weights, model_document, model_document_limit
 from node.steps.models import (
@@ -66,7 +66,7 @@ def test_posted_models__bad_ones_first__takes_the_right_one(
     for content in BAD.values():
         post(chain, stranger, content)
     chain.models.append(ModelPost(ADDRESS, b"\x09" * 32, 100, 50))
-    with pytest.raises(StudyError, match="nobody serves the model"):
+    with pytest.raises(ContentNotFound, match="nobody serves the model"):
         posted_weights(hospital.context, 1, ROOT)
     assert known_weights(hospital.context, 1) is None
     post(chain, stranger, model_document(STUDY, 1, MODEL))
@@ -75,7 +75,7 @@ def test_posted_models__bad_ones_first__takes_the_right_one(
 
 def test_posted_model__larger_than_any__is_not_fetched(chain: FakeChain, hospital: Party) -> None:
     chain.models.append(ModelPost(ADDRESS, b"\x09" * 32, model_document_limit(len(MODEL)) + 1, 50))
-    with pytest.raises(StudyError):
+    with pytest.raises(ContentNotFound):
         posted_weights(hospital.context, 1, ROOT)
     assert hospital.store.fetched == []
 
