@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from node.errors import StateError
+from node.files import locked
 
 _APPLICATION_ID = 0x434E534D  # "CNSM"
 _VERSION = 2
@@ -68,9 +69,9 @@ def is_held(path: Path) -> bool:
 
 def open_database(path: Path) -> sqlite3.Connection:
     """Open or create the file; raises `StateError` when it is damaged, foreign or of another version."""
-    if not path.exists():
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with translated(path):
+    with locked(path.with_name(path.name + ".opening")), translated(path):
+        if not path.exists():
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             _prepare(database, path)

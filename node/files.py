@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Private files: written in one piece, readable by their owner alone, gone when erased."""
+"""Private files: written in one piece, readable by their owner alone, gone when erased, locked between processes."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import secrets
 import stat
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from node.errors import ConfigError
+
+#: Seconds between two looks at a lock that another process has.
+_LOOK_SECONDS = 0.05
 
 
 def make_private_folder(folder: Path) -> None:
@@ -54,6 +61,25 @@ def erase(path: Path) -> None:
         os.fsync(file.fileno())
     path.unlink()
     sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def locked(path: Path, pause: Callable[[float], None] = time.sleep) -> Iterator[None]:
+    """Keep other processes out of the blocks under this lock file meanwhile; one that is in its block is waited for.
+
+    `pause` (seconds) is how it waits. The lock goes with its process, however that ends; the file stays.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                pause(_LOOK_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

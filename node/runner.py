@@ -49,11 +49,12 @@ SERVING_SECONDS = 6.0
 
 @contextlib.contextmanager
 def open_hospital(
-    config: NodeConfig, passphrase: str, pause: Callable[[float], None] = time.sleep
+    config: NodeConfig, passphrase: str, pause: Callable[[float], None] = time.sleep, *, beside: bool = False
 ) -> Iterator[Hospital]:
     """Everything a hospital's steps use, opened and checked against each other; closed at the end.
 
-    `pause` is how it waits for the chain (seconds). Raises `ConfigError` where keys, folder and passphrase do not
+    `pause` is how it waits for the chain (seconds). `beside`: for a command, whether or not the node runs; it serves
+    nothing, and the temporary files are the node's. Raises `ConfigError` where keys, folder and passphrase do not
     fit, `ChainMismatch` where the chain is not the deployment's.
     """
     log = logging.getLogger("consilium.node")
@@ -70,12 +71,13 @@ def open_hospital(
     record = reader.hospital(number)
     secrets = SecretStore(config.secrets_folder, passphrase)
     with contextlib.ExitStack() as stack:
-        state = stack.enter_context(NodeState(config.state_file))
+        state = stack.enter_context(NodeState(config.state_file, beside=beside))
         state.bind(reader.identity())
-        # Only the process that holds the state may touch them.
-        stack.enter_context(_private_temporaries(config.home / "tmp"))
+        if not beside:
+            # Only the process that holds the state may touch them.
+            stack.enter_context(_private_temporaries(config.home / "tmp"))
         sender = TransactionSender(reader, wallet, state, SendingPolicy(spending_cap=config.spending_cap_wei))
-        store = stack.enter_context(contextlib.closing(_store(config, reader, number)))
+        store = stack.enter_context(contextlib.closing(_store(config, reader, number, serve=not beside)))
         yield Hospital(
             id=number,
             name=record.name,
@@ -189,8 +191,8 @@ def _passphrase_kept_back() -> Iterator[None]:
             os.environ[PASSPHRASE_VARIABLE] = held
 
 
-def _store(config: NodeConfig, reader: ChainReader, own: int) -> Store:
-    return open_store(config.storage, config.store_folder, colleagues(reader, own))
+def _store(config: NodeConfig, reader: ChainReader, own: int, *, serve: bool) -> Store:
+    return open_store(config.storage, config.store_folder, colleagues(reader, own), serve=serve)
 
 
 def colleagues(reader: ChainReader, own: int) -> Callable[[], list[str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from node.errors import ConfigError, SecretUnavailable
-from node.files import erase, make_private_folder, refuse_if_shared, sync_folder, write_private
+from node.files import erase, locked, make_private_folder, refuse_if_shared, sync_folder, write_private
 
 WORK_FACTOR = 2**17
 """scrypt's n for a new store: 128 MiB and about half a second."""
@@ -40,16 +41,17 @@ class SecretStore:
             raise ConfigError("The secret store needs a passphrase: set CONSILIUM_PASSPHRASE.")
         make_private_folder(folder)
         self._folder = folder
-        # A crash between writing and renaming leaves a copy of a key under a temporary name.
-        for leftover in folder.rglob(".*"):
-            erase(leftover)
         header = folder / "store.json"
-        if header.exists():
-            self._master = _open_header(header, passphrase)
-        elif any(folder.rglob("*.key")):
-            raise ConfigError(f"{header} is missing although {folder} holds items: restore it from a backup.")
-        else:
-            self._master = _create_header(header, passphrase, work_factor)
+        with self._writing():
+            # A crash between writing and renaming leaves a copy of a key under a temporary name.
+            for leftover in folder.rglob(".*"):
+                erase(leftover)
+            if header.exists():
+                self._master = _open_header(header, passphrase)
+            elif any(folder.rglob("*.key")):
+                raise ConfigError(f"{header} is missing although {folder} holds items: restore it from a backup.")
+            else:
+                self._master = _create_header(header, passphrase, work_factor)
 
     def __repr__(self) -> str:
         return f"SecretStore({str(self._folder)!r})"
@@ -60,15 +62,16 @@ class SecretStore:
         Raises `SecretUnavailable` when the name already holds other bytes: a secret is written once.
         """
         item, key_file = self._paths(name)
-        if key_file.exists():
-            if self.get(name) != content:
-                raise SecretUnavailable(f"The secret {name} is already stored with another content.")
-            return
-        make_private_folder(item.parent)
-        wrapping_key = ChaCha20Poly1305.generate_key()
-        # The key file goes last: an item exists exactly when its key does.
-        write_private(item, _seal(wrapping_key, content, name))
-        write_private(key_file, _seal(self._master, wrapping_key, name))
+        with self._writing():
+            if key_file.exists():
+                if self.get(name) != content:
+                    raise SecretUnavailable(f"The secret {name} is already stored with another content.")
+                return
+            make_private_folder(item.parent)
+            wrapping_key = ChaCha20Poly1305.generate_key()
+            # The key file goes last: an item exists exactly when its key does.
+            write_private(item, _seal(wrapping_key, content, name))
+            write_private(key_file, _seal(self._master, wrapping_key, name))
 
     def get(self, name: str) -> bytes:
         """Return an item; raises `SecretUnavailable` when it was erased, never stored or damaged."""
@@ -111,6 +114,10 @@ class SecretStore:
         for name in names:
             self.erase(name)
         return len(names)
+
+    def _writing(self) -> AbstractContextManager[None]:
+        """One process at a time: what looks like a leftover is not what another is writing just now."""
+        return locked(self._folder / "lock")
 
     def _paths(self, name: str) -> tuple[Path, Path]:
         if not _NAME.fullmatch(name):

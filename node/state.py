@@ -14,14 +14,15 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from node.database import hold, open_database, translated
 from node.errors import ChainMismatch, OpeningRefused
-from node.files import make_private_folder
+from node.files import locked, make_private_folder
 from node.types import (
     Checkpoint,
     SignedShare,
@@ -37,19 +38,22 @@ _SHARES = "SELECT * FROM shares WHERE study = ? AND round = ? ORDER BY hospital,
 class NodeState:
     """An open state file. One process holds it at a time; threads of that process may share it.
 
-    Raises `StateError` when the file is damaged, foreign, of another version or held by another process.
+    `beside`: a command that works with this memory whether or not a node holds it. Whatever both send, they send in
+    turn (`sending`). Raises `StateError` when the file is damaged, foreign, of another version or held by another
+    process.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, beside: bool = False) -> None:
         make_private_folder(path.parent)
         self._path = path
         self._lock = threading.RLock()
-        self._lock_file = hold(path)
+        self._held = None if beside else hold(path)
         try:
             self._database = open_database(path)
         except BaseException:
-            os.close(self._lock_file)
+            self._let_go()
             raise
+        self._open = True
 
     def __enter__(self) -> Self:
         return self
@@ -62,10 +66,14 @@ class NodeState:
     def close(self) -> None:
         """Close the file and let another process have it; closing twice does nothing."""
         with self._lock:
-            if self._lock_file >= 0:
+            if self._open:
+                self._open = False
                 self._database.close()
-                os.close(self._lock_file)
-                self._lock_file = -1
+                self._let_go()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
 
     def bind(self, deployment: str) -> None:
         """Tie this memory to one deployment, for good; raises `ChainMismatch` when it belongs to another.
@@ -182,6 +190,10 @@ class NodeState:
 
     # Transactions
 
+    def sending(self, pause: Callable[[float], None]) -> AbstractContextManager[None]:
+        """Keep other processes of this memory from sending meanwhile; one that sends now is waited for by `pause`."""
+        return locked(self._path.with_name(self._path.name + ".sending"), pause)
+
     def transaction(self, sender: str, intent_key: str) -> TransactionRecord | None:
         """The transaction of an intent, or None when it was never signed."""
         found = self._transactions("sender = ? AND intent_key = ?", (sender, intent_key))
@@ -258,6 +270,12 @@ class NodeState:
 
     def _one(self, query: str, values: tuple[object, ...] = ()) -> tuple[Any, ...]:
         return self._all(query, values)[0]
+
+
+def step_of(path: Path, step_key: str) -> StepRecord | None:
+    """`NodeState.step` of a state file, also while another process holds it."""
+    rows = _read_beside(path, "SELECT * FROM steps WHERE step_key = ?", (step_key,))
+    return _step(rows[0]) if rows else None
 
 
 def recent_steps(path: Path, limit: int = 20) -> tuple[StepRecord, ...]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +13,9 @@ from node.types import TransactionRecord
 
 class TransactionJournal(Protocol):
     """Where signed transactions are written down before they leave."""
+
+    def sending(self, pause: Callable[[float], None]) -> AbstractContextManager[None]:
+        """Keep others with this journal from sending meanwhile; who sends now is waited for by `pause` (seconds)."""
 
     def transaction(self, sender: str, intent_key: str) -> TransactionRecord | None:
         """The transaction of an intent, or None."""

@@ -57,7 +57,7 @@ class TransactionSender:
         An intent that was sent before is not sent again: the call first recorded stands, its receipt is
         returned. One that was mined and refused, or whose nonce another transaction used, is sent anew.
         """
-        with self._lock:
+        with self._lock, self._journal.sending(self.reader.pause):
             receipt = self._look_after_open(intent_key) or self._known(intent_key)
             while receipt is None:
                 receipt = self._drive(self._sign_new(intent_key, contract, function, arguments))
@@ -69,7 +69,7 @@ class TransactionSender:
 
     def settle(self) -> None:
         """Bring what an earlier run left open to its end: waited on, sent again, or noted as displaced."""
-        with self._lock:
+        with self._lock, self._journal.sending(self.reader.pause):
             self._look_after_open("")
 
     def _look_after_open(self, intent_key: str) -> Receipt | None:

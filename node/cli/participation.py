@@ -13,7 +13,9 @@ from node.chain.studies import NO_PAYOUT_COMMITMENT
 from node.chain.wallet import checked_address
 from node.cli.group import command
 from node.cli.session import Session, passphrase, sent, transaction
+from node.config import FILE_NAME
 from node.errors import StudyError, UsageError
+from node.files import locked
 from node.payout import Payout, Payouts
 from node.types import Receipt
 
@@ -34,6 +36,7 @@ def add_participation_commands(cli: click.Group) -> None:
         type=click.Path(path_type=Path),
         help="The file of the plan's extractor (a head on images), where no store has it.",
     )
+    @click.option("--data", type=click.Path(path_type=Path), help="This study's data [the node's `data`].")
     @click.option("--payout", metavar="ADDRESS", help="Where rewards can be claimed to [the owner].")
     @click.option("--yes", is_flag=True, help="Go on although values clip beyond the plan's share.")
     def enrol(
@@ -41,24 +44,26 @@ def add_participation_commands(cli: click.Group) -> None:
         study_id: int,
         plan_file: Path | None,
         extractor: Path | None,
+        data: Path | None,
         payout: str | None,
         yes: bool,
     ) -> None:
         """Take a place in a study (operator's key).
 
         The plan document must agree with the chain in every number, and the bond is locked. Of the
-        node's data only a commitment leaves this machine. Of more rows than the plan's circuit takes, one block is
-        drawn by the hash of a later block of the chain, and the node trains on that.
+        data only a commitment leaves this machine: the node keeps what it committed to, encrypted and for this study
+        alone. Of more rows than the plan's circuit takes, one block is drawn by the hash of a later block of the
+        chain, and the node trains on that. Works beside a running node, which takes the study up by itself.
 
         With --payout the chain gets a hash of that address and of a secret salt, so that nobody knows who is
         paid before `consilium claim --payout`. The salt is in the node's folder: keep a copy of it.
 
         \b
-        Example: consilium enrol 1 --plan plan.json
+        Example: consilium enrol 1 --plan plan.json --data records.csv
         """
         from node.runner import open_hospital
+        from node.steps.enrolment import data_file, is_sent
         from node.steps.enrolment import enrol as enrol_hospital
-        from node.steps.enrolment import is_sent
 
         def confirm(warning: str) -> bool:
             if yes:
@@ -73,22 +78,32 @@ def add_participation_commands(cli: click.Group) -> None:
         config, opening = session.node_config, passphrase()
         address = checked_address(payout) if payout else None
         commitment = NO_PAYOUT_COMMITMENT
-        with open_hospital(config, opening) as hospital:
+        # The records of one enrolment must not be replaced by another one's that is under way.
+        with locked(config.home / "enrolment.lock"), open_hospital(config, opening, beside=True) as hospital:
+            again = is_sent(hospital, study_id)
             if address is not None:
                 payouts = Payouts(config.payouts_folder, opening)
-                if not is_sent(hospital, study_id):
+                if not again:
                     payouts.forget(study_id)
                 commitment = payouts.keep(study_id, address).commitment
             receipt = enrol_hospital(
                 hospital,
                 study_id,
-                config.data,
+                data or config.data,
                 confirm=confirm,
                 plan_file=plan_file,
                 extractor=extractor,
                 payout_commitment=commitment,
             )
             place = hospital.reader.enrolment(study_id, hospital.id)
+            file = data_file(config.state_file, study_id)
+        if again:
+            session.out.note(f"It was enrolled before, with {file}: what was committed to then stands.")
+        if config.studies is not None and study_id not in config.studies:
+            session.out.note(
+                f"This node does not follow study {study_id}: add it to `studies.follow` in {config.home / FILE_NAME}, "
+                "and start the node again."
+            )
         if address is not None and place.payout_commitment != commitment:
             raise StudyError(
                 f"Enrolled in study {study_id} by an earlier try, which committed to no payout: claim without --payout."
@@ -103,6 +118,7 @@ def add_participation_commands(cli: click.Group) -> None:
                 "index": place.index,
                 "rows": place.rows,
                 "blocks": blocks,
+                "data": file,
                 "data_root": place.data_root,
                 "payout_commitment": place.payout_commitment,
                 "transaction": transaction(receipt),

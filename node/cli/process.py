@@ -32,7 +32,9 @@ def node() -> None:
 
 
 @command(node, "init")
-@click.option("--data", required=True, type=_FILE, help="The hospital's table, a CSV file.")
+@click.option(
+    "--data", required=True, type=_FILE, help="The hospital's table, a CSV file; each `enrol` can name another."
+)
 @click.option("--storage", type=click.Choice(["local", "ipfs"]), default="local", show_default=True)
 @click.option("--gateway-host", default="127.0.0.1", show_default=True, help="Where blocks are served.")
 @click.option("--gateway-port", type=int, default=0, help="Port of the gateway [a free one].")
@@ -124,6 +126,8 @@ def status(session: Session) -> None:
 
     Works beside a running node.
     """
+    from node.steps.enrolment import data_file
+
     config, reader = session.config, session.reader
     operator = keyfile_address(config.operator_keyfile)
     number = reader.hospital_id_of_operator(operator)
@@ -141,12 +145,15 @@ def status(session: Session) -> None:
             "block": reader.head().number,
             "studies": {study: waits_for(reader, study) for study in studies},
             "rows": rows,
+            "data": {study: data_file(config.state_file, study) for study in studies},
             "latest_steps": [_step(step.key, step.done_at) for step in recent_steps(config.state_file, 5)],
         },
         {
             "operator_balance_wei": f"{format_amount(balance, 18)} ether",
             "studies": "\n".join(f"{study}: waits for {waits_for(reader, study)}" for study in studies) or "none",
             "rows": "\n".join(f"{study}: {text}" for study, text in rows.items()) or "none",
+            "data": "\n".join(f"{study}: {data_file(config.state_file, study) or 'unknown'}" for study in studies)
+            or "none",
             "latest_steps": "\n".join(_step(step.key, step.done_at) for step in recent_steps(config.state_file, 5))
             or "none",
         },

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from node.errors import DrawLost
+from node.errors import DrawLost, SecretUnavailable, StudyError
 from node.steps.blocks import Blocks
 from node.steps.context import StudyContext
-from node.steps.records import Records, stored_records
+from node.steps.records import Records, records_name, stored_records
 
 #: A chain knows the hashes of its last 256 blocks: a draw that becomes final later has to be kept before.
 _HASHES_KNOWN = 200
@@ -66,4 +66,26 @@ def _draw_anew(context: StudyContext, was_redrawn: bool) -> None:
 
 
 def _kept(context: StudyContext) -> Records | Blocks:
-    return stored_records(context.plan, context.hospital.secrets.get(f"{context.key}/records"))
+    """What this hospital committed to in the study, whatever became of the file since.
+
+    Raises SecretUnavailable where it is gone, StudyError where it is something else, as after folders were mixed up.
+    """
+    hospital = context.hospital
+    try:
+        content = hospital.secrets.get(records_name(context.id))
+    except SecretUnavailable as error:
+        raise SecretUnavailable(
+            f"Study {context.id}: the records that this hospital committed to are gone. {error} Restore the secrets "
+            "folder from a backup; the file that they were read from does not replace them."
+        ) from None
+    kept = stored_records(context.plan, content)
+    if isinstance(kept, Blocks):
+        same = kept.tree().root == hospital.reader.blocks_of(context.id, hospital.id).blocks_root
+    else:
+        same = kept.commitment() == context.enrolment.data_root
+    if not same:
+        raise StudyError(
+            f"Study {context.id}: the records that this node keeps are not those that its hospital committed to. "
+            "Restore the secrets folder of the node that enrolled."
+        )
+    return kept

@@ -19,11 +19,12 @@ from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS
 from node.proofs.published import compared
 from node.proofs.trust import KnownKey, known_key
+from node.state import step_of
 from node.steps.blocks import Blocks
 from node.steps.context import Hospital, encryption_parameters, plan_document
 from node.steps.dataset import salt_beside
 from node.steps.extractors import extractor_file, extractor_weights
-from node.steps.records import Records, read_records, stored_records
+from node.steps.records import Records, read_records, records_name, stored_records
 from node.storage.cid import SIZE_MAX
 from node.types import CircuitKind, Receipt, Study, TransactionStatus
 
@@ -152,7 +153,8 @@ def enrol(
 ) -> Receipt:
     """Enrol the hospital in a study with its data; keep the records it committed to, and serve plan and extractor.
 
-    With more rows than the circuit takes it enrols with blocks, of which the chain draws one.
+    With more rows than the circuit takes it enrols with blocks, of which the chain draws one. Only one process of a
+    node may be in here at a time; the node may run beside it.
 
     Raises `DataError` for data that do not fit, or where `confirm` declines a warning; `StudyError`
     where the plan is not what the chain says; `KeyNotTrusted` where the study proves under a key that this
@@ -175,11 +177,22 @@ def enrol(
             receipt = hospital.ledger.enrol(study_id, records.commitment(), records.rows, payout_commitment)
     except ContractReverted:
         # The study is not this hospital's: it keeps no records for it.
-        hospital.secrets.erase(_records_name(study_id))
+        hospital.secrets.erase(records_name(study_id))
         raise
+    hospital.state.done(_data_step(study_id))
     for file in filter(None, (plan.canonical(), features)):
         hospital.store.put(file)
     return receipt
+
+
+def data_file(state_file: Path, study_id: int) -> str | None:
+    """Which file a study's records were read from, by a node's memory, or None; also while the node runs."""
+    step = step_of(state_file, _data_step(study_id))
+    return None if step is None else str(step.detail["file"])
+
+
+def _data_step(study_id: int) -> str:
+    return f"study-{study_id}/data"
 
 
 def is_sent(hospital: Hospital, study_id: int) -> bool:
@@ -197,7 +210,7 @@ def _committed_records(
     confirm: Confirm,
 ) -> Records | Blocks:
     """The records, kept before their commitment leaves; what already left stands."""
-    name = _records_name(study_id)
+    name = records_name(study_id)
     if is_sent(hospital, study_id):
         return stored_records(plan, hospital.secrets.get(name))
     if hospital.id in hospital.reader.enrolled_ids(study_id):
@@ -211,8 +224,5 @@ def _committed_records(
         raise DataError("Not enrolled: the data clip beyond the plan's share, and going on was declined.")
     hospital.secrets.erase(name)
     hospital.secrets.put(name, records.to_bytes())
+    hospital.state.begin(_data_step(study_id), {"file": str(data.absolute())})
     return records
-
-
-def _records_name(study_id: int) -> str:
-    return f"study-{study_id}/records"

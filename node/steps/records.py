@@ -66,6 +66,11 @@ def read_records(
     raise AssertionError("a plan is one of the two kinds")
 
 
+def records_name(study_id: int) -> str:
+    """Under which name a study's records are kept: those of its own, whatever other studies use."""
+    return f"study-{study_id}/records"
+
+
 def stored_records(plan: TrainingPlan, content: bytes) -> Records | Blocks:
     """The records from the secret store."""
     match plan:

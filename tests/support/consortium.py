@@ -186,9 +186,9 @@ class Consortium:
         """Have a hospital's configuration name another file of records."""
         save_config(replace(load_config(member.home), data=data))
 
-    def follow_only(self, member: Member, study: int) -> None:
+    def follow_only(self, member: Member, *studies: int) -> None:
         """Have a hospital's node look at no other study."""
-        save_config(replace(load_config(member.home), studies=(study,)))
+        save_config(replace(load_config(member.home), studies=studies))
 
     # Nodes
 

@@ -74,6 +74,7 @@ class FakeChain:
     study_record: Study
     enrolled: tuple[int, ...]
     rows: tuple[int, ...]
+    roots: tuple[int, ...]
     circuit_records: dict[int, Circuit]
     state: StudyState = StudyState.RUNNING
     ceremony: CeremonyState = COMPLETED
@@ -150,7 +151,7 @@ class FakeChain:
     def enrolment(self, study: int, hospital_id: int, at: Any = "latest") -> Enrolment:
         index = self.enrolled.index(hospital_id)
         barred = not self.ceremony_state(study, at).participants >> index & 1
-        root, rows = 0, self.rows[index]
+        root, rows = self.roots[index], self.rows[index]
         if hospital_id in self.draws:
             root, rows = (self.used if at == "latest" else self.final_used).get(hospital_id, (0, 0))
         return Enrolment(hospital_id, index, rows, ADDRESS, barred, root, bytes(32))

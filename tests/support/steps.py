@@ -142,7 +142,8 @@ def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None)
     tables = [_records(number, plan) for number in numbers]
     study = Study(STUDY, ADDRESS, 0, 0, 0, count, False, 1, plan.participation.rounds, published_terms(plan, 1, 2))
     root = study.plan.initial_root
-    chain = FakeChain(plan, study, numbers, tuple(t.rows for t in tables), _circuits(plan))
+    rows, roots = tuple(t.rows for t in tables), tuple(t.commitment() for t in tables)
+    chain = FakeChain(plan, study, numbers, rows, roots, _circuits(plan))
     chain.ceremony = replace(chain.ceremony, participants=(1 << count) - 1)
     chain.rounds[1] = round_state(root)
     chain.phases[1] = PhaseState(Phase.SUBMIT, int(time.time()) + plan.phases.submit)

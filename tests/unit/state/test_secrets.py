@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_put__and_get_after_reopening__gives_the_same_bytes(tmp_path: Path) -> N
 def test_put__files__are_private_and_hold_nothing_readable(tmp_path: Path) -> None:
     opened(tmp_path).put("study-1/round-2/share", SHARE)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) == 3
+    assert sorted(path.name for path in files) == ["lock", "share.item", "share.key", "store.json"]
     for path in files:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert SHARE not in path.read_bytes() and PASSPHRASE.encode() not in path.read_bytes()
@@ -90,6 +91,16 @@ def test_open__crash_left_a_temporary_key__is_removed(tmp_path: Path) -> None:
     leftover.write_bytes((tmp_path / "share.key").read_bytes())
     opened(tmp_path)
     assert not leftover.exists()
+
+
+def test_open__while_another_process_writes__takes_nothing_away_from_it(tmp_path: Path) -> None:
+    """Two handles are to each other what two processes are: what one is writing is no leftover to the other."""
+    store = opened(tmp_path)
+    writer = Thread(target=lambda: [store.put(f"share-{number}", SHARE) for number in range(150)])
+    writer.start()
+    while writer.is_alive():
+        opened(tmp_path)
+    assert len(opened(tmp_path).names()) == 150
 
 
 def test_open__header_missing_or_foreign__is_refused(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ import stat
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
 
 from node.errors import ChainMismatch, OpeningRefused, StateError
-from node.state import NodeState, recent_steps
+from node.state import NodeState, recent_steps, step_of
 from node.types import Checkpoint, TransactionAttempt, TransactionRecord, TransactionStatus
 
 
@@ -139,6 +140,33 @@ def test_open__second_process_or_handle__is_told_to_wait(path: Path) -> None:
     with NodeState(path), pytest.raises(StateError, match="in use by another process"):
         NodeState(path)
     NodeState(path).close()
+
+
+def test_open__beside_the_node_that_holds_it__shares_one_memory(path: Path) -> None:
+    with NodeState(path) as node, NodeState(path, beside=True) as command:
+        command.save_transaction(record("enrol", 0, TransactionStatus.PENDING))
+        assert node.transaction("0xme", "enrol") == record("enrol", 0, TransactionStatus.PENDING)
+        node.done("train", {"digest": "aa"})
+        assert command.result("train") == {"digest": "aa"}
+        step = step_of(path, "train")
+        assert step is not None and step.result == {"digest": "aa"} and step_of(path, "sleep") is None
+    with NodeState(path, beside=True), NodeState(path) as node:
+        assert node.result("train") == {"digest": "aa"}
+
+
+def test_sending__another_process_sends__is_waited_for(path: Path) -> None:
+    with NodeState(path) as node, NodeState(path, beside=True) as command:
+        waits: list[float] = []
+
+        def pause(seconds: float) -> None:
+            waits.append(seconds)
+            raise InterruptedError
+
+        with node.sending(time.sleep), pytest.raises(InterruptedError), command.sending(pause):
+            pytest.fail("both send at once")
+        assert len(waits) == 1
+        with command.sending(pause):
+            pass
 
 
 def test_open__file__is_private(path: Path) -> None:

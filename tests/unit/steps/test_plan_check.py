@@ -11,7 +11,7 @@ import pytest
 from node.errors import ContractReverted, DataError, KeyNotTrusted, StudyError
 from node.plan import DOCUMENT_LIMIT
 from node.steps.advance import open_study
-from node.steps.enrolment import check_encryption, check_plan, enrol, fetch_plan
+from node.steps.enrolment import check_encryption, check_plan, data_file, enrol, fetch_plan
 from node.steps.models import export
 from node.types import PlanTerms
 from tests.support.fake_chain import STUDY, FakeChain
@@ -172,6 +172,20 @@ def test_enrol__accepted__keeps_the_records_it_committed_to_and_serves_the_plan(
     assert hospital.hospital.secrets.has(f"study-{STUDY}/records")
     terms = chain.study_record.plan
     assert hospital.store.local.released(terms.document_digest, terms.document_size)
+
+
+def test_enrol__data_of_its_own__are_remembered_by_study_and_the_latest_try_counts(
+    chain: FakeChain, newcomer: tuple[Party, Path, Path], tmp_path: Path
+) -> None:
+    hospital, table, plan = newcomer
+    other, state_file = tmp_path / "other.csv", hospital.hospital.secrets._folder.parent / "state.sqlite"
+    write_table(other, records(2, 5))
+    hospital.ledger.failure = ContractReverted("StudyRegistryWrongState", {"studyId": STUDY})
+    with pytest.raises(ContractReverted):
+        enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan)
+    enrol(hospital.hospital, STUDY, other, confirm=refuse, plan_file=plan)
+    assert data_file(state_file, STUDY) == str(other) and data_file(state_file, STUDY + 1) is None
+    assert [rows for _, _, rows, _ in hospital.ledger.sent] == [5]
 
 
 def test_enrol__verifier_of_another_key_on_chain__is_refused_before_anything_is_kept(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from node.errors import ChainUnavailable, WitnessRefused
+from node.errors import ChainUnavailable, SecretUnavailable, StudyError, WitnessRefused
 from node.learning import fixed_point
 from node.state import NodeState
 from node.steps.ceremony import keys_name
@@ -27,6 +27,22 @@ def test_submit__sent__is_on_record_with_the_stored_ciphertext_unreleased(chain:
     assert not hospital.store.local.released(entry.digest, entry.size)
     submit(hospital, chain)
     assert len(hospital.ledger.sent) == 1
+
+
+def test_submit__kept_records_gone__names_the_study_and_what_to_restore(chain: FakeChain, hospital: Party) -> None:
+    hospital.hospital.secrets.erase("study-1/records")
+    with pytest.raises(SecretUnavailable, match=r"Study 1: the records .* are gone.* Restore the secrets folder"):
+        submit(hospital, chain)
+    assert hospital.ledger.sent == []
+
+
+def test_submit__kept_records_of_another_commitment__are_not_trained_on(chain: FakeChain, parties: list[Party]) -> None:
+    hospital, other = parties[:2]
+    hospital.hospital.secrets.erase("study-1/records")
+    hospital.hospital.secrets.put("study-1/records", other.records.to_bytes())
+    with pytest.raises(StudyError, match="Study 1: the records that this node keeps are not those"):
+        submit(hospital, chain)
+    assert hospital.ledger.sent == [] and hospital.prover.statements == []
 
 
 def test_submit__connection_lost__sends_the_same_bytes_later(chain: FakeChain, hospital: Party) -> None:
