@@ -6,10 +6,17 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from threading import Thread
+from typing import Any
 
 import pytest
 
+from node.cli import main as consilium
+from node.secrets import SecretStore
+from node.steps import enrolment
+from node.steps.records import read_records, stored_records
 from tests.support.consortium import Consortium, Member
+from tests.support.network import PASSPHRASE
 from tests.support.small_study import records, study_plan, write_table
 
 COLUMNS = ("a", "b", "c", "d", "ill")
@@ -156,6 +163,34 @@ def test_enrol__again_with_another_table__keeps_what_was_committed_to(consortium
     member.table.write_bytes(kept)
     assert again.code == 0 and again.value["data_root"] == first.value["data_root"] and again.value["rows"] == 7
     assert books(consortium, member) == before
+
+
+def test_enrol__again_while_one_is_under_way__waits_and_replaces_no_record(
+    consortium: Consortium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each draws a salt of its own: what one committed to must not be replaced by what the other read before."""
+    consortium.anvil.request("evm_setAutomine", True)
+    study, member = consortium.publish(study_plan("At once", 4)), consortium.members[3]
+    command = ["enrol", str(study), "--plan", str(consortium.plan_file(study))]
+    codes: list[int] = []
+    second = Thread(target=lambda: codes.append(consilium(command)))
+
+    def read_in_between(*arguments: Any) -> Any:
+        found = read_records(*arguments)
+        if second.ident is None:
+            second.start()
+            second.join(timeout=4)
+            assert codes == [], "the second one did not wait"
+        return found
+
+    monkeypatch.setattr(enrolment, "read_records", read_in_between)
+    # The environment of the first is the second's, which ends within its command or has all that it needs.
+    assert consortium.command(member.home, *command).code == 0
+    second.join()
+    assert codes == [0]
+    kept = SecretStore(member.home / "secrets", PASSPHRASE).get(f"study-{study}/records")
+    place = consortium.reader.enrolment(study, member.number)
+    assert stored_records(study_plan("At once", 4), kept).commitment() == place.data_root
 
 
 def test_enrol__plan_of_another_study__is_refused_naming_what_differs(consortium: Consortium, study: int) -> None:
