@@ -154,7 +154,10 @@ def list_studies(session: Session) -> None:
 @command(study, "show")
 @click.argument("study_id", type=_STUDY, metavar="STUDY")
 def show(session: Session, study_id: int) -> None:
-    """Show a study's terms, money, hospitals and rounds, and how it ended."""
+    """Show a study's terms, money, hospitals and rounds.
+
+    Once it has ended also how, why, and who was missing.
+    """
     reader = session.reader
     found = reader.study(study_id)
     funded, needed = reader.funded(study_id), reader.required_funding(study_id)
