@@ -6,7 +6,6 @@ Paths in the file are relative to the home folder unless absolute. Nothing in it
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from node.errors import ConfigError
+from node.endpoint import EXAMPLE, is_host, parse_endpoint
+from node.errors import ConfigError, UsageError
 from node.files import make_private_folder, write_private
 
 FILE_NAME = "config.toml"
@@ -27,12 +27,18 @@ ProverName = Literal["native", "snarkjs", "rapidsnark"]
 
 @dataclass(frozen=True)
 class StorageConfig:
-    """Where blocks are kept. `gateway_port` 0 takes a free port; `ipfs_api` is used by the backend `ipfs`."""
+    """Where blocks are kept. `gateway_port` 0 takes a free port; `ipfs_api` is used by the backend `ipfs`.
+
+    `advertise`: where the other hospitals reach the gateway, if not where it listens. `private_gateways`: whether
+    to fetch from private addresses too on a network that is not local.
+    """
 
     backend: StorageBackend = "local"
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 0
     ipfs_api: str = "/ip4/127.0.0.1/tcp/5001/http"
+    advertise: str | None = None
+    private_gateways: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,20 +150,34 @@ def _parse(home: Path, content: Mapping[str, Any]) -> NodeConfig:
 
 
 def _storage(content: Mapping[str, Any]) -> StorageConfig:
-    table = _table(content, "storage", {"backend", "gateway_host", "gateway_port", "ipfs_api"}, optional=True)
+    known = {"backend", "gateway_host", "gateway_port", "advertise", "private_gateways", "ipfs_api"}
+    table = _table(content, "storage", known, optional=True)
     default = StorageConfig()
     host = table.get("gateway_host", default.gateway_host)
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        raise ConfigError("storage.gateway_host must be an IP address, such as 127.0.0.1.") from None
+    if not isinstance(host, str) or not is_host(host):
+        raise ConfigError("storage.gateway_host must be an address or a name of this machine, such as 127.0.0.1 or ::.")
     port = _natural(table.get("gateway_port", 0), "storage.gateway_port")
     if port > 65_535:
         raise ConfigError("storage.gateway_port must be a port, or 0 for a free one.")
+    private = table.get("private_gateways", default.private_gateways)
+    if not isinstance(private, bool):
+        raise ConfigError("storage.private_gateways must be true or false.")
     api = table.get("ipfs_api", default.ipfs_api)
     if not isinstance(api, str) or not api.startswith("/"):
         raise ConfigError("storage.ipfs_api must be a multiaddress, such as /ip4/127.0.0.1/tcp/5001/http.")
-    return StorageConfig(_backend(table.get("backend", "local")), str(host), port, api)
+    return StorageConfig(
+        _backend(table.get("backend", "local")), host, port, api, _advertise(table.get("advertise")), private
+    )
+
+
+def _advertise(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        parse_endpoint(value if isinstance(value, str) else "")
+    except UsageError as error:
+        raise ConfigError(f"storage.advertise: {error}") from None
+    return str(value)
 
 
 def _backend(value: Any) -> StorageBackend:
@@ -245,6 +265,7 @@ def _render(config: NodeConfig) -> str:
     rapidsnark = f"rapidsnark = {_text(_short(config, config.rapidsnark))}\n" if config.rapidsnark else ""
     follow = _text("all") if config.studies is None else json.dumps(list(config.studies))
     storage = config.storage
+    advertise = f"advertise = {_text(storage.advertise)}" if storage.advertise else f'# advertise = "{EXAMPLE}"'
     return f"""\
 # A Consilium node. Paths are relative to this folder. Fees are in wei; 1 ether is 10^18 wei.
 [chain]
@@ -267,9 +288,13 @@ prover = {_text(config.prover)}
 [storage]
 # "local" (blocks in store/, served by this node) or "ipfs" (a daemon of your own)
 backend = {_text(storage.backend)}
+# Where the gateway listens: an address or name of this machine ("::" or "0.0.0.0" for all). Port 0 takes a free one.
 gateway_host = {_text(storage.gateway_host)}
-# 0 takes a free port
 gateway_port = {storage.gateway_port}
+# Where the other hospitals reach it, if not there (NAT, a reverse proxy with TLS), goes on chain when the node starts:
+{advertise}
+# Whether to fetch from hospitals at private addresses (a VPN); on local chains the node always does
+private_gateways = {json.dumps(storage.private_gateways)}
 ipfs_api = {_text(storage.ipfs_api)}
 
 [studies]

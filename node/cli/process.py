@@ -10,6 +10,7 @@ from typing import get_args
 
 import click
 
+from node.chain.deployment import load_deployment
 from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, create_keyfile, keyfile_address
 from node.cli.amounts import parse_amount
 from node.cli.group import command
@@ -17,6 +18,7 @@ from node.cli.session import DEFAULT_RPC, Session, passphrase
 from node.cli.study import sampled, waits_for
 from node.config import FILE_NAME, NodeConfig, ProverName, StorageConfig, save_config
 from node.database import is_held
+from node.endpoint import doubt, parse_endpoint
 from node.errors import UsageError
 from node.files import make_private_folder
 from node.state import recent_steps
@@ -34,8 +36,10 @@ def node() -> None:
 @command(node, "init")
 @click.option("--data", required=True, type=_FILE, help="The hospital's table, a CSV file.")
 @click.option("--storage", type=click.Choice(["local", "ipfs"]), default="local", show_default=True)
-@click.option("--gateway-host", default="127.0.0.1", show_default=True, help="Where blocks are served.")
+@click.option("--gateway-host", default="127.0.0.1", show_default=True, help="Address or name to serve blocks on.")
 @click.option("--gateway-port", type=int, default=0, help="Port of the gateway [a free one].")
+@click.option("--advertise", metavar="URL", help="Where others reach the gateway [where it listens].")
+@click.option("--private-gateways", is_flag=True, help="Fetch from hospitals at private addresses too (a VPN).")
 @click.option("--ipfs-api", default=StorageConfig().ipfs_api, show_default=True, help="Your daemon's API.")
 @click.option("--prover", type=click.Choice(get_args(ProverName)), default="native", show_default=True)
 @click.option("--rapidsnark", type=_FILE, help="Your rapidsnark program, for that prover [found on PATH].")
@@ -51,6 +55,8 @@ def init(
     storage: str,
     gateway_host: str,
     gateway_port: int,
+    advertise: str | None,
+    private_gateways: bool,
     ipfs_api: str,
     prover: ProverName,
     rapidsnark: Path | None,
@@ -83,7 +89,9 @@ def init(
         owner_keyfile=(owner_keyfile or home / "owner.json").resolve(),
         data=data.resolve(),
         artefacts=(artefacts or ROOT / ".cache" / "circuits").resolve(),
-        storage=StorageConfig("ipfs" if storage == "ipfs" else "local", gateway_host, gateway_port, ipfs_api),
+        storage=StorageConfig(
+            "ipfs" if storage == "ipfs" else "local", gateway_host, gateway_port, ipfs_api, advertise, private_gateways
+        ),
         prover=prover,
         rapidsnark=rapidsnark.resolve() if rapidsnark else None,
         spending_cap_wei=parse_amount(spending_cap, 18),
@@ -99,6 +107,7 @@ def init(
         addresses[role] = keyfile_address(path)
     written = save_config(config)
     session.out.record("Node", {"home": str(home), "configuration": str(written), **addresses})
+    _note_gateway(session, config)
     session.out.note("Next: give both addresses some ether, then `consilium hospital register --name …`.")
 
 
@@ -151,6 +160,19 @@ def status(session: Session) -> None:
             or "none",
         },
     )
+
+
+def _note_gateway(session: Session, config: NodeConfig) -> None:
+    """Say at once that others could not use the gateway's address, where the network is known already."""
+    storage = config.storage
+    if storage.backend != "local" or not config.deployment.is_file() or load_deployment(config.deployment).is_local:
+        return
+    problem = doubt(parse_endpoint(storage.advertise).host if storage.advertise else storage.gateway_host)
+    if problem is not None:
+        session.out.note(
+            f"Others have to fetch this node's blocks: {problem} Set storage.advertise in {FILE_NAME} to an address "
+            "that they reach (docs/networks.md says how)."
+        )
 
 
 def _step(key: str, done_at: float | None) -> str:

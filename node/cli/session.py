@@ -121,11 +121,11 @@ class Session:
         """The hospital named, or the one whose owner or operator the session's key is."""
         if hospital_id is not None:
             return hospital_id
-        found = self.reader.hospital_id_of(self.address("owner"))
+        address = self.address("owner")
+        found = self.reader.hospital_id_of(address) or self.reader.hospital_id_of_operator(address)
         if not found:
             raise UsageError(
-                f"{self.address('owner')} owns no hospital: register one with `consilium hospital register`, "
-                "or name a number."
+                f"{address} owns no hospital: register one with `consilium hospital register`, or name a number."
             )
         return found
 

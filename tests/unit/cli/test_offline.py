@@ -77,9 +77,9 @@ def test_error__no_deployment_named__says_how(offline: Run) -> None:
     assert ended.code == 2 and "--deployment" in ended.err
 
 
-def write_record(folder: Path) -> None:
+def write_record(folder: Path, chain_id: int = 1) -> None:
     """A deployment record of a chain that nobody serves."""
-    record = {"chain_id": 1, "start_block": 0, "development_keys": True, "circuits": {}}
+    record = {"chain_id": chain_id, "start_block": 0, "development_keys": True, "circuits": {}}
     record["contracts"] = {name: "0x" + "11" * 20 for name in CONTRACTS}
     (folder / "deployment.json").write_text(json.dumps(record))
 
@@ -146,6 +146,27 @@ def test_node_init__again__keeps_what_is_there(offline: Run, home: Path, tmp_pat
 def test_node_init__keys_made_before__are_kept(offline: Run, home: Path, tmp_path: Path) -> None:
     made = offline("wallet", "new", "owner", "--light-kdf", "--json").value["address"]
     assert init(offline, tmp_path).value["owner"] == made
+
+
+@pytest.mark.parametrize(
+    ("chain_id", "options", "warned"),
+    [
+        (11155111, (), "127.0.0.1 is this machine to itself"),
+        (11155111, ("--advertise", "https://10.0.0.7:8080"), "10.0.0.7 belongs to a private network"),
+        (11155111, ("--gateway-host", "::"), ":: is no single machine's address"),
+        (11155111, ("--gateway-host", "::", "--advertise", "https://blocks.hospital.example/c"), ""),
+        (11155111, ("--storage", "ipfs"), ""),
+        (1337, (), ""),
+    ],
+)
+def test_node_init__gateway_that_others_cannot_reach__is_warned_of_on_networks_that_are_not_local(
+    offline: Run, tmp_path: Path, chain_id: int, options: tuple[str, ...], warned: str
+) -> None:
+    write_record(tmp_path, chain_id)
+    (tmp_path / "records.csv").write_text("a,b\n")
+    ended = offline("node", "init", "--data", "records.csv", "--light-kdf", *options)
+    assert ended.code == 0
+    assert warned in ended.err if warned else "advertise" not in ended.err
 
 
 def test_node_init__no_such_table__says_so(offline: Run) -> None:
