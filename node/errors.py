@@ -78,7 +78,7 @@ class StorageError(ConsiliumError):
 
 
 class StorageUnavailable(StorageError):
-    """No store or daemon answered; worth trying again."""
+    """No store or daemon answered, or what did is none, or lets nobody in; worth trying again."""
 
 
 class ContentNotFound(StorageError):
@@ -139,6 +139,10 @@ class ArtefactMissing(ProofError):
 
 class WitnessRefused(ProofError):
     """The circuit refuses these private inputs: the statement is false."""
+
+
+class ProgramKilled(ProofError):
+    """A signal ended a program that was to prove or check, mostly for want of memory; worth trying again."""
 
 
 class ProofInvalid(ProofError):

@@ -73,7 +73,7 @@ def endpoint(session: Session, url: str, hospital_id: int | None) -> None:
     if configured is not None and configured != url:
         raise UsageError(
             f"This node's configuration says storage.advertise = {configured!r}, and the node would announce that when "
-            f"it starts: change it in {session.options.home / FILE_NAME}, then run this again or restart the node."
+            f"it starts: change it in {session.home / FILE_NAME}, then run this again or restart the node."
         )
     number = session.hospital_id(hospital_id)
     with session.signing("owner") as key:

@@ -16,7 +16,8 @@ from node.cli.amounts import parse_amount
 from node.cli.group import command
 from node.cli.session import DEFAULT_RPC, Session, passphrase
 from node.cli.study import sampled, waits_for
-from node.config import FILE_NAME, NodeConfig, ProverName, StorageConfig, save_config
+from node.config import FILE_NAME, NodeConfig, ProverName, StorageConfig
+from node.config_file import save_config
 from node.database import is_held
 from node.endpoint import doubt, parse_endpoint
 from node.errors import UsageError
@@ -41,6 +42,7 @@ def node() -> None:
 @click.option("--advertise", metavar="URL", help="Where others reach the gateway [where it listens].")
 @click.option("--private-gateways", is_flag=True, help="Fetch from hospitals at private addresses too (a VPN).")
 @click.option("--ipfs-api", default=StorageConfig().ipfs_api, show_default=True, help="Your daemon's API.")
+@click.option("--ipfs-token-file", type=_FILE, help="The secret for a daemon that asks for one, in a file.")
 @click.option("--prover", type=click.Choice(get_args(ProverName)), default="native", show_default=True)
 @click.option("--rapidsnark", type=_FILE, help="Your rapidsnark program, for that prover [found on PATH].")
 @click.option("--artefacts", type=_FILE, help="Compiled circuits and keys [this checkout's .cache/circuits].")
@@ -58,6 +60,7 @@ def init(
     advertise: str | None,
     private_gateways: bool,
     ipfs_api: str,
+    ipfs_token_file: Path | None,
     prover: ProverName,
     rapidsnark: Path | None,
     artefacts: Path | None,
@@ -75,7 +78,7 @@ def init(
     \b
     Example: consilium --home ./st-anna node init --data records.csv --deployment deployment.json
     """
-    home = session.options.home.resolve()
+    home = session.home.resolve()
     if (home / FILE_NAME).exists():
         raise UsageError(f"{home / FILE_NAME} exists already: edit it, or name another --home.")
     if not data.is_file():
@@ -90,7 +93,13 @@ def init(
         data=data.resolve(),
         artefacts=(artefacts or ROOT / ".cache" / "circuits").resolve(),
         storage=StorageConfig(
-            "ipfs" if storage == "ipfs" else "local", gateway_host, gateway_port, ipfs_api, advertise, private_gateways
+            backend="ipfs" if storage == "ipfs" else "local",
+            gateway_host=gateway_host,
+            gateway_port=gateway_port,
+            ipfs_api=ipfs_api,
+            advertise=advertise,
+            private_gateways=private_gateways,
+            ipfs_token_file=ipfs_token_file.resolve() if ipfs_token_file else None,
         ),
         prover=prover,
         rapidsnark=rapidsnark.resolve() if rapidsnark else None,

@@ -103,7 +103,7 @@ def open_store(
     """
     local = LocalStore(folder)
     if settings.backend == "ipfs":
-        return IpfsStore(settings.ipfs_api, local)
+        return IpfsStore(settings.ipfs_api, local, token_file=settings.ipfs_token_file)
     reader = PeerReader(peers, public_only=not (local_chain or settings.private_gateways))
     gateway = Gateway(local, settings.gateway_host, settings.gateway_port) if serve else None
     return EmbeddedStore(local, reader, gateway, settings.advertise)

@@ -13,7 +13,7 @@ import os
 import socket
 import ssl
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -25,6 +25,8 @@ from node.storage.cid import check_block
 BYTES_PER_SECOND_MIN = 64 * 1024
 # A name may stand for very many addresses.
 ADDRESSES_MAX = 4
+#: Of what comes with a refusal, bytes.
+SAID_MAX = 1000
 #: The environment's own certificate authorities: the variable that the chain's connection reads too.
 AUTHORITIES_VARIABLE = "REQUESTS_CA_BUNDLE"
 
@@ -42,10 +44,11 @@ class TooSlow(TransferFailed):
 
 
 class Refused(TransferFailed):
-    """The server answered with a status other than 200."""
+    """The server answered with a status other than 200; `said`: the beginning of what came with it."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, said: bytes = b"") -> None:
         self.status = status
+        self.said = said
         super().__init__(f"answered with status {status}")
 
 
@@ -58,6 +61,7 @@ class Place:
     """Where a server listens: host and port, or the path of a Unix socket.
 
     `public_only`: connect to no address of this machine or of a private network, whatever the name stands for.
+    `authorization`: the header of that name, a secret.
     """
 
     host: str
@@ -65,6 +69,7 @@ class Place:
     secure: bool = False
     socket_path: str = ""
     public_only: bool = False
+    authorization: str | None = field(default=None, repr=False)
 
 
 class Visit:
@@ -114,10 +119,13 @@ class Visit:
 
     def _request(self, method: str, path: str, size: int) -> bytes:
         connection = self._connected()
-        connection.request(method, path, headers={"Accept": "application/vnd.ipld.raw"})
+        headers = {"Accept": "application/vnd.ipld.raw"}
+        if self._place.authorization is not None:
+            headers["Authorization"] = self._place.authorization
+        connection.request(method, path, headers=headers)
         response = connection.getresponse()
         if response.status != http.client.OK:
-            raise Refused(response.status)
+            raise Refused(response.status, response.read(SAID_MAX))
         # One byte more than there should be shows a body that goes on; no more is ever read.
         data = response.read(size + 1)
         if len(data) < size:

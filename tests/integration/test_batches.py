@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from node.config import load_config, save_config
+from node.config import load_config
+from node.config_file import save_config
 from node.types import Phase, StudyState
 from tests.support.consortium import Consortium, Member
 from tests.support.small_study import REWARD, records

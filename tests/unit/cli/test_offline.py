@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
+import pty
+import select
+import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -56,6 +63,88 @@ def test_wallet_new__no_passphrase_and_no_terminal__says_what_to_set(
     monkeypatch.delenv("CONSILIUM_PASSPHRASE")
     ended = offline("wallet", "new")
     assert ended.code == 2 and "CONSILIUM_PASSPHRASE" in ended.err
+
+
+@pytest.mark.parametrize("command", [("wallet", "new", "--light-kdf"), ("node", "run")], ids=" ".join)
+def test_passphrase__that_is_not_utf8__is_refused_in_one_sentence(
+    offline: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    init(offline, tmp_path)
+    # As the environment hands over the bytes of "Zürich" in Latin-1.
+    monkeypatch.setenv("CONSILIUM_PASSPHRASE", "Z\udcfcrich")
+    ended = offline(*command)
+    assert ended.code == 2 and ended.err.count("\n") == 1
+    assert "CONSILIUM_PASSPHRASE is not UTF-8" in ended.err and "rich" not in ended.err
+
+
+def in_a_terminal(command: list[str], typed: bytes, seconds: float = 30.0) -> tuple[int, bytes]:
+    """Run a program in a terminal of its own and answer every prompt; its exit code, and what was shown."""
+    child, terminal = pty.fork()
+    if not child:
+        os.execve(command[0], command, {**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"})
+    said, asked, end = b"", 0, time.monotonic() + seconds
+    # A terminal whose program has ended is an error to read.
+    with contextlib.suppress(OSError):
+        while select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0]:
+            said += os.read(terminal, 4096)
+            # Not before the prompt is whole: what is typed before that is thrown away.
+            if said.count(b": ") > asked:
+                asked += 1
+                os.write(terminal, typed)
+    os.close(terminal)
+    if time.monotonic() > end:
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
+
+
+def test_passphrase__typed_in_a_terminal__is_taken_in_utf8_and_refused_in_another_encoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CONSILIUM_PASSPHRASE", raising=False)
+    command = [sys.executable, "-m", "node.cli", "--home", str(tmp_path), "wallet", "new", "--light-kdf"]
+    code, said = in_a_terminal(command, b"Z\xfcrich\n")
+    assert code == 2 and b"What was typed is not" in said and b"Traceback" not in said
+    code, said = in_a_terminal(command, "Zürich\n".encode())
+    assert code == 0 and (tmp_path / "owner.json").is_file(), said
+
+
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user is a number: no HOME, and no entry in the list of users."""
+
+    def unknown(_: object) -> None:
+        raise KeyError("no such user")
+
+    for name in ("HOME", "CONSILIUM_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.setattr("pwd.getpwnam", unknown)
+
+
+def test_home__user_without_one__every_command_works_or_says_what_to_name(
+    offline: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody(monkeypatch)
+    assert offline("--help").code == 0 and offline("study", "--help").code == 0
+    for command in (("wallet", "new"), ("node", "status"), ("node", "run"), ("council", "admit", "1")):
+        ended = offline(*command)
+        assert ended.code == 2 and "--home" in ended.err and ended.err.count("\n") == 1
+    assert "--deployment" in offline("study", "list").err
+    write_record(tmp_path)
+    url = f"http://127.0.0.1:{free_port()}"
+    assert offline("study", "list", "--rpc", url).code == 4
+    assert offline("--home", tmp_path / "named", "wallet", "new", "--light-kdf").code == 0
+    assert offline("--keyfile", tmp_path / "key.json", "wallet", "new", "--light-kdf").code == 0
+
+
+def test_home__written_with_a_tilde_in_the_configuration__is_refused_in_one_sentence(
+    offline: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert init(offline, tmp_path).code == 0
+    content = (home / "config.toml").read_text()
+    (home / "config.toml").write_text(content.replace('"operator.json"', '"~/operator.json"'))
+    nobody(monkeypatch)
+    ended = offline("--home", home, "node", "status")
+    assert ended.code == 2 and "keys.operator begins with a home folder" in ended.err
 
 
 def test_error__as_text__is_one_line_and_as_json__is_one_document(offline: Run) -> None:
