@@ -59,8 +59,9 @@ class ContractReverted(ChainError):
         self.values = values or {}
         self.call = call
         shown = ", ".join(f"{key}={value}" for key, value in self.values.items())
-        error = f"{name}({shown})"
-        super().__init__(f"{call + ' was refused: ' if call else ''}{f'{meaning} [{error}]' if meaning else error}")
+        # A sentence has the values that matter, with their units; `values` has them all.
+        said = f"{meaning} [{name}]" if meaning else f"{name}({shown})"
+        super().__init__(f"{call + ' was refused: ' if call else ''}{said}")
 
 
 class DrawLost(ChainError):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from pathlib import Path
 from typing import get_args
 
@@ -23,7 +22,7 @@ from node.endpoint import doubt, parse_endpoint
 from node.errors import UsageError
 from node.files import make_private_folder
 from node.state import recent_steps
-from node.words import format_amount
+from node.words import format_amount, format_time
 
 ROOT = Path(__file__).resolve().parents[2]
 _FILE = click.Path(path_type=Path)
@@ -117,7 +116,9 @@ def init(
     written = save_config(config)
     session.out.record("Node", {"home": str(home), "configuration": str(written), **addresses})
     _note_gateway(session, config)
-    session.out.note("Next: give both addresses some ether, then `consilium hospital register --name …`.")
+    session.out.note(
+        session.hinted("Next: give both addresses some ether, then `consilium hospital register --name …`.")
+    )
 
 
 @command(node, "run")
@@ -187,7 +188,7 @@ def _note_gateway(session: Session, config: NodeConfig) -> None:
 def _step(key: str, done_at: float | None) -> str:
     if done_at is None:
         return f"{key}: begun"
-    return f"{key}: done {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(done_at))}"
+    return f"{key}: done {format_time(int(done_at))}"
 
 
 def _log_to(path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +29,6 @@ from node.errors import ConfigError, UsageError
 from node.secrets import checked_passphrase
 from node.state import NodeState
 from node.types import Address, Receipt, TransactionStatus
-from node.words import format_amount
 
 Role = Literal["owner", "operator"]
 DEFAULT_RPC = "http://127.0.0.1:8545"
@@ -50,6 +50,13 @@ class Session:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        #: The common options as words of this command line, by their names.
+        self.given: dict[str, list[str]] = {}
+
+    def hinted(self, text: str) -> str:
+        """A message whose commands (in backquotes) work as they stand: with the options that this one was given."""
+        given = shlex.join(word for words in self.given.values() for word in words)
+        return text.replace("`consilium ", f"`consilium {given} ") if given else text
 
     @property
     def out(self) -> Output:
@@ -138,21 +145,20 @@ class Session:
             )
         return found
 
-    @cached_property
-    def _token(self) -> tuple[int, str]:
-        return self.reader.token_decimals(), self.reader.token_symbol()
-
     def amount(self, text: str) -> int:
         """Whole tokens above zero, as written, in the token's smallest unit."""
-        units = parse_amount(text, self._token[0])
+        units = parse_amount(text, self.reader.token_decimals())
         if not units:
             raise UsageError("The amount is zero: name one above it.")
         return units
 
     def tokens(self, amount: int) -> str:
         """An amount as it is shown, with the token's name."""
-        decimals, symbol = self._token
-        return f"{format_amount(amount, decimals)} {symbol}"
+        return self.reader.tokens(amount)
+
+    def time(self, seconds: int) -> str:
+        """A time of the chain (seconds since 1970) as it is shown, and how far off it is."""
+        return self.reader.shown("time", seconds)
 
     @property
     def has_config(self) -> bool:
@@ -208,9 +214,11 @@ def transaction(receipt: Receipt) -> dict[str, object]:
     }
 
 
-def sent(sentence: str, receipt: Receipt) -> str:
-    """What a transaction did, for people."""
-    return f"{sentence} ({receipt.gas_used:,} gas, transaction {receipt.tx_hash})"
+def sent(sentence: str, *receipts: Receipt) -> str:
+    """What one or more transactions did, for people: with the gas of all."""
+    gas = sum(receipt.gas_used for receipt in receipts)
+    hashes = ", ".join(receipt.tx_hash for receipt in receipts)
+    return f"{sentence} ({gas:,} gas, transaction{'s' if len(receipts) > 1 else ''} {hashes})"
 
 
 def passphrase(*, confirm: bool = False) -> str:

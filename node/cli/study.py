@@ -10,9 +10,11 @@ import click
 
 from node.chain.client import ChainReader
 from node.cli.group import command
+from node.cli.plans import PlansAtHand, described, in_words, plan_in, short_title, terms_in_words
 from node.cli.session import Session, sent, transaction
 from node.errors import DataError, UsageError
 from node.types import Phase, Receipt, StudyState, indices
+from node.words import format_span
 
 _STUDY = click.IntRange(min=1)
 _COLUMNS = ("round", "phase", "submitted", "attested", "included", "rows")
@@ -128,22 +130,29 @@ def refund(session: Session, study_id: int) -> None:
 
 @command(study, "list")
 def list_studies(session: Session) -> None:
-    """List all studies with their state."""
-    reader = session.reader
+    """List all studies with their state.
+
+    A title is shown where the plan's document is at hand: in this node's store, or with a hospital that is enrolled
+    and answers at once.
+    """
+    reader, plans = session.reader, PlansAtHand(session)
 
     def row(number: int) -> tuple[object, ...]:
         found = reader.study(number)
+        plan, reward = plans.of(found), found.plan.reward_per_round
         return (
             number,
+            plan and plan.title if session.options.as_json else short_title(plan),
             reader.study_state(number),
             f"{found.enrolled} of {found.plan.minimum} to {found.plan.maximum}",
             f"{reader.current_round(number)} of {found.plan.rounds}",
+            reward if session.options.as_json else session.tokens(reward),
             found.sponsor,
         )
 
     session.out.rows(
         "Studies",
-        ("id", "state", "hospitals", "round", "sponsor"),
+        ("id", "title", "state", "hospitals", "round", "reward_per_round", "sponsor"),
         (row(number) for number in range(1, reader.study_count() + 1)),
         "No study has been published yet.",
     )
@@ -151,13 +160,19 @@ def list_studies(session: Session) -> None:
 
 @command(study, "show")
 @click.argument("study_id", type=_STUDY, metavar="STUDY")
-def show(session: Session, study_id: int) -> None:
-    """Show a study's terms, money, hospitals and rounds."""
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="The plan document, where no store has it.")
+def show(session: Session, study_id: int, plan_file: Path | None) -> None:
+    """Show a study's subject, terms, money, hospitals and rounds.
+
+    Title, question, label and columns are the sponsor's words, from the plan's document.
+    """
     reader = session.reader
     found = reader.study(study_id)
+    plan = plan_in(plan_file, found) if plan_file else PlansAtHand(session).of(found)
     funded, needed = reader.funded(study_id), reader.required_funding(study_id)
     values = {
         "id": found.id,
+        **described(plan),
         "state": reader.study_state(study_id),
         "sponsor": found.sponsor,
         "hospitals": reader.enrolled_ids(study_id),
@@ -170,11 +185,9 @@ def show(session: Session, study_id: int) -> None:
     history = _rounds(reader, study_id)
     if session.options.as_json:
         values["history"] = [dict(zip(_COLUMNS, row, strict=True)) for row in history]
-    money = {"funded": funded, "needed": needed}
-    money |= {"bond": found.plan.bond, "reward_per_round": found.plan.reward_per_round}
-    shown = {name: session.tokens(amount) for name, amount in money.items()}
+    shown = in_words(plan, found) | terms_in_words(session, found.plan)
+    shown |= {"funded": session.tokens(funded), "needed": session.tokens(needed)}
     shown["sampled"] = "\n".join(f"hospital {number}: {text}" for number, text in values["sampled"].items()) or "none"
-    shown["learning_rate"] = f"{found.plan.learning_rate}/256"
     session.out.record(f"Study {study_id}", values, shown)
     if not session.options.as_json:
         session.out.rows("Rounds", _COLUMNS, history, "No round has begun.")
@@ -253,4 +266,4 @@ def _left(reader: ChainReader, deadline: int) -> str:
     if not deadline:
         return ""
     seconds = deadline - int(reader.clock.now())
-    return f" ({seconds} s left)" if seconds > 0 else " (time is up: anyone may move it on)"
+    return f" ({format_span(seconds)} left)" if seconds > 0 else " (time is up: anyone may move it on)"

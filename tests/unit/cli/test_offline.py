@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from click import Command, Group
 
+from node import VERSION
 from node.chain.deployment import CONTRACTS
 from node.chain.wallet import keyfile_address
 from node.cli import cli
@@ -161,6 +162,11 @@ def test_error__wrong_usage__ends_with_two_in_both_forms(offline: Run) -> None:
     assert offline("no-such-command").code == 2
 
 
+def test_version__is_told(offline: Run) -> None:
+    ended = offline("--version")
+    assert ended.code == 0 and ended.out == f"consilium {VERSION}\n"
+
+
 def test_error__no_deployment_named__says_how(offline: Run) -> None:
     ended = offline("study", "list")
     assert ended.code == 2 and "--deployment" in ended.err
@@ -223,6 +229,13 @@ def test_node_init__writes_a_configuration_and_two_keys(offline: Run, home: Path
     assert ended.value["operator"] == keyfile_address(config.operator_keyfile)
     assert config.owner_keyfile is not None
     assert ended.value["owner"] == keyfile_address(config.owner_keyfile) != ended.value["operator"]
+
+
+def test_node_init__next_step__is_a_command_that_works_as_it_stands(offline: Run, tmp_path: Path) -> None:
+    (tmp_path / "records.csv").write_text("a\n")
+    home = ("--home", tmp_path / "st-anna", "--deployment", "deployment.json")
+    ended = offline(*home, "node", "init", "--data", "records.csv", "--light-kdf")
+    assert f"`consilium --home {tmp_path}/st-anna --deployment deployment.json hospital register" in ended.err
 
 
 def test_node_init__again__keeps_what_is_there(offline: Run, home: Path, tmp_path: Path) -> None:
