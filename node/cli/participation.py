@@ -17,8 +17,8 @@ from node.errors import StudyError, UsageError
 from node.payout import Payout, Payouts
 from node.types import Receipt
 
-#: Rounds of one transaction. With 4 hospitals the first costs 151,000 gas and each further one 56,000; with 64 the first
-#: costs 52,000 more. A transaction may use 16,777,216 on Ethereum (EIP-7825), elsewhere what a block holds.
+#: Rounds of one transaction. With 4 hospitals the first costs 151,000 gas and each further one 56,000; with 64 the
+#: first costs 52,000 more. A transaction may use 16,777,216 on Ethereum (EIP-7825), elsewhere what a block holds.
 CLAIM_ROUNDS_MOST = 100
 
 
