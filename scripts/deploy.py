@@ -17,6 +17,7 @@ from ape.cli import ConnectedProviderCommand, network_option
 from node.config import PASSPHRASE_VARIABLE
 from node.errors import ConfigError
 from node.secrets import checked_passphrase
+from scripts.children import give_home
 from scripts.deployment import (
     DEVELOPMENT_CHAINS,
     DeploymentRefused,
@@ -26,6 +27,10 @@ from scripts.deployment import (
     set_up_catalogue,
     stands,
 )
+
+
+# Before ape looks for its folder there.
+give_home()
 
 
 def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:

@@ -24,7 +24,7 @@ from node.cli import cli
 from node.cli.local import ROOT
 from node.cli.output import Output
 from node.config import NodeConfig, load_config
-from scripts.children import free_port
+from scripts.children import free_port, give_home
 from tests.support.network import PASSPHRASE, Run
 
 
@@ -135,6 +135,17 @@ def test_home__user_without_one__every_command_works_or_says_what_to_name(
     assert offline("study", "list", "--rpc", url).code == 4
     assert offline("--home", tmp_path / "named", "wallet", "new", "--light-kdf").code == 0
     assert offline("--keyfile", tmp_path / "key.json", "wallet", "new", "--light-kdf").code == 0
+
+
+def test_home__programs_that_cannot_start_without_one__are_given_a_private_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/anna")
+    give_home()
+    assert Path.home() == Path("/home/anna")
+    nobody(monkeypatch)
+    give_home()
+    made = Path.home()
+    assert made.stat().st_mode & 0o777 == 0o700 and not list(made.iterdir())
+    made.rmdir()
 
 
 def test_home__written_with_a_tilde_in_the_configuration__is_refused_in_one_sentence(
