@@ -28,7 +28,6 @@ from scripts.deployment import (
     stands,
 )
 
-
 # Before ape looks for its folder there.
 give_home()
 
