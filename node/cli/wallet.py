@@ -47,7 +47,7 @@ def show(session: Session) -> None:
     session.out.record(
         "Wallet",
         {"address": address, "ether_wei": ether, "tokens": tokens},
-        {"ether_wei": f"{ether} ({format_amount(ether, 18)} ether)", "tokens": session.tokens(tokens)},
+        {"ether_wei": f"{format_amount(ether, 18)} ether", "tokens": session.tokens(tokens)},
     )
 
 

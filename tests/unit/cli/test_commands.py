@@ -185,4 +185,5 @@ def test_node_status__beside_the_chain__shows_keys_and_studies(
     assert run("node", "init", "--data", "records.csv").code == 0
     value = run("node", "status", "--json").value
     assert value["hospital"] == registered and value["running"] is False and value["studies"] == {}
-    assert "admitted" in run("node", "status").out
+    shown = run("node", "status").out
+    assert "admitted" in shown and "wei" not in shown and " ether" in shown

@@ -313,5 +313,8 @@ def test_demo__passes_its_arguments_and_exit_code_on(
     monkeypatch.setattr("node.cli.local.ROOT", tmp_path)
     assert offline("demo", "--hospitals", "4", "--help").code == 7
     assert (tmp_path / "said").read_text() == "--hospitals 4 --help"
+    (tmp_path / "scripts" / "demo.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    killed = offline("demo")
+    assert killed.code == 1 and "demo.py was ended by signal 9 (SIGKILL: out of memory?)" in killed.err
     ended = offline("app")
     assert ended.code == 2 and "is missing" in ended.err
