@@ -39,7 +39,9 @@ def ending_signal(status: int) -> int | None:
     """The signal that ended a program with this exit status; None for one that ended by itself."""
     if status < 0:
         return -status
-    return status - _SIGNALLED if status > _SIGNALLED else None
+    # 255 is a program's own "-1", and no signal's.
+    number = status - _SIGNALLED
+    return number if number in signal.valid_signals() else None
 
 
 def how_it_ended(status: int) -> str:
@@ -47,8 +49,6 @@ def how_it_ended(status: int) -> str:
     number = ending_signal(status)
     if number is None:
         return f"ended with status {status}"
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        return f"was ended by signal {number}"
+    names = {int(one): one.name for one in signal.Signals}
+    name = names.get(number, "real-time")
     return f"was ended by signal {number} ({name}{': out of memory?' if number in _FOR_WANT_OF_MEMORY else ''})"
