@@ -74,9 +74,16 @@ class _Server(ThreadingHTTPServer):
         self.store = store
         self._slots = threading.BoundedSemaphore(CONNECTIONS_MAX)
         self._open: set[socket.socket] = set()
-        # Of a name's addresses the first; an IPv6 address needs a socket of its own kind.
-        self.address_family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        super().__init__((str(address[0]), port), _Handler)
+        # Of a name's addresses the first that this machine has: "localhost" may stand for ::1 where there is no IPv6.
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for left, (family, *_, address) in zip(reversed(range(len(found))), found, strict=True):
+            self.address_family = family
+            try:
+                super().__init__((str(address[0]), port), _Handler)
+                return
+            except OSError:
+                if not left:
+                    raise
 
     def server_bind(self) -> None:
         # Without the base class's look-up of the host's full name, which can hang for seconds.
