@@ -19,11 +19,11 @@ _FRESH = 10.0
 
 
 def _contents(settings: Settings, reader: ChainReader) -> ContentReader:
-    gateways = settings.gateways
-    if not settings.stores and not gateways:
-        # Nothing was named: ask the hospitals themselves, at the addresses that they put on the chain.
-        gateways = tuple(hospital.endpoint for hospital in reader.hospitals() if hospital.endpoint)
-    return open_contents(settings.stores, gateways)
+    if settings.stores or settings.gateways:
+        return open_contents(settings.stores, settings.gateways)
+    # Nothing was named: ask the hospitals themselves, at the addresses that they put on the chain.
+    gateways = [hospital.endpoint for hospital in reader.hospitals() if hospital.endpoint]
+    return open_contents([], gateways, public_only=not reader.deployment.is_local)
 
 
 def _reader(settings: Settings) -> ChainReader:

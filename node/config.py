@@ -6,17 +6,15 @@ Paths in the file are relative to the home folder unless absolute. Nothing in it
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from node.errors import ConfigError
-from node.files import make_private_folder, write_private
+from node.endpoint import is_host, parse_endpoint
+from node.errors import ConfigError, UsageError
 
 FILE_NAME = "config.toml"
 #: The environment variable that holds the passphrase of keyfiles and secrets.
@@ -27,12 +25,20 @@ ProverName = Literal["native", "snarkjs", "rapidsnark"]
 
 @dataclass(frozen=True)
 class StorageConfig:
-    """Where blocks are kept. `gateway_port` 0 takes a free port; `ipfs_api` is used by the backend `ipfs`."""
+    """Where blocks are kept. `gateway_port` 0 takes a free port; `ipfs_api` is used by the backend `ipfs`.
+
+    `advertise`: where the other hospitals reach the gateway, if not where it listens. `private_gateways`: whether
+    to fetch from private addresses too on a network that is not local. `ipfs_token_file`: the secret for a daemon
+    that asks for one.
+    """
 
     backend: StorageBackend = "local"
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 0
     ipfs_api: str = "/ip4/127.0.0.1/tcp/5001/http"
+    advertise: str | None = None
+    private_gateways: bool = False
+    ipfs_token_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -103,22 +109,13 @@ def load_config(home: Path) -> NodeConfig:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.") from None
     try:
-        return _parse(home.resolve(), content)
+        return parse_config(home.resolve(), content)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def save_config(config: NodeConfig) -> Path:
-    """Write a configuration to its home folder, checked as it would be when read; returns the file."""
-    content = _render(config)
-    _parse(config.home.resolve(), tomllib.loads(content))
-    make_private_folder(config.home)
-    path = config.home / FILE_NAME
-    write_private(path, content.encode())
-    return path
-
-
-def _parse(home: Path, content: Mapping[str, Any]) -> NodeConfig:
+def parse_config(home: Path, content: Mapping[str, Any]) -> NodeConfig:
+    """Check a configuration that is already parsed as TOML; raises `ConfigError`."""
     _refuse_unknown(content, {"chain", "keys", "data", "proofs", "storage", "studies"}, "")
     chain = _table(content, "chain", {"rpc_urls", "websocket_url", "deployment", "spending_cap_wei"})
     keys = _table(content, "keys", {"operator", "owner"})
@@ -138,26 +135,48 @@ def _parse(home: Path, content: Mapping[str, Any]) -> NodeConfig:
         prover=_prover(proofs.get("prover", "native")),
         rapidsnark=None if rapidsnark is None else _path(home, proofs, "proofs.rapidsnark", "rapidsnark"),
         artefacts=_path(home, proofs, "proofs.artefacts", "artefacts"),
-        storage=_storage(content),
+        storage=_storage(home, content),
         studies=_studies(studies.get("follow", "all")),
     )
 
 
-def _storage(content: Mapping[str, Any]) -> StorageConfig:
-    table = _table(content, "storage", {"backend", "gateway_host", "gateway_port", "ipfs_api"}, optional=True)
+def _storage(home: Path, content: Mapping[str, Any]) -> StorageConfig:
+    known = {"backend", "gateway_host", "gateway_port", "advertise", "private_gateways", "ipfs_api", "ipfs_token_file"}
+    table = _table(content, "storage", known, optional=True)
     default = StorageConfig()
     host = table.get("gateway_host", default.gateway_host)
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        raise ConfigError("storage.gateway_host must be an IP address, such as 127.0.0.1.") from None
+    if not isinstance(host, str) or not is_host(host):
+        raise ConfigError("storage.gateway_host must be an address or a name of this machine, such as 127.0.0.1 or ::.")
     port = _natural(table.get("gateway_port", 0), "storage.gateway_port")
     if port > 65_535:
         raise ConfigError("storage.gateway_port must be a port, or 0 for a free one.")
+    private = table.get("private_gateways", default.private_gateways)
+    if not isinstance(private, bool):
+        raise ConfigError("storage.private_gateways must be true or false.")
     api = table.get("ipfs_api", default.ipfs_api)
     if not isinstance(api, str) or not api.startswith("/"):
         raise ConfigError("storage.ipfs_api must be a multiaddress, such as /ip4/127.0.0.1/tcp/5001/http.")
-    return StorageConfig(_backend(table.get("backend", "local")), str(host), port, api)
+    return StorageConfig(
+        backend=_backend(table.get("backend", "local")),
+        gateway_host=host,
+        gateway_port=port,
+        ipfs_api=api,
+        advertise=_advertise(table.get("advertise")),
+        private_gateways=private,
+        ipfs_token_file=_path(home, table, "storage.ipfs_token_file", "ipfs_token_file")
+        if "ipfs_token_file" in table
+        else None,
+    )
+
+
+def _advertise(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        parse_endpoint(value if isinstance(value, str) else "")
+    except UsageError as error:
+        raise ConfigError(f"storage.advertise: {error}") from None
+    return str(value)
 
 
 def _backend(value: Any) -> StorageBackend:
@@ -230,65 +249,13 @@ def _path(home: Path, table: Mapping[str, Any], shown: str, key: str) -> Path:
     value = table.get(key)
     if not isinstance(value, str) or not value.strip():
         raise ConfigError(f"{shown} must be a path.")
-    return home / Path(value).expanduser()
+    try:
+        return home / Path(value).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{shown} begins with a home folder that this machine does not know: write it out.") from None
 
 
 def _natural(value: Any, shown: str) -> int:
     if type(value) is not int or value < 0:
         raise ConfigError(f"{shown} must be a whole number that is not negative.")
     return value
-
-
-def _render(config: NodeConfig) -> str:
-    owner = f"owner = {_text(_short(config, config.owner_keyfile))}\n" if config.owner_keyfile else ""
-    websocket = f"websocket_url = {_text(config.websocket_url)}\n" if config.websocket_url else ""
-    rapidsnark = f"rapidsnark = {_text(_short(config, config.rapidsnark))}\n" if config.rapidsnark else ""
-    follow = _text("all") if config.studies is None else json.dumps(list(config.studies))
-    storage = config.storage
-    return f"""\
-# A Consilium node. Paths are relative to this folder. Fees are in wei; 1 ether is 10^18 wei.
-[chain]
-# With two or more endpoints, the node acts on final blocks only where all of them agree.
-rpc_urls = {_list(config.rpc_urls)}
-{websocket}deployment = {_text(_short(config, config.deployment))}
-spending_cap_wei = {config.spending_cap_wei}
-
-[keys]
-operator = {_text(_short(config, config.operator_keyfile))}
-{owner}
-[data]
-path = {_text(_short(config, config.data))}
-
-[proofs]
-# "native", "snarkjs" or "rapidsnark" (a program of your own: `rapidsnark` or `prover` on PATH, or named here)
-prover = {_text(config.prover)}
-{rapidsnark}artefacts = {_text(_short(config, config.artefacts))}
-
-[storage]
-# "local" (blocks in store/, served by this node) or "ipfs" (a daemon of your own)
-backend = {_text(storage.backend)}
-gateway_host = {_text(storage.gateway_host)}
-# 0 takes a free port
-gateway_port = {storage.gateway_port}
-ipfs_api = {_text(storage.ipfs_api)}
-
-[studies]
-# "all" that this hospital is enrolled in, or a list of study numbers
-follow = {follow}
-"""
-
-
-def _short(config: NodeConfig, path: Path) -> str:
-    home = config.home.resolve()
-    absolute = path if path.is_absolute() else (Path.cwd() / path)
-    return str(absolute.relative_to(home) if absolute.is_relative_to(home) else absolute)
-
-
-def _text(value: str) -> str:
-    if any(ord(sign) < 32 or ord(sign) == 127 for sign in value):
-        raise ConfigError(f"{value!r} holds a control character.")
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _list(values: Sequence[str]) -> str:
-    return "[" + ", ".join(_text(value) for value in values) + "]"

@@ -59,8 +59,9 @@ class ContractReverted(ChainError):
         self.values = values or {}
         self.call = call
         shown = ", ".join(f"{key}={value}" for key, value in self.values.items())
-        error = f"{name}({shown})"
-        super().__init__(f"{call + ' was refused: ' if call else ''}{f'{meaning} [{error}]' if meaning else error}")
+        # A sentence has the values that matter, with their units; `values` has them all.
+        said = f"{meaning} [{name}]" if meaning else f"{name}({shown})"
+        super().__init__(f"{call + ' was refused: ' if call else ''}{said}")
 
 
 class DrawLost(ChainError):
@@ -78,7 +79,7 @@ class StorageError(ConsiliumError):
 
 
 class StorageUnavailable(StorageError):
-    """No store or daemon answered; worth trying again."""
+    """No store or daemon answered, or what did is none, or lets nobody in; worth trying again."""
 
 
 class ContentNotFound(StorageError):
@@ -139,6 +140,10 @@ class ArtefactMissing(ProofError):
 
 class WitnessRefused(ProofError):
     """The circuit refuses these private inputs: the statement is false."""
+
+
+class ProgramKilled(ProofError):
+    """A signal ended a program that was to prove or check, mostly for want of memory; worth trying again."""
 
 
 class ProofInvalid(ProofError):

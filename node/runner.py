@@ -33,6 +33,7 @@ from node.pace import RETRY_SECONDS
 from node.proofs.prover import open_prover
 from node.secrets import SecretStore
 from node.state import NodeState
+from node.steps.announcing import announce
 from node.steps.context import Hospital
 from node.steps.notices import ClockComparison, notices
 from node.stopping import Stopping, stop_signals
@@ -112,7 +113,7 @@ def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> No
 
 def _follow_chain(hospital: Hospital, config: NodeConfig, stopping: Stopping, until_ended: bool) -> None:
     """Do what the chain asks for, until every study has ended where `until_ended`; else until told to stop."""
-    _announce_endpoint(hospital)
+    announce(hospital, config.storage)
     _check_store(hospital)
     scanner = EventScanner(hospital.reader, hospital.state)
     with ActivityWatcher(hospital.reader, config.websocket_url) as watcher:
@@ -192,7 +193,8 @@ def _passphrase_kept_back() -> Iterator[None]:
 
 
 def _store(config: NodeConfig, reader: ChainReader, own: int, *, serve: bool) -> Store:
-    return open_store(config.storage, config.store_folder, colleagues(reader, own), serve=serve)
+    peers, local_chain = colleagues(reader, own), reader.deployment.is_local
+    return open_store(config.storage, config.store_folder, peers, serve=serve, local_chain=local_chain)
 
 
 def colleagues(reader: ChainReader, own: int) -> Callable[[], list[str]]:
@@ -208,13 +210,6 @@ def colleagues(reader: ChainReader, own: int) -> Callable[[], list[str]]:
         return [endpoint for endpoint in found if endpoint]
 
     return endpoints
-
-
-def _announce_endpoint(hospital: Hospital) -> None:
-    """Put on record where the others fetch this hospital's blocks, when that has changed."""
-    endpoint = hospital.store.endpoint
-    if endpoint and endpoint != hospital.reader.hospital(hospital.id).endpoint:
-        hospital.ledger.set_endpoint(f"endpoint/{endpoint}/{int(time.time())}", hospital.id, endpoint)
 
 
 def _check_store(hospital: Hospital) -> None:

@@ -29,6 +29,20 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 _CHECK = b"consilium/secret-store/1"
 
 
+def checked_passphrase(text: str, source: str) -> str:
+    """A passphrase as it is; raises `ConfigError`, naming its source, where it is empty or not UTF-8.
+
+    Keys are derived from its bytes in UTF-8, and an environment may hold others.
+    """
+    if not text:
+        raise ConfigError(f"{source} is empty: a passphrase must not be.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{source} is not UTF-8, as a passphrase has to be: set it anew in that encoding.") from None
+    return text
+
+
 class SecretStore:
     """A folder of encrypted items, each written once and erased for good.
 

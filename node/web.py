@@ -3,27 +3,21 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 import requests
 from requests.utils import get_environ_proxies, select_proxy
 
+from node.endpoint import Reach, reach
+
 
 def is_loopback(url: str) -> bool:
     """Whether an address names this machine itself: localhost, 127.0.0.0/8 or ::1. No name is looked up."""
     try:
-        host = (urlsplit(url).hostname or "").rstrip(".")
+        host = urlsplit(url).hostname or ""
     except ValueError:
         return False
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+    return reach(host) is Reach.MACHINE
 
 
 def open_session(url: str) -> requests.Session:

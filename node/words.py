@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a failed round, an offence and an amount are put, in a node's log, its commands and the audit page."""
+"""How a failed round, an offence, an amount and a time are put, in a node's log, its commands and the audit page."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 from node.types import FailureReason, Offence
 
@@ -23,3 +25,28 @@ def format_amount(amount: int, decimals: int) -> str:
     whole, part = divmod(amount, 10**decimals)
     digits = str(part).rjust(decimals, "0").rstrip("0") if decimals else ""
     return f"{whole:,}" + (f".{digits}" if digits else "")
+
+
+def format_time(seconds: int, now: float | None = None) -> str:
+    """A time in seconds since 1970, in this machine's time zone; with `now`, how far off it is too."""
+    try:
+        date = datetime.fromtimestamp(seconds, UTC).astimezone()
+    except (ValueError, OverflowError, OSError):
+        # A stranger's number may name a year that no calendar has.
+        return f"{seconds} s after the beginning of 1970"
+    shown = date.strftime("%Y-%m-%d %H:%M:%S %Z")
+    if now is None:
+        return shown
+    away = round(seconds - now)
+    return f"{shown} (in {format_span(away)})" if away > 0 else f"{shown} ({format_span(-away)} ago)"
+
+
+def format_span(seconds: int) -> str:
+    """A length of time in its two largest units: "1 d 4 h", "20 min", "45 s"."""
+    parts = []
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, length)
+        parts.append((count, unit))
+    first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    shown = [f"{count:,} {unit}" for count, unit in parts[first : first + 2] if count]
+    return " ".join(shown) or "0 s"

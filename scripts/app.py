@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts.children import ROOT, end_with_parent, find_foundry, free_port, public_environment
+from scripts.children import ROOT, end_with_parent, find_foundry, free_port, give_home, public_environment
 
 LATEST = ROOT / "out" / "demo" / "latest.json"
 _PATIENCE = 60.0
@@ -199,6 +199,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 def main(arguments: list[str]) -> int:
     """Shows the page until it is ended; the exit code."""
     chosen = parse(arguments)
+    give_home()
     # Both: a process started in the background by a script inherits SIGINT ignored.
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)

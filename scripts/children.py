@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 from node.config import PASSPHRASE_VARIABLE
@@ -42,3 +45,17 @@ def end_with_parent() -> None:
 def public_environment() -> dict[str, str]:
     """This process's environment less the passphrase: what a child gets that opens no keyfile."""
     return {name: value for name, value in os.environ.items() if name != PASSPHRASE_VARIABLE}
+
+
+def give_home() -> None:
+    """A home folder, for as long as this process lives, where the user has none: ape and Streamlit need one to start.
+
+    In a container the user may be a number that no list of users has.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        # Private: what is in a home folder is believed.
+        made = tempfile.mkdtemp(prefix="consilium-home-")
+        atexit.register(shutil.rmtree, made, ignore_errors=True)
+        os.environ["HOME"] = made

@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from node.errors import ConsiliumError, ProofError  # noqa: E402
+from node.programs import how_it_ended  # noqa: E402
 from node.proofs.artefacts import (  # noqa: E402
     CATALOGUE,
     DEFAULT_CACHE,
@@ -211,7 +212,7 @@ def _call(command: Sequence[str], folder: Path = ROOT) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise ProofError(f"`{' '.join(command)}` failed:\n{tail}")
+        raise ProofError(f"`{' '.join(command)}` {how_it_ended(done.returncode)}:\n{tail}")
 
 
 def main() -> int:

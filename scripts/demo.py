@@ -30,6 +30,7 @@ from node.config import StorageConfig
 from node.document import UINT16
 from node.errors import ConsiliumError, StorageError, UsageError
 from node.plan import TrainingPlan
+from node.programs import how_it_ended
 from node.proofs.artefacts import circuits
 from node.storage.store import open_store
 from node.types import Standing
@@ -291,7 +292,7 @@ def _check_children(demo: Demo) -> None:
         if child.poll() not in (None, 0):
             log = demo.home(f"hospital-{number}") / "commands.log"
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
-            raise DemoFailed(f"hospital {number} ended with {child.returncode}. The end of {log}:\n{tail}")
+            raise DemoFailed(f"hospital {number} {how_it_ended(child.returncode)}. The end of {log}:\n{tail}")
 
 
 @contextlib.contextmanager

@@ -14,6 +14,10 @@ import click
 from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand, network_option
 
+from node.config import PASSPHRASE_VARIABLE
+from node.errors import ConfigError
+from node.secrets import checked_passphrase
+from scripts.children import give_home
 from scripts.deployment import (
     DEVELOPMENT_CHAINS,
     DeploymentRefused,
@@ -23,6 +27,9 @@ from scripts.deployment import (
     set_up_catalogue,
     stands,
 )
+
+# Before ape looks for its folder there.
+give_home()
 
 
 def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:
@@ -35,10 +42,13 @@ def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:
         from ape_accounts import KeyfileAccount
 
         account: AccountAPI = KeyfileAccount(keyfile_path=keyfile)
-        passphrase = os.environ.get("CONSILIUM_PASSPHRASE")
+        passphrase = os.environ.get(PASSPHRASE_VARIABLE)
         if passphrase is None:
-            raise DeploymentRefused("set CONSILIUM_PASSPHRASE to the keyfile's passphrase")
-        account.set_autosign(True, passphrase=passphrase)
+            raise DeploymentRefused(f"set {PASSPHRASE_VARIABLE} to the keyfile's passphrase")
+        try:
+            account.set_autosign(True, passphrase=checked_passphrase(passphrase, PASSPHRASE_VARIABLE))
+        except ConfigError as error:
+            raise DeploymentRefused(str(error)) from None
         return account
     account = ape.accounts.load(alias)
     passphrase = os.environ.get(f"APE_ACCOUNTS_{alias}_PASSPHRASE")

@@ -26,7 +26,7 @@ from node.chain.deployment import CONTRACTS
 from node.errors import ConsiliumError
 from node.proofs.artefacts import verifier_contract as verifier_name
 from node.proofs.transcript import Transcript, read_transcript
-from node.proofs.trust import LOCAL_CHAINS as DEVELOPMENT_CHAINS
+from node.types import LOCAL_CHAINS as DEVELOPMENT_CHAINS
 from scripts import solc
 from scripts.resumable import DeploymentRefused, TransactionRow, is_code_of
 from scripts.verifiers import compile_verifier

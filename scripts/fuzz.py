@@ -15,8 +15,11 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from node.programs import how_it_ended
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 OUT = ROOT / "out" / "fuzz"
 #: Enough for a few dozen changes to a file; larger files are made by repeating parts.
 LONGEST_RECIPE = 4096
@@ -56,7 +59,7 @@ def _alone(name: str, seconds: int, engine: str) -> bool:
     command = [sys.executable, __file__, "--child", "--target", name, "--engine", engine, "--seconds", str(seconds)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     lines = (ended.stdout + ended.stderr).strip().splitlines()
-    said = lines[-1] if lines and not ended.returncode else f"ended with {ended.returncode}"
+    said = lines[-1] if lines and not ended.returncode else how_it_ended(ended.returncode)
     print(f"  {name:<24} {said}", flush=True)
     if ended.returncode:
         print("\n".join(lines[-20:]))

@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from node.programs import how_it_ended
 from scripts import solc
 from scripts.children import ROOT, find_foundry
 
@@ -59,7 +60,10 @@ def play(calls: int, seed: int) -> int:
     )
     counted = re.search(r"\(runs: \d+, calls: (\d+), reverts: \d+\)", ran.stdout)
     if ran.returncode != 0 or counted is None:
-        raise SystemExit(f"{ran.stdout}{ran.stderr}\nAn invariant broke with seed {seed:#x}, or forge could not run.")
+        ended = how_it_ended(ran.returncode)
+        raise SystemExit(
+            f"{ran.stdout}{ran.stderr}\nAn invariant broke with seed {seed:#x}, or forge could not run: it {ended}."
+        )
     return int(counted.group(1))
 
 

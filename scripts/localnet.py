@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from node.programs import how_it_ended
 from scripts.children import ROOT, end_with_parent, find_foundry, free_port, public_environment
 
 CHAIN_ID = 1337
@@ -133,7 +134,7 @@ def deploy(
         )
     if done.returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise LocalnetError(f"The deployment failed (status {done.returncode}). The last lines of {log}:\n{tail}")
+        raise LocalnetError(f"The deployment {how_it_ended(done.returncode)}. The last lines of {log}:\n{tail}")
     value: dict[str, Any] = json.loads(record.read_text())
     return value
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sets the checkout up, once: Python and npm packages, compilers, circuits, development keys.
 
-Standard library only: it runs before anything is installed. Each step leaves a stamp named by the hash
-of what it was made from, so a second run does nothing and a changed input repeats only its own step.
+The standard library only, and what needs no more: it runs before anything is installed. Each step leaves a stamp
+named by the hash of what it was made from, so a second run does nothing and a changed input repeats only its own step.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from node.programs import how_it_ended
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".cache" / "setup"
@@ -73,7 +77,7 @@ def execute(command: list[str], log: Path, *, check: bool = True) -> int:
         print("\r" + " " * 30 + "\r", end="")
     if check and process.returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise SetupFailed(f"{command[0]} ended with {process.returncode}. The last lines of {log}:\n{tail}")
+        raise SetupFailed(f"{command[0]} {how_it_ended(process.returncode)}. The last lines of {log}:\n{tail}")
     return process.returncode
 
 

@@ -63,11 +63,11 @@ class FirstOf:
         )
 
 
-def open_contents(stores: Sequence[Path], gateways: Sequence[str]) -> ContentReader:
-    """Reads files from block folders, then from gateways."""
+def open_contents(stores: Sequence[Path], gateways: Sequence[str], *, public_only: bool = False) -> ContentReader:
+    """Reads files from block folders, then from gateways; `public_only`: from none within a private network."""
     readers: list[ContentReader] = [ReleasedBlocks(folder) for folder in stores]
     # Each gateway by itself, so that one that lies does not hide that another is away.
-    readers += [PeerReader(partial(list, (url,))) for url in gateways]
+    readers += [PeerReader(partial(list, (url,)), public_only=public_only) for url in gateways]
     return FirstOf(readers)
 
 

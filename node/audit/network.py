@@ -13,8 +13,8 @@ from node.chain.client import ChainReader
 from node.chain.evidence import signed_hash
 from node.errors import ArtefactMissing, ProofError
 from node.proofs.artefacts import circuits
-from node.proofs.trust import LOCAL_CHAINS, known_key
-from node.types import Circuit, CircuitKind
+from node.proofs.trust import known_key
+from node.types import LOCAL_CHAINS, Circuit, CircuitKind
 
 #: Which contract an immutable address has to be.
 WIRING = {

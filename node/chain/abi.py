@@ -16,7 +16,7 @@ from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError, EncodingError
 from web3 import Web3
 
-from node.chain.refusals import refusal
+from node.chain.refusals import Show, refusal
 from node.errors import ChainMismatch, ConfigError, ContractReverted
 from node.types import ChainEvent
 
@@ -90,8 +90,8 @@ class Interfaces:
         values = tuple(_name(item, value) for item, value in zip(outputs, raw, strict=True))
         return values[0] if len(values) == 1 else (values or None)
 
-    def decode_revert(self, data: bytes | None, call: str) -> ContractReverted:
-        """Name a revert: a custom error, a reason string, a panic, or the bare selector."""
+    def decode_revert(self, data: bytes | None, call: str, show: Show | None = None) -> ContractReverted:
+        """Name a revert: a custom error, a reason string, a panic, or the bare selector; `show` as for a refusal."""
         if not data:
             return ContractReverted("RevertWithoutReason", call=call)
         selector, body = data[:4], data[4:]
@@ -105,7 +105,7 @@ class Interfaces:
             if entry is not None:
                 raw = decode([_type(item) for item in entry["inputs"]], body)
                 values = _named(entry["inputs"], raw)
-                return refusal(entry["name"], {key: _readable(value) for key, value in values.items()}, call)
+                return refusal(entry["name"], {key: _readable(value) for key, value in values.items()}, call, show)
         except DecodingError:
             pass
         return ContractReverted("UnknownError", {"data": "0x" + data[:68].hex()}, call)

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from node.chain.connection import BlockTag
 from node.chain.records import to_record
 from node.chain.round_reads import RoundReader, posts
-from node.errors import ContractReverted, DrawLost
+from node.errors import ChainError, ContractReverted, DrawLost
 from node.types import (
     Address,
     BlockDraw,
@@ -24,6 +26,7 @@ from node.types import (
     StudyState,
     Withdrawal,
 )
+from node.words import format_amount
 
 
 class ChainReader(RoundReader):
@@ -218,6 +221,22 @@ class ChainReader(RoundReader):
     def token_decimals(self) -> int:
         """Digits after the point of a whole token."""
         return int(self.call("ConsiliumToken", "decimals"))
+
+    def tokens(self, amount: int) -> str:
+        """An amount of the token's smallest unit as it is shown: in whole tokens, with the token's name."""
+        decimals, symbol = self._token
+        return f"{format_amount(amount, decimals)} {symbol}"
+
+    def shown(self, unit: str, number: int) -> str:
+        """A number of a contract with its unit, amounts in whole tokens."""
+        if unit == "tokens":
+            with contextlib.suppress(ChainError):
+                return self.tokens(number)
+        return super().shown(unit, number)
+
+    @cached_property
+    def _token(self) -> tuple[int, str]:
+        return self.token_decimals(), self.token_symbol()
 
     def token_balance(self, holder: Address) -> int:
         """Tokens that an address holds."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,9 +14,11 @@ from node.chain.abi import Interfaces, load_interfaces
 from node.chain.clock import ChainClock
 from node.chain.endpoints import Endpoints
 from node.chain.limits import RpcError, TooMuch
+from node.chain.refusals import in_numbers
 from node.chain.rpc import Rpc
-from node.errors import ChainMismatch, ChainUnavailable, ConfigError
+from node.errors import ChainError, ChainMismatch, ChainUnavailable, ConfigError
 from node.types import Address, BlockRef, ChainEvent, Deployment
+from node.words import format_time
 
 BlockTag = int | str
 """A block's number, or "latest"."""
@@ -176,8 +179,15 @@ class Connection:
     def translate(self, error: RpcError, call: str) -> Exception:
         """What an endpoint's error means: a named revert where it is one, else the error itself."""
         if error.data or "revert" in error.message.lower():
-            return self.interfaces.decode_revert(error.data, call)
+            return self.interfaces.decode_revert(error.data, call, self.shown)
         return error
+
+    def shown(self, unit: str, number: int) -> str:
+        """A number of a contract with its unit (see `node.chain.refusals`), times beside the chain's."""
+        if unit == "time":
+            with contextlib.suppress(ChainError):
+                return format_time(number, self.clock.now())
+        return in_numbers(unit, number)
 
     def address(self, contract: str) -> Address:
         """Where a contract lives; raises `ConfigError` when the deployment record lacks it."""

@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a contract's refusal means, in a sentence: every custom error of the suite."""
+"""What a contract's refusal means, in a sentence: every custom error of the suite.
+
+A value's unit stands behind it in the sentence, as a format: `{wanted:tokens}`, `{deadline:time}`, `{length:span}`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from node.errors import ContractReverted
+from node.plan import RHO_UNITS
 from node.types import CeremonyStep, CircuitKind, Offence, Phase, Standing, StudyState
+from node.words import format_span, format_time
+
+#: How a number of a kind of unit is put: by the unit's name and the number.
+Show = Callable[[str, int], str]
 
 _NAMES: Mapping[str, type[Any]] = {
     "phase": Phase,
@@ -42,18 +51,18 @@ SENTENCES: Mapping[str, str] = {
     "StudyRegistryBondMissing": "A plan without a bond is refused: silence would cost nothing.",
     "StudyRegistryCircuitsDiffer": "The circuits {trainingCircuit} and {aggregationCircuit} do not fit each other.",
     "StudyRegistryEpochsOutOfRange": "The circuit proves 1 to {maximum} epochs, not {epochs}.",
-    "StudyRegistryLearningRateOutOfRange": "The learning rate {learningRate} is 0 or above {maximum}.",
+    "StudyRegistryLearningRateOutOfRange": "The learning rate {learningRate:rate} is 0 or above {maximum:rate}.",
     "StudyRegistryMaximumOutOfRange": "At most {limit} and at least {needed} hospitals can take part, not {maximum}.",
     "StudyRegistryMinimumTooLow": "The minimum of {minimum} is too low for the threshold: {needed} are needed.",
     "StudyRegistryNoiseNotProved": "The circuit proves no noise, so the plan's noise bound {noiseBound} must be 0.",
     "StudyRegistryNotInField": "{value} is no element of the proofs' field.",
     "StudyRegistryPaused": "The council has paused new studies and enrolments.",
-    "StudyRegistryPhaseTooLong": "A phase of {length} s is too long: {maximum} s is the most.",
-    "StudyRegistryPhaseTooShort": "A phase of {length} s is too short on this network: {needed} s is the least.",
+    "StudyRegistryPhaseTooLong": "A phase of {length:span} is too long: {maximum:span} is the most.",
+    "StudyRegistryPhaseTooShort": "A phase of {length:span} is too short on this network: {needed:span} is the least.",
     "StudyRegistryPlanDocumentMissing": "A study needs the digest and the size of its plan document.",
-    "StudyRegistryPrivacyCostOutOfRange": "A round's privacy cost {cost} does not fit the budget of {budget}.",
+    "StudyRegistryPrivacyCostOutOfRange": "A round's privacy cost {cost:rho} does not fit the budget of {budget:rho}.",
     "StudyRegistryRoundsOutOfRange": "{rounds} rounds, ended by {unopenedRounds} failed in a row, do not fit.",
-    "StudyRegistryShareOutOfRange": "A share of {basisPoints} basis points is more than the whole.",
+    "StudyRegistryShareOutOfRange": "A share of {basisPoints:share} is more than the whole.",
     "StudyRegistryThresholdTooLow": "The threshold {threshold} is too low: {minimum} is the least.",
     "StudyRegistryUpdateBoundWrong": "An update bound of {updateBound} does not fit the {kind} circuit or the noise.",
     "StudyRegistryWrongCircuitKind": "Circuit {circuitId} is a {kind} circuit, not of the kind that is needed there.",
@@ -78,8 +87,8 @@ SENTENCES: Mapping[str, str] = {
     "StudyRegistryNotOwner": "Only the owner of hospital {hospitalId} may do that, and {caller} is not.",
     "StudyRegistryOperatorTaken": "{operator} acts or acted for another hospital in study {studyId}: use another key.",
     "StudyRegistryRowsOutOfRange": "{rows} rows are none or more than the circuit's {capacity}.",
-    "StudyRegistryStepOpen": "The ceremony's step ({step}) is not over yet.",
-    "StudyRegistryStepOver": "The time of the ceremony's step ({step}) is over.",
+    "StudyRegistryStepOpen": "The ceremony's step ({step}) lasts until {deadline:time}.",
+    "StudyRegistryStepOver": "The time of the ceremony's step ({step}) was over at {deadline:time}.",
     "StudyRegistryTooManyRows": "{rows} rows in all are more than the {limit} that a sum can hold.",
     "StudyRegistryUnknownStudy": "There is no study {studyId}.",
     "StudyRegistryWrongCeremony": "Ceremony {ceremony} is not the one going on, which is {current}.",
@@ -110,8 +119,8 @@ SENTENCES: Mapping[str, str] = {
     "StakeVaultAlreadyLocked": "Hospital {hospitalId}'s bond is locked for study {studyId} already.",
     "StakeVaultEvidenceUsed": "A bond was cut for this already: each offence counts once.",
     "StakeVaultInsufficient": (
-        "Hospital {hospitalId} has a free bond of {available} units and needs {wanted}: add to it with `consilium "
-        "stake deposit`. What a study gave back less than a week ago cannot be locked again yet."
+        "Hospital {hospitalId} has a free bond of {available:tokens} and needs {wanted:tokens}: add to it with "
+        "`consilium stake deposit`. What a study gave back less than a week ago cannot be locked again yet."
     ),
     "StakeVaultNoBounty": "{reporter} has earned no bounty.",
     "StakeVaultNotBeneficiary": "Hospital {hospitalId} has no part of pot {potId}.",
@@ -120,8 +129,10 @@ SENTENCES: Mapping[str, str] = {
     "StakeVaultNotStudyRegistry": "Only the suite's own contracts lock bonds.",
     "StakeVaultNothingLocked": "Hospital {hospitalId} has no bond locked for study {studyId}.",
     "StakeVaultNothingPending": "Hospital {hospitalId} has asked no bond back: name an amount first.",
-    "StakeVaultStillUnbonding": "Hospital {hospitalId}'s bond is paid from second {availableAt} (since 1970) on.",
-    "StakeVaultUnbondingTooShort": "An unbonding delay of {unbondingDelay} s is too short for the evidence.",
+    "StakeVaultStillUnbonding": "Hospital {hospitalId}'s bond is paid from {availableAt:time} on.",
+    "StakeVaultUnbondingTooShort": (
+        "An unbonding delay of {unbondingDelay:span} is too short: evidence is accepted for {evidenceWindow:span}."
+    ),
     "StakeVaultUnknownHospital": "There is no hospital {hospitalId}.",
     "StakeVaultZeroAmount": "The amount is zero.",
     # EquivocationCourt
@@ -130,7 +141,7 @@ SENTENCES: Mapping[str, str] = {
         "is left of the bond, or nobody would have a part."
     ),
     "EquivocationCourtSameDigest": "Both signatures are for the same share: that is no offence.",
-    "EquivocationCourtTooLate": "Evidence about round {round} was accepted until second {deadline} (since 1970).",
+    "EquivocationCourtTooLate": "Evidence about round {round} was accepted until {deadline:time}.",
     "EquivocationCourtWrongSigner": "{signer} did not act for hospital {hospitalId} in round {round}.",
     # BlockDraws
     "BlockDrawsAlreadyKept": "Which block of hospital {hospitalId} was drawn is on record already: block {index}.",
@@ -162,18 +173,50 @@ SENTENCES: Mapping[str, str] = {
     "RewardPoolWrongPayout": "Hospital {hospitalId} did not commit to this address with this salt.",
     "RewardPoolZeroAmount": "The amount is zero.",
     # The token, and what the node itself concludes
-    "ERC20InsufficientAllowance": "{spender} may take {allowance} units only, and {needed} are needed.",
-    "ERC20InsufficientBalance": "{sender} has {balance} units of the token, and {needed} are needed.",
+    "ERC20InsufficientAllowance": "{spender} may take {allowance:tokens} only, and {needed:tokens} are needed.",
+    "ERC20InsufficientBalance": "{sender} has {balance:tokens}, and {needed:tokens} are needed.",
     "OutOfGas": "The transaction used all of its {gas_limit} gas: the chain changed while it waited. Try again.",
     "RevertedWhenMined": "The transaction {transaction} was refused when it was mined, and not when tried. Try again.",
 }
 
 
-def refusal(name: str, values: Mapping[str, object], call: str) -> ContractReverted:
-    """The refusal by a custom error, with its sentence where it is one of the suite's."""
+def refusal(name: str, values: Mapping[str, object], call: str, show: Show | None = None) -> ContractReverted:
+    """The refusal by a custom error, with its sentence where it is one of the suite's.
+
+    `show`: how amounts and times are put, by default without what only the chain knows.
+    """
     known = SENTENCES.get(name, "")
-    meaning = known.format(**{key: _named(key, value) for key, value in values.items()})
+    meaning = known.format(**{key: _Value(_named(key, value), show or in_numbers) for key, value in values.items()})
     return ContractReverted(name, dict(values), call, meaning)
+
+
+def in_numbers(unit: str, number: int) -> str:
+    """A number with its unit, where nobody can say what the token is or what time it is on the chain."""
+    match unit:
+        case "tokens":
+            return f"{number:,} of the token's smallest unit"
+        case "time":
+            return format_time(number)
+        case "span":
+            return format_span(number)
+        case "rate":
+            return f"{number}/256"
+        case "rho":
+            return f"{number / RHO_UNITS:.4g} rho"
+        case "share":
+            return f"{number / 100:g} %"
+    raise ValueError(f"no unit: {unit}")
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A value in a sentence."""
+
+    value: object
+    show: Show
+
+    def __format__(self, unit: str) -> str:
+        return self.show(unit, self.value) if unit and isinstance(self.value, int) else str(self.value)
 
 
 def _named(key: str, value: object) -> object:

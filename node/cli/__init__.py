@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from node import VERSION
 from node.cli.council import council
 from node.cli.data import data
 from node.cli.group import common_options
@@ -34,11 +35,13 @@ INTERRUPTED = 130
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @common_options(hidden=False)
+@click.version_option(VERSION, message="consilium %(version)s")
 def cli() -> None:
     """Hospitals train one model together; no record leaves its hospital.
 
-    Amounts are whole tokens in decimals (250, 12.5), fees wei, times seconds. Keys are opened with the
-    passphrase in CONSILIUM_PASSPHRASE, or one typed at the prompt.
+    Amounts are whole tokens in decimals (250, 12.5). With --json they are in the token's smallest unit, fees in
+    wei, times in seconds since 1970. Keys are opened with the passphrase in CONSILIUM_PASSPHRASE, or one typed
+    at the prompt.
 
     \b
     A hospital's first steps:
@@ -72,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = cli.main(given, prog_name="consilium", standalone_mode=False, obj=session)
         return code if isinstance(code, int) else 0
     except ConsiliumError as error:
+        error.args = (session.hinted(str(error)),)
         show_error(error, session.options.as_json)
         return error.exit_code
     except click.ClickException as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from node.cli.session import Session
 
@@ -77,5 +78,10 @@ def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Non
     if value is None or value == ():
         return
     session = context.find_object(Session)
-    if session is not None:
-        setattr(session.options, str(parameter.name), value)
+    if session is None:
+        return
+    setattr(session.options, str(parameter.name), value)
+    # What a variable of the environment says holds for the next command too.
+    if context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE and parameter.name != "as_json":
+        values = value if isinstance(value, tuple) else (value,)
+        session.given[parameter.opts[0]] = [word for each in values for word in (parameter.opts[0], str(each))]

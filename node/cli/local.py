@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import click
 
-from node.errors import UsageError
+from node.errors import ConsiliumError, UsageError
+from node.programs import ending_signal, how_it_ended
 
 ROOT = Path(__file__).resolve().parents[2]
 _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
@@ -36,7 +38,10 @@ def _script(name: str, arguments: tuple[str, ...]) -> int:
     if not script.exists():
         raise UsageError(f"{script} is missing: run this from a complete checkout.")
     try:
-        return subprocess.call([sys.executable, str(script), *arguments], cwd=ROOT)
+        code = subprocess.call([sys.executable, str(script), *arguments], cwd=ROOT)
     except KeyboardInterrupt:
         # The child was interrupted too and has said so.
         return 130
+    if ending_signal(code) not in (None, signal.SIGINT):
+        raise ConsiliumError(f"{name} {how_it_ended(code)}.")
+    return code

@@ -58,7 +58,8 @@ def export(session: Session, study_id: int, round_number: int | None, path: Path
             make_private_folder(folder)
         else:
             settings, folder = StorageConfig(), Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        store = stack.enter_context(contextlib.closing(open_store(settings, folder, peers, serve=False)))
+        opened = open_store(settings, folder, peers, serve=False, local_chain=reader.deployment.is_local)
+        store = stack.enter_context(contextlib.closing(opened))
         export_model(reader, store, study_id, round_number, target)
     session.out.done(
         f"Model of study {study_id} after round {round_number}: {target}",
@@ -155,7 +156,8 @@ def card(
     number = round_number or _last_finalised(reader, study_id)
     own = (session.config.store_folder,) if session.has_config else ()
     gateways = [hospital.endpoint for hospital in reader.hospitals() if hospital.endpoint]
-    contents = open_contents([*stores, *own], gateways)
+    private = reader.deployment.is_local or (session.has_config and session.config.storage.private_gateways)
+    contents = open_contents([*stores, *own], gateways, public_only=not private)
     view = read_study(reader, contents, study_id)
     quality = None
     if source is not None:

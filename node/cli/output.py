@@ -29,7 +29,10 @@ class Output:
             return
         table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
         for name, value in values.items():
-            table.add_row(name.replace("_", " "), Text((shown or {}).get(name, _text(value))))
+            told = (shown or {}).get(name)
+            # What is shown in words has its unit in them.
+            label = name if told is None else name.removesuffix("_wei").removesuffix("_bps")
+            table.add_row(label.replace("_", " "), Text(_text(value) if told is None else told))
         console = _console()
         # Not the table's own title: that would wrap at the table's width.
         console.print(title, style="italic", markup=False)

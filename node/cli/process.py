@@ -4,23 +4,25 @@
 from __future__ import annotations
 
 import logging
-import time
 from pathlib import Path
 from typing import get_args
 
 import click
 
+from node.chain.deployment import load_deployment
 from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, create_keyfile, keyfile_address
 from node.cli.amounts import parse_amount
 from node.cli.group import command
 from node.cli.session import DEFAULT_RPC, Session, passphrase
 from node.cli.study import sampled, waits_for
-from node.config import FILE_NAME, NodeConfig, ProverName, StorageConfig, save_config
+from node.config import FILE_NAME, NodeConfig, ProverName, StorageConfig
+from node.config_file import save_config
 from node.database import is_held
+from node.endpoint import doubt, parse_endpoint
 from node.errors import UsageError
 from node.files import make_private_folder
 from node.state import recent_steps
-from node.words import format_amount
+from node.words import format_amount, format_time
 
 ROOT = Path(__file__).resolve().parents[2]
 _FILE = click.Path(path_type=Path)
@@ -36,9 +38,12 @@ def node() -> None:
     "--data", required=True, type=_FILE, help="The hospital's table, a CSV file; each `enrol` can name another."
 )
 @click.option("--storage", type=click.Choice(["local", "ipfs"]), default="local", show_default=True)
-@click.option("--gateway-host", default="127.0.0.1", show_default=True, help="Where blocks are served.")
+@click.option("--gateway-host", default="127.0.0.1", show_default=True, help="Address or name to serve blocks on.")
 @click.option("--gateway-port", type=int, default=0, help="Port of the gateway [a free one].")
+@click.option("--advertise", metavar="URL", help="Where others reach the gateway [where it listens].")
+@click.option("--private-gateways", is_flag=True, help="Fetch from hospitals at private addresses too (a VPN).")
 @click.option("--ipfs-api", default=StorageConfig().ipfs_api, show_default=True, help="Your daemon's API.")
+@click.option("--ipfs-token-file", type=_FILE, help="The secret for a daemon that asks for one, in a file.")
 @click.option("--prover", type=click.Choice(get_args(ProverName)), default="native", show_default=True)
 @click.option("--rapidsnark", type=_FILE, help="Your rapidsnark program, for that prover [found on PATH].")
 @click.option("--artefacts", type=_FILE, help="Compiled circuits and keys [this checkout's .cache/circuits].")
@@ -53,7 +58,10 @@ def init(
     storage: str,
     gateway_host: str,
     gateway_port: int,
+    advertise: str | None,
+    private_gateways: bool,
     ipfs_api: str,
+    ipfs_token_file: Path | None,
     prover: ProverName,
     rapidsnark: Path | None,
     artefacts: Path | None,
@@ -71,7 +79,7 @@ def init(
     \b
     Example: consilium --home ./st-anna node init --data records.csv --deployment deployment.json
     """
-    home = session.options.home.resolve()
+    home = session.home.resolve()
     if (home / FILE_NAME).exists():
         raise UsageError(f"{home / FILE_NAME} exists already: edit it, or name another --home.")
     if not data.is_file():
@@ -85,7 +93,15 @@ def init(
         owner_keyfile=(owner_keyfile or home / "owner.json").resolve(),
         data=data.resolve(),
         artefacts=(artefacts or ROOT / ".cache" / "circuits").resolve(),
-        storage=StorageConfig("ipfs" if storage == "ipfs" else "local", gateway_host, gateway_port, ipfs_api),
+        storage=StorageConfig(
+            backend="ipfs" if storage == "ipfs" else "local",
+            gateway_host=gateway_host,
+            gateway_port=gateway_port,
+            ipfs_api=ipfs_api,
+            advertise=advertise,
+            private_gateways=private_gateways,
+            ipfs_token_file=ipfs_token_file.resolve() if ipfs_token_file else None,
+        ),
         prover=prover,
         rapidsnark=rapidsnark.resolve() if rapidsnark else None,
         spending_cap_wei=parse_amount(spending_cap, 18),
@@ -101,7 +117,10 @@ def init(
         addresses[role] = keyfile_address(path)
     written = save_config(config)
     session.out.record("Node", {"home": str(home), "configuration": str(written), **addresses})
-    session.out.note("Next: give both addresses some ether, then `consilium hospital register --name …`.")
+    _note_gateway(session, config)
+    session.out.note(
+        session.hinted("Next: give both addresses some ether, then `consilium hospital register --name …`.")
+    )
 
 
 @command(node, "run")
@@ -160,10 +179,23 @@ def status(session: Session) -> None:
     )
 
 
+def _note_gateway(session: Session, config: NodeConfig) -> None:
+    """Say at once that others could not use the gateway's address, where the network is known already."""
+    storage = config.storage
+    if storage.backend != "local" or not config.deployment.is_file() or load_deployment(config.deployment).is_local:
+        return
+    problem = doubt(parse_endpoint(storage.advertise).host if storage.advertise else storage.gateway_host)
+    if problem is not None:
+        session.out.note(
+            f"Others have to fetch this node's blocks: {problem} Set storage.advertise in {FILE_NAME} to an address "
+            "that they reach (docs/networks.md says how)."
+        )
+
+
 def _step(key: str, done_at: float | None) -> str:
     if done_at is None:
         return f"{key}: begun"
-    return f"{key}: done {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(done_at))}"
+    return f"{key}: done {format_time(int(done_at))}"
 
 
 def _log_to(path: Path) -> None:

@@ -6,9 +6,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -25,9 +26,9 @@ from node.cli.amounts import parse_amount
 from node.cli.output import Output
 from node.config import FILE_NAME, PASSPHRASE_VARIABLE, NodeConfig, load_config
 from node.errors import ConfigError, UsageError
+from node.secrets import checked_passphrase
 from node.state import NodeState
 from node.types import Address, Receipt, TransactionStatus
-from node.words import format_amount
 
 Role = Literal["owner", "operator"]
 DEFAULT_RPC = "http://127.0.0.1:8545"
@@ -35,9 +36,9 @@ DEFAULT_RPC = "http://127.0.0.1:8545"
 
 @dataclass
 class Options:
-    """The options that every command knows."""
+    """The options that every command knows; `home` None is ~/.consilium, where there is a ~."""
 
-    home: Path = field(default_factory=lambda: Path.home() / ".consilium")
+    home: Path | None = None
     rpc_urls: tuple[str, ...] = ()
     deployment: Path | None = None
     keyfile: Path | None = None
@@ -49,16 +50,31 @@ class Session:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        #: The common options as words of this command line, by their names.
+        self.given: dict[str, list[str]] = {}
+
+    def hinted(self, text: str) -> str:
+        """A message whose commands (in backquotes) work as they stand: with the options that this one was given."""
+        given = shlex.join(word for words in self.given.values() for word in words)
+        return text.replace("`consilium ", f"`consilium {given} ") if given else text
 
     @property
     def out(self) -> Output:
         """Where results go."""
         return Output(self.options.as_json)
 
+    @property
+    def home(self) -> Path:
+        """The node's folder; raises `UsageError` where none is named and this machine has none for the user."""
+        found = self.options.home or _default_home()
+        if found is None:
+            raise UsageError("This user has no home folder here: name the node's with --home (or CONSILIUM_HOME).")
+        return found
+
     @cached_property
     def config(self) -> NodeConfig:
         """The node's configuration; raises `ConfigError` where there is none."""
-        return load_config(self.options.home)
+        return load_config(self.home)
 
     @property
     def node_config(self) -> NodeConfig:
@@ -98,7 +114,7 @@ class Session:
             configured = self.config.operator_keyfile if role == "operator" else self.config.owner_keyfile
             if configured is not None:
                 return configured
-        return self.options.home / f"{role}.json"
+        return self.home / f"{role}.json"
 
     def address(self, role: Role) -> Address:
         """The address a command signs with."""
@@ -121,34 +137,34 @@ class Session:
         """The hospital named, or the one whose owner or operator the session's key is."""
         if hospital_id is not None:
             return hospital_id
-        found = self.reader.hospital_id_of(self.address("owner"))
+        address = self.address("owner")
+        found = self.reader.hospital_id_of(address) or self.reader.hospital_id_of_operator(address)
         if not found:
             raise UsageError(
-                f"{self.address('owner')} owns no hospital: register one with `consilium hospital register`, "
-                "or name a number."
+                f"{address} owns no hospital: register one with `consilium hospital register`, or name a number."
             )
         return found
 
-    @cached_property
-    def _token(self) -> tuple[int, str]:
-        return self.reader.token_decimals(), self.reader.token_symbol()
-
     def amount(self, text: str) -> int:
         """Whole tokens above zero, as written, in the token's smallest unit."""
-        units = parse_amount(text, self._token[0])
+        units = parse_amount(text, self.reader.token_decimals())
         if not units:
             raise UsageError("The amount is zero: name one above it.")
         return units
 
     def tokens(self, amount: int) -> str:
         """An amount as it is shown, with the token's name."""
-        decimals, symbol = self._token
-        return f"{format_amount(amount, decimals)} {symbol}"
+        return self.reader.tokens(amount)
+
+    def time(self, seconds: int) -> str:
+        """A time of the chain (seconds since 1970) as it is shown, and how far off it is."""
+        return self.reader.shown("time", seconds)
 
     @property
     def has_config(self) -> bool:
         """Whether the home folder is a node's."""
-        return (self.options.home / FILE_NAME).exists()
+        home = self.options.home or _default_home()
+        return home is not None and (home / FILE_NAME).exists()
 
     def _is_operator(self, path: Path) -> bool:
         return self.has_config and path.resolve() == self.config.operator_keyfile.resolve()
@@ -156,6 +172,14 @@ class Session:
     def _memory(self, path: Path) -> Path:
         """A node's operator key is remembered by the node; every other key beside its keyfile."""
         return self.config.state_file if self._is_operator(path) else path.with_suffix(".transactions.sqlite")
+
+
+def _default_home() -> Path | None:
+    try:
+        return Path.home() / ".consilium"
+    except RuntimeError:
+        # A container's user may have a number alone: no HOME, and no entry that names a folder.
+        return None
 
 
 @dataclass(frozen=True)
@@ -190,19 +214,22 @@ def transaction(receipt: Receipt) -> dict[str, object]:
     }
 
 
-def sent(sentence: str, receipt: Receipt) -> str:
-    """What a transaction did, for people."""
-    return f"{sentence} ({receipt.gas_used:,} gas, transaction {receipt.tx_hash})"
+def sent(sentence: str, *receipts: Receipt) -> str:
+    """What one or more transactions did, for people: with the gas of all."""
+    gas = sum(receipt.gas_used for receipt in receipts)
+    hashes = ", ".join(receipt.tx_hash for receipt in receipts)
+    return f"{sentence} ({gas:,} gas, transaction{'s' if len(receipts) > 1 else ''} {hashes})"
 
 
 def passphrase(*, confirm: bool = False) -> str:
     """The passphrase from the environment, or asked for without echo; raises `UsageError`."""
     given = os.environ.get(PASSPHRASE_VARIABLE)
     if given is not None:
-        if not given:
-            raise ConfigError(f"{PASSPHRASE_VARIABLE} is empty: a passphrase must not be.")
-        return given
+        return checked_passphrase(given, PASSPHRASE_VARIABLE)
     if not sys.stdin.isatty():
         raise UsageError(f"No passphrase: set {PASSPHRASE_VARIABLE}, or run this in a terminal to be asked.")
-    asked: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
-    return asked
+    try:
+        asked: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+    except UnicodeDecodeError:
+        raise ConfigError("What was typed is not text in this terminal's encoding: choose UTF-8 for it.") from None
+    return checked_passphrase(asked, "What was typed")

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 from node.cli.group import command
@@ -60,7 +58,7 @@ def withdraw(session: Session, amount: str | None) -> None:
         receipt = key.ledger.request_withdrawal(intent, number, units)
     ready = receipt.event("WithdrawalRequested").arguments["availableAt"]
     session.out.done(
-        sent(f"{session.tokens(units)} can be withdrawn from {_time(ready)}", receipt),
+        sent(f"{session.tokens(units)} can be withdrawn from {session.time(ready)}", receipt),
         {"hospital": number, "amount": units, "available_at": ready, "transaction": transaction(receipt)},
     )
 
@@ -87,10 +85,6 @@ def show(session: Session, hospital_id: int | None) -> None:
             "available": session.tokens(reader.available_bond(number)),
             "locked": ", ".join(f"{session.tokens(a)} for study {s}" for s, a in locked.items()) or "none",
             "pending": session.tokens(pending.amount),
-            "pending_until": _time(pending.available_at) if pending.amount else "none",
+            "pending_until": session.time(pending.available_at) if pending.amount else "none",
         },
     )
-
-
-def _time(seconds: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

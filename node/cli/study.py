@@ -11,9 +11,11 @@ import click
 from node.chain.client import ChainReader
 from node.chain.endings import ending, hospital_name
 from node.cli.group import command
+from node.cli.plans import PlansAtHand, described, in_words, plan_in, short_title, terms_in_words
 from node.cli.session import Session, sent, transaction
 from node.errors import DataError, UsageError
 from node.types import Phase, Receipt, StudyState, indices
+from node.words import format_span
 
 _STUDY = click.IntRange(min=1)
 _COLUMNS = ("round", "phase", "submitted", "attested", "included", "rows")
@@ -129,23 +131,30 @@ def refund(session: Session, study_id: int) -> None:
 
 @command(study, "list")
 def list_studies(session: Session) -> None:
-    """List all studies with their state, and how they ended."""
-    reader = session.reader
+    """List all studies with their state, and how they ended.
+
+    A title is shown where the plan's document is at hand: in this node's store, or with a hospital that is enrolled
+    and answers at once.
+    """
+    reader, plans = session.reader, PlansAtHand(session)
 
     def row(number: int) -> tuple[object, ...]:
         found = reader.study(number)
+        plan, reward = plans.of(found), found.plan.reward_per_round
         return (
             number,
+            plan and plan.title if session.options.as_json else short_title(plan),
             reader.study_state(number),
             f"{found.enrolled} of {found.plan.minimum} to {found.plan.maximum}",
             f"{reader.current_round(number)} of {found.plan.rounds}",
+            reward if session.options.as_json else session.tokens(reward),
             outcome(reader, number),
             found.sponsor,
         )
 
     session.out.rows(
         "Studies",
-        ("id", "state", "hospitals", "round", "outcome", "sponsor"),
+        ("id", "title", "state", "hospitals", "round", "reward_per_round", "outcome", "sponsor"),
         (row(number) for number in range(1, reader.study_count() + 1)),
         "No study has been published yet.",
     )
@@ -153,16 +162,20 @@ def list_studies(session: Session) -> None:
 
 @command(study, "show")
 @click.argument("study_id", type=_STUDY, metavar="STUDY")
-def show(session: Session, study_id: int) -> None:
-    """Show a study's terms, money, hospitals and rounds.
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="The plan document, where no store has it.")
+def show(session: Session, study_id: int, plan_file: Path | None) -> None:
+    """Show a study's subject, terms, money, hospitals and rounds.
 
-    Once it has ended also how, why, and who was missing.
+    Title, question, label and columns are the sponsor's words, from the plan's document. Once the study has ended also
+    how, why, and who was missing.
     """
     reader = session.reader
     found = reader.study(study_id)
+    plan = plan_in(plan_file, found) if plan_file else PlansAtHand(session).of(found)
     funded, needed = reader.funded(study_id), reader.required_funding(study_id)
     values = {
         "id": found.id,
+        **described(plan),
         "state": reader.study_state(study_id),
         "sponsor": found.sponsor,
         "hospitals": reader.enrolled_ids(study_id),
@@ -176,11 +189,9 @@ def show(session: Session, study_id: int) -> None:
     history = _rounds(reader, study_id)
     if session.options.as_json:
         values["history"] = [dict(zip(_COLUMNS, row, strict=True)) for row in history]
-    money = {"funded": funded, "needed": needed}
-    money |= {"bond": found.plan.bond, "reward_per_round": found.plan.reward_per_round}
-    shown = {name: session.tokens(amount) for name, amount in money.items()}
+    shown = in_words(plan, found) | terms_in_words(session, found.plan)
+    shown |= {"funded": session.tokens(funded), "needed": session.tokens(needed)}
     shown["sampled"] = "\n".join(f"hospital {number}: {text}" for number, text in values["sampled"].items()) or "none"
-    shown["learning_rate"] = f"{found.plan.learning_rate}/256"
     session.out.record(f"Study {study_id}", values, shown)
     if not session.options.as_json:
         session.out.rows("Rounds", _COLUMNS, history, "No round has begun.")
@@ -265,4 +276,4 @@ def _left(reader: ChainReader, deadline: int) -> str:
     if not deadline:
         return ""
     seconds = deadline - int(reader.clock.now())
-    return f" ({seconds} s left)" if seconds > 0 else " (time is up: anyone may move it on)"
+    return f" ({format_span(seconds)} left)" if seconds > 0 else " (time is up: anyone may move it on)"

@@ -33,7 +33,7 @@ def new(session: Session, name: str, light_kdf: bool) -> None:
     \b
     Example: consilium --home ./st-anna wallet new operator
     """
-    path = session.options.keyfile or session.options.home / f"{name}.json"
+    path = session.options.keyfile or session.home / f"{name}.json"
     work_factor = LIGHT_WORK_FACTOR if light_kdf else WORK_FACTOR
     address = create_keyfile(path, passphrase(confirm=True), work_factor=work_factor)
     session.out.done(f"{address}  {path}", {"address": address, "keyfile": str(path)})
@@ -47,7 +47,7 @@ def show(session: Session) -> None:
     session.out.record(
         "Wallet",
         {"address": address, "ether_wei": ether, "tokens": tokens},
-        {"ether_wei": f"{ether} ({format_amount(ether, 18)} ether)", "tokens": session.tokens(tokens)},
+        {"ether_wei": f"{format_amount(ether, 18)} ether", "tokens": session.tokens(tokens)},
     )
 
 

@@ -9,11 +9,11 @@ import shutil
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from node.errors import ArtefactMissing, ProofError, ProofInvalid, WitnessRefused
+from node.programs import run_program
 from node.proofs.artefacts import ROOT, Artefacts
 from node.proofs.proof import Proved, read_proved, write_proved
 from node.proofs.statements import CircuitInputs
@@ -22,7 +22,8 @@ NATIVE_BINARY = ROOT / ".cache" / "native" / "groth16"
 SNARKJS = ROOT / "node_modules" / "snarkjs" / "build" / "cli.cjs"
 WITNESS_SCRIPT = Path(__file__).with_name("witness.cjs")
 
-#: Exit status of the witness script where the circuit refuses the inputs.
+#: Exit statuses of the witness script: what the circuit has against the inputs. Any other is the machine's doing.
+_WITNESS_UNFIT = 2
 _WITNESS_REFUSED = 3
 #: Exit statuses of the native binary (`circuits/native/README.md`).
 _NATIVE_MISMATCH = 4
@@ -31,7 +32,6 @@ _NATIVE_INVALID = 6
 _SNARKJS_INVALID = 1
 #: Names that rapidsnark's program goes by: packages use the first, its own build the second.
 RAPIDSNARK_NAMES = ("rapidsnark", "prover")
-_TIME_LIMIT = 1800.0
 
 
 class Statement(Protocol):
@@ -189,7 +189,8 @@ def open_prover(name: str, rapidsnark: Path | None = None) -> Prover:
 def compute_witness(artefacts: Artefacts, statement: Statement, witness: Path) -> None:
     """Write the statement's witness to a file of mode 0600; the inputs' file is removed in any case.
 
-    Raises WitnessRefused where the circuit refuses the inputs: it names a line of the circuit, no value.
+    Raises WitnessRefused where the circuit refuses the inputs: it names a line of the circuit, no value. What the
+    machine lacks (memory, disk, the circuit's file) is a ProofError that says so, and nothing about the inputs.
     """
     inputs = witness.with_suffix(".json")
     handle = os.open(inputs, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -202,8 +203,10 @@ def compute_witness(artefacts: Artefacts, statement: Statement, witness: Path) -
     name = artefacts.circuit.name
     if done.returncode == _WITNESS_REFUSED:
         raise WitnessRefused(f"circuit {name} refuses the statement: it is false ({done.stderr.strip()})")
-    if done.returncode:
+    if done.returncode == _WITNESS_UNFIT:
         raise ProofError(f"the inputs do not fit circuit {name}: {_last_line(done.stderr)}")
+    if done.returncode:
+        raise ProofError(f"the witness of circuit {name} could not be computed: {_last_line(done.stderr)}")
 
 
 def node_program() -> str:
@@ -216,13 +219,3 @@ def node_program() -> str:
 
 def _last_line(text: str) -> str:
     return text.strip().splitlines()[-1] if text.strip() else "no message"
-
-
-def run_program(command: Sequence[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, with `given` on its standard input; ProofError where it cannot run."""
-    try:
-        return subprocess.run(command, input=given, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        raise ProofError(f"{Path(command[0]).name} took longer than {_TIME_LIMIT:.0f} s") from None
-    except OSError as error:
-        raise ProofError(f"{command[0]} cannot be started: {error.strerror}") from None

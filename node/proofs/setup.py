@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from node.errors import ProofError, SetupInvalid
+from node.programs import how_it_ended, run_program
 from node.proofs.artefacts import ROOT, Artefacts
-from node.proofs.prover import SNARKJS, node_program, run_program
+from node.proofs.prover import SNARKJS, node_program
 from node.proofs.transcript import SetupStep, Transcript
 from node.proofs.verifying_key import VerifyingKey, load_verifying_key
 from node.proofs.zkey import read_history
@@ -139,7 +140,7 @@ def run_snarkjs(*arguments: object, given: str | None = None) -> None:
     if done.returncode:
         # Colours, and the stack that follows an error's first line, help nobody.
         lines = _COLOUR.sub("", done.stdout + done.stderr).splitlines()
-        said = [line for line in lines if "ERROR" in line or "INVALID" in line] or [f"status {done.returncode}"]
+        said = [line for line in lines if "ERROR" in line or "INVALID" in line] or [how_it_ended(done.returncode)]
         raise ProofError(f"snarkjs refuses: {said[-1].split('snarkJS:', 1)[-1].strip()}")
 
 

@@ -14,9 +14,7 @@ from node.errors import KeyNotTrusted
 from node.proofs.artefacts import circuits, find_artefacts
 from node.proofs.transcript import read_transcript
 from node.proofs.verifying_key import VerifyingKey, load_verifying_key
-
-#: Chains on one's own machine, where the development keys are fine: anvil's number and the project's.
-LOCAL_CHAINS = (1337, 31337)
+from node.types import LOCAL_CHAINS
 
 
 @dataclass(frozen=True)

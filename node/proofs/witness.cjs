@@ -2,12 +2,14 @@
 // Computes a circuit's witness: node witness.cjs CIRCUIT.wasm INPUT.json OUT.wtns
 //
 // Speaks the interface of the module that circom 2 writes, and loads nothing else, so it starts at once.
-// Exit status: 0 done, 3 the circuit refuses the inputs, 2 the inputs do not fit the circuit.
+// Exit status: 0 done, 3 the circuit refuses the inputs, 2 the inputs do not fit the circuit, 1 the machine:
+// no memory, no disk, no such file.
 // Messages name signals, templates and lines, never values.
 "use strict";
 
 const fs = require("fs");
 
+const MACHINE = 1;
 const REFUSED = 3;
 const UNFIT = 2;
 const ASSERTION_FAILED = 4;
@@ -114,4 +116,10 @@ function main() {
   fs.writeFileSync(output, witnessFile(circuit), { mode: 0o600 });
 }
 
-main();
+try {
+  main();
+} catch (error) {
+  // An error's own words may quote what it was about: its kind is all that is told.
+  const cause = error instanceof RangeError ? "out of memory?" : error.code;
+  stop(MACHINE, `the witness program failed (${error.name}${cause ? ": " + cause : ""})`);
+}

@@ -12,7 +12,7 @@ from node.chain.client import ChainReader
 from node.chain.studies import NO_PAYOUT_COMMITMENT, enrolment_intent
 from node.crypto.context import CeremonyContext
 from node.crypto.dealing import dealing_size
-from node.errors import ContractReverted, DataError, KeyNotTrusted, ParameterError, StudyError
+from node.errors import ContractReverted, DataError, KeyNotTrusted, ParameterError, StorageError, StudyError
 from node.learning import privacy
 from node.plan import RHO_UNITS, NetworkPlan, TrainingPlan
 from node.proofs.artefacts import find_artefacts
@@ -137,7 +137,14 @@ def fetch_plan(hospital: Hospital, study: Study, file: Path | None = None) -> Tr
         except OSError as error:
             raise DataError(f"The plan {file} cannot be read ({error.strerror}).") from None
     else:
-        document = plan_document(hospital.store, study.plan)
+        try:
+            document = plan_document(hospital.store, study.plan)
+        except StorageError as error:
+            raise type(error)(
+                f"The plan of study {study.id} is not to be had: {error} Ask the sponsor ({study.sponsor}), or a "
+                f"hospital that is enrolled, for the file of {study.plan.document_size:,} bytes with the SHA-256 "
+                f"{study.plan.document_digest.hex()}, and give it with `consilium enrol {study.id} --plan FILE`."
+            ) from None
     return check_plan(hospital.reader, study, document)
 
 

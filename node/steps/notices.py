@@ -8,10 +8,9 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from node.chain.client import ChainReader
 from node.steps.context import Hospital
 from node.types import ChainEvent, FailureReason, Offence
-from node.words import FAILURE, OFFENCE, format_amount
+from node.words import FAILURE, OFFENCE
 
 #: Seconds that this machine's clock and the chain may lie apart: a block can be late, and a clock a little wrong.
 APART = 60.0
@@ -65,7 +64,7 @@ def _slashed(hospital: Hospital, event: ChainEvent) -> str:
     if fields["hospitalId"] != hospital.id:
         return ""
     offence = Offence(fields["offence"])
-    amount = _tokens(hospital.reader, fields["amount"])
+    amount = hospital.reader.tokens(fields["amount"])
     return f"{_stage(offence, fields['stage'])}: this hospital's bond was cut by {amount}, for {OFFENCE[offence]}"
 
 
@@ -75,7 +74,7 @@ def _shared(hospital: Hospital, event: ChainEvent) -> str:
     part = reader.part_of_pot(fields["potId"], hospital.id) if enrolled else 0
     if not part:
         return ""
-    told = _tokens(reader, part)
+    told = reader.tokens(part)
     return (
         f"{_stage(Offence(fields['offence']), fields['stage'])}: {told} of a cut bond belong to this hospital; "
         f"take them with `consilium slashed claim {fields['studyId']}`"
@@ -84,10 +83,6 @@ def _shared(hospital: Hospital, event: ChainEvent) -> str:
 
 def _stage(offence: Offence, stage: int) -> str:
     return f"{'ceremony' if offence is Offence.MISSING_DEALING else 'round'} {stage}"
-
-
-def _tokens(reader: ChainReader, amount: int) -> str:
-    return f"{format_amount(amount, reader.token_decimals())} {reader.token_symbol()}"
 
 
 _LINES = {"RoundFailed": _failed, "BondSlashed": _slashed, "PotMade": _shared}

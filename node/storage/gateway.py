@@ -3,7 +3,8 @@
 
 `GET /ipfs/CID?format=raw` answers with one block, `GET /ipfs/CID` with the whole file, as IPFS gateways do.
 It serves nothing that is not released, takes no other path or method, reads no body, and bounds connections
-and time. It speaks plain HTTP on a loopback address; whoever opens it to a network puts TLS in front.
+and time. It speaks plain HTTP, on a loopback address unless told otherwise: TLS is for a reverse proxy in front of
+it, and `advertise` in the configuration says where that is.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from socketserver import TCPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from node.endpoint import listening_url
 from node.errors import ContentMismatch, StorageError
 from node.storage.cid import RAW, Address, leaves, parse, root_size
 from node.storage.local import LocalStore
@@ -42,8 +44,8 @@ class Gateway:
             self._server = _Server(store, host, port)
         except OSError as error:
             raise StorageError(
-                f"The gateway cannot listen on {host} port {port}: {error.strerror}. "
-                "Choose another storage.gateway_port, or 0 for a free one."
+                f"The gateway cannot listen on {host} port {port}: {error.strerror}. storage.gateway_host has to be an "
+                "address or name of this machine, and storage.gateway_port free, or 0 for any that is."
             ) from None
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="gateway", daemon=True
@@ -53,8 +55,7 @@ class Gateway:
     @property
     def url(self) -> str:
         """Where the gateway listens, for example "http://127.0.0.1:40123"."""
-        shown = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{shown}:{self._server.server_port}"
+        return listening_url(self.host, self._server.server_port)
 
     def close(self) -> None:
         """Stops listening and cuts open connections."""
@@ -71,10 +72,18 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, store: LocalStore, host: str, port: int) -> None:
         self.store = store
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._slots = threading.BoundedSemaphore(CONNECTIONS_MAX)
         self._open: set[socket.socket] = set()
-        super().__init__((host, port), _Handler)
+        # Of a name's addresses the first that this machine has: "localhost" may stand for ::1 where there is no IPv6.
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for left, (family, *_, address) in zip(reversed(range(len(found))), found, strict=True):
+            self.address_family = family
+            try:
+                super().__init__((str(address[0]), port), _Handler)
+                return
+            except OSError:
+                if not left:
+                    raise
 
     def server_bind(self) -> None:
         # Without the base class's look-up of the host's full name, which can hang for seconds.

@@ -2,16 +2,16 @@
 """Reading files from other hospitals' gateways, none of which is trusted.
 
 Each block is checked before the next is asked for; checked blocks are kept from one gateway to the next. The
-addresses come from the chain, where anyone may have written them.
+addresses come from the chain, where strangers wrote them: what a node sends there is a GET of a block's path and
+nothing else, and unless it is told that hospitals are there, nothing at all to machines of its own network.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
 
-from node.errors import ContentMismatch, ContentNotFound
+from node.endpoint import EXAMPLE, parse_endpoint
+from node.errors import ContentMismatch, ContentNotFound, UsageError
 from node.storage.cid import Address, assemble, encode
 from node.storage.transfer import BYTES_PER_SECOND_MIN, Lied, Place, Refused, TransferFailed, Visit
 
@@ -19,16 +19,17 @@ Peers = Callable[[], Sequence[str]]
 
 # A gateway that sends nothing for so long is left.
 SILENCE_SECONDS = 10.0
-URL_LENGTH_MAX = 512
-PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
-HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 
 
 class PeerReader:
-    """Files from the gateways that `peers()` names when a file is asked for, in that order."""
+    """Files from the gateways that `peers()` names when a file is asked for, in that order.
 
-    def __init__(self, peers: Peers, *, silence_seconds: float = SILENCE_SECONDS) -> None:
+    `public_only`: pass over those whose address, once resolved, is of this machine or of a private network.
+    """
+
+    def __init__(self, peers: Peers, *, public_only: bool = False, silence_seconds: float = SILENCE_SECONDS) -> None:
         self._peers = peers
+        self._public_only = public_only
         self._silence = silence_seconds
 
     def get(self, digest: bytes, size: int) -> bytes:
@@ -55,33 +56,17 @@ class PeerReader:
 
     def _read(self, url: str, wanted: Address, checked: dict[tuple[int, bytes], bytes]) -> bytes:
         """The file from one gateway, except for the blocks in `checked`, to which the new ones are added."""
-        place, prefix = _parsed(url)
+        try:
+            found = parse_endpoint(url)
+        except UsageError:
+            raise TransferFailed(f"is not the address of a gateway, such as {EXAMPLE}") from None
+        place = Place(found.host, found.port, found.secure, public_only=self._public_only)
         with Visit(place, self._silence, self._silence + wanted.size / BYTES_PER_SECOND_MIN) as visit:
 
             def fetch(codec: int, digest: bytes, size: int) -> bytes:
                 if (codec, digest) not in checked:
-                    path = f"{prefix}/ipfs/{encode(codec, digest)}?format=raw"
+                    path = f"{found.path}/ipfs/{encode(codec, digest)}?format=raw"
                     checked[codec, digest] = visit.block("GET", path, digest, size)
                 return checked[codec, digest]
 
             return assemble(wanted, fetch)
-
-
-def _parsed(url: str) -> tuple[Place, str]:
-    """The place and path prefix of a gateway's address; refuses what is none."""
-    problem = TransferFailed("is not the address of a gateway, such as https://hospital.example:8080")
-    # The parser below silently drops line breaks, so they are refused before it.
-    if len(url) > URL_LENGTH_MAX or not (url.isascii() and url.isprintable()):
-        raise problem
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise problem from None
-    plain = not (parts.username or parts.password or parts.query or parts.fragment)
-    if parts.scheme not in ("http", "https") or not host or not plain:
-        raise problem
-    if not HOST.fullmatch(host) or not PATH_PREFIX.fullmatch(parts.path):
-        raise problem
-    secure = parts.scheme == "https"
-    return Place(host, port or (443 if secure else 80), secure), parts.path.rstrip("/")

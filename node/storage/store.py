@@ -7,11 +7,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Protocol
 
 from node.config import StorageConfig
+from node.endpoint import Reach, reach
 from node.errors import ContentMismatch, ContentNotFound
 from node.storage.cid import Address
 from node.storage.gateway import Gateway
@@ -49,19 +49,20 @@ class Store(Protocol):
 class EmbeddedStore:
     """The backend `local`: a block folder, a gateway (unless `serve` is off) and the peers' gateways."""
 
-    def __init__(
-        self, local: LocalStore, peers: Peers, *, serve: bool = True, host: str = "127.0.0.1", port: int = 0
-    ) -> None:
+    def __init__(self, local: LocalStore, peers: PeerReader, gateway: Gateway | None, advertise: str | None) -> None:
         self._local = local
-        self._peers = PeerReader(peers)
-        self._gateway = Gateway(local, host, port) if serve else None
+        self._peers = peers
+        self._gateway = gateway
+        self._advertise = advertise
 
     @property
     def endpoint(self) -> str:
-        """The gateway's URL; empty where there is none or it listens on every address."""
-        if self._gateway is None or ipaddress.ip_address(self._gateway.host).is_unspecified:
+        """The address given for the gateway, or its URL; empty where there is none or it listens on every address."""
+        if self._gateway is None:
             return ""
-        return self._gateway.url
+        if self._advertise is not None:
+            return self._advertise
+        return "" if reach(self._gateway.host) is Reach.NOWHERE else self._gateway.url
 
     def put(self, content: bytes, *, release: bool = True) -> Address:
         """See Store."""
@@ -91,13 +92,18 @@ class EmbeddedStore:
             self._gateway.close()
 
 
-def open_store(settings: StorageConfig, folder: Path, peers: Peers, *, serve: bool = True) -> Store:
+def open_store(
+    settings: StorageConfig, folder: Path, peers: Peers, *, serve: bool = True, local_chain: bool = False
+) -> Store:
     """The store that a node's configuration asks for.
 
     `folder`: where its blocks lie; `peers()`: the URLs of the other hospitals' gateways, asked at every read;
-    `serve` False opens no gateway, for a command that runs beside the node.
+    `serve` False opens no gateway, for a command that runs beside the node; `local_chain`: all hospitals are on
+    this machine, or on one that may be this one's neighbour.
     """
     local = LocalStore(folder)
     if settings.backend == "ipfs":
-        return IpfsStore(settings.ipfs_api, local)
-    return EmbeddedStore(local, peers, serve=serve, host=settings.gateway_host, port=settings.gateway_port)
+        return IpfsStore(settings.ipfs_api, local, token_file=settings.ipfs_token_file)
+    reader = PeerReader(peers, public_only=not (local_chain or settings.private_gateways))
+    gateway = Gateway(local, settings.gateway_host, settings.gateway_port) if serve else None
+    return EmbeddedStore(local, reader, gateway, settings.advertise)

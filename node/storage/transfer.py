@@ -9,12 +9,15 @@ bounds the whole visit, from a slow handshake to a body that drips or does not e
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import ssl
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 
+from node.endpoint import Reach, reach
 from node.errors import ContentMismatch
 from node.storage.cid import check_block
 
@@ -22,6 +25,10 @@ from node.storage.cid import check_block
 BYTES_PER_SECOND_MIN = 64 * 1024
 # A name may stand for very many addresses.
 ADDRESSES_MAX = 4
+#: Of what comes with a refusal, bytes.
+SAID_MAX = 1000
+#: The environment's own certificate authorities: the variable that the chain's connection reads too.
+AUTHORITIES_VARIABLE = "REQUESTS_CA_BUNDLE"
 
 
 class TransferFailed(Exception):
@@ -37,10 +44,11 @@ class TooSlow(TransferFailed):
 
 
 class Refused(TransferFailed):
-    """The server answered with a status other than 200."""
+    """The server answered with a status other than 200; `said`: the beginning of what came with it."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, said: bytes = b"") -> None:
         self.status = status
+        self.said = said
         super().__init__(f"answered with status {status}")
 
 
@@ -50,12 +58,18 @@ class Lied(TransferFailed):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a server listens: host and port, or the path of a Unix socket."""
+    """Where a server listens: host and port, or the path of a Unix socket.
+
+    `public_only`: connect to no address of this machine or of a private network, whatever the name stands for.
+    `authorization`: the header of that name, a secret.
+    """
 
     host: str
     port: int
     secure: bool = False
     socket_path: str = ""
+    public_only: bool = False
+    authorization: str | None = field(default=None, repr=False)
 
 
 class Visit:
@@ -97,14 +111,21 @@ class Visit:
             self._close()
             if self._late.is_set() or isinstance(error, TimeoutError):
                 raise TooSlow("was too slow") from None
+            if isinstance(error, ssl.SSLCertVerificationError):
+                raise Unreachable(f"has a certificate that is not trusted here ({error.verify_message})") from None
+            if isinstance(error, ssl.SSLError):
+                raise Unreachable("does not speak TLS") from None
             raise Unreachable("did not answer") from None
 
     def _request(self, method: str, path: str, size: int) -> bytes:
         connection = self._connected()
-        connection.request(method, path, headers={"Accept": "application/vnd.ipld.raw"})
+        headers = {"Accept": "application/vnd.ipld.raw"}
+        if self._place.authorization is not None:
+            headers["Authorization"] = self._place.authorization
+        connection.request(method, path, headers=headers)
         response = connection.getresponse()
         if response.status != http.client.OK:
-            raise Refused(response.status)
+            raise Refused(response.status, response.read(SAID_MAX))
         # One byte more than there should be shows a body that goes on; no more is ever read.
         data = response.read(size + 1)
         if len(data) < size:
@@ -128,8 +149,7 @@ class Visit:
         self._connection = kind(place.host, place.port, timeout=self._silence)
         self._connection.sock = raw
         if place.secure:
-            context = ssl.create_default_context()
-            self._connection.sock = context.wrap_socket(raw, server_hostname=place.host)
+            self._connection.sock = _tls().wrap_socket(raw, server_hostname=place.host)
         return self._connection
 
     def _reached(self) -> socket.socket:
@@ -140,7 +160,15 @@ class Visit:
             connected.settimeout(self._silence)
             connected.connect(place.socket_path)
             return connected
-        found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[:ADDRESSES_MAX]
+        try:
+            found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[:ADDRESSES_MAX]
+        except (socket.gaierror, UnicodeError):
+            raise Unreachable("has a name that stands for no address") from None
+        if place.public_only:
+            # What is asked is where the name leads, and the connection goes to that very address.
+            found = [one for one in found if reach(str(one[4][0])) is Reach.PUBLIC]
+            if not found:
+                raise Unreachable("is within a private network, where this node fetches nothing")
         for *_, address in found:
             if self._late.is_set():
                 raise TooSlow("was too slow")
@@ -167,3 +195,13 @@ class Visit:
         if self._handle is not None:
             self._handle.close()
         self._connection = self._handle = None
+
+
+def _tls() -> ssl.SSLContext:
+    """Certificates are checked, against the machine's authorities or the environment's own."""
+    own = os.environ.get(AUTHORITIES_VARIABLE) or None
+    folder = own if own and Path(own).is_dir() else None
+    try:
+        return ssl.create_default_context(cafile=None if folder else own, capath=folder)
+    except (OSError, ssl.SSLError):
+        raise Unreachable(f"cannot be checked: {AUTHORITIES_VARIABLE} names no file of certificates") from None

@@ -2,6 +2,7 @@
 """What crosses the borders between the node's parts: enums of the contracts and frozen records."""
 
 from node.types.chain import (
+    LOCAL_CHAINS,
     Address,
     BlockRef,
     ChainEvent,
@@ -46,6 +47,7 @@ from node.types.memory import (
 )
 
 __all__ = [
+    "LOCAL_CHAINS",
     "Address",
     "BlockDraw",
     "BlockRef",

@@ -81,6 +81,10 @@ class CircuitRecord:
     verifying_key_digest: str
 
 
+#: Chains on one's own machine, where the development keys are fine: anvil's number and the project's.
+LOCAL_CHAINS = (1337, 31337)
+
+
 @dataclass(frozen=True)
 class Deployment:
     """Where a suite of contracts lives: contract name to address, circuit name to its listing.
@@ -94,3 +98,8 @@ class Deployment:
     contracts: Mapping[str, Address]
     circuits: Mapping[str, CircuitRecord]
     deployer: Address | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the chain is one on one's own machine, and with it all hospitals."""
+        return self.chain_id in LOCAL_CHAINS

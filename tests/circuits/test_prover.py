@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from node.errors import ArtefactMissing, ProofError, ProofInvalid, WitnessRefused
+from node.errors import ArtefactMissing, ProgramKilled, ProofError, ProofInvalid, WitnessRefused
 from node.proofs import prover as prover_module
 from node.proofs.artefacts import Artefacts, circuits, find_artefacts
 from node.proofs.field import MODULUS
@@ -22,6 +22,7 @@ from node.proofs.prover import (
     NativeProver,
     RapidsnarkProver,
     SnarkjsProver,
+    compute_witness,
     node_program,
     open_prover,
 )
@@ -239,3 +240,50 @@ def test_prove__full_size__within_a_minute():
     made: Artefacts = artefacts("training_192x30")
     statement = training(circuit="training_192x30", row_count=150, epochs=4)
     assert NativeProver().prove(made, statement).public_signals == statement.public_signals()
+
+
+def program(folder: Path, script: str) -> Path:
+    """A program that does what the shell script says."""
+    made = folder / "node"
+    made.write_text(f"#!/bin/sh\n{script}\n")
+    made.chmod(0o755)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("kill -KILL $$", r"signal 9 \(SIGKILL: out of memory\?\)"),
+        ("exit 137", "signal 9"),
+        ("kill -SEGV $$", "SIGSEGV"),
+    ],
+)
+def test_prove__program_that_a_signal_ends__is_said_to_have_been_ended_and_no_input_is_blamed(
+    end, said, tmp_path_factory, monkeypatch
+):
+    killed = program(tmp_path_factory.mktemp("bin"), end)
+    for prover in (NativeProver(killed), RapidsnarkProver(killed)):
+        with pytest.raises(ProgramKilled, match=said) as ended:
+            prover.prove(artefacts(TRAINING), training())
+        assert not isinstance(ended.value, WitnessRefused)
+    monkeypatch.setenv("PATH", f"{killed.parent}:{os.environ['PATH']}")
+    for prover in (NativeProver(), SnarkjsProver()):
+        with pytest.raises(ProgramKilled, match=said):
+            prover.prove(artefacts(TRAINING), training())
+
+
+def test_witness__node_that_runs_out_of_memory__is_no_fault_of_the_inputs(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("NODE_OPTIONS", "--max-old-space-size=1 --max-semi-space-size=1")
+    with pytest.raises(ProgramKilled, match="out of memory"):
+        compute_witness(artefacts(TRAINING), training(), tmp_path_factory.mktemp("folder") / "w.wtns")
+
+
+def test_witness__place_that_cannot_be_written_or_circuit_that_is_gone__is_no_fault_of_the_inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("folder")
+    (folder / "w.wtns").mkdir()
+    with pytest.raises(ProofError, match=r"could not be computed: .*EISDIR") as full:
+        compute_witness(artefacts(TRAINING), training(), folder / "w.wtns")
+    gone = replace(artefacts(TRAINING), folder=folder)
+    with pytest.raises(ProofError, match=r"could not be computed: .*ENOENT") as missing:
+        compute_witness(gone, training(), folder / "x.wtns")
+    assert not any("do not fit" in str(error.value) for error in (full, missing))

@@ -25,7 +25,8 @@ from node.chain.client import ChainReader
 from node.chain.deployment import load_deployment
 from node.chain.wallet import create_keyfile, keyfile_address
 from node.cli import main as consilium
-from node.config import load_config, save_config
+from node.config import load_config
+from node.config_file import save_config
 from node.errors import StudyIncomplete
 from node.plan import TrainingPlan
 from node.storage.local import LocalStore

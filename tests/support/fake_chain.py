@@ -34,6 +34,7 @@ from node.types import (
     StudyState,
     Submission,
 )
+from node.words import format_amount
 from tests.support.threshold import CONTRACT
 
 STUDY, CEREMONY = 1, 1
@@ -234,11 +235,8 @@ class FakeChain:
     def part_of_pot(self, pot_id: int, hospital_id: int) -> int:
         return self.parts.get(pot_id, 0)
 
-    def token_decimals(self) -> int:
-        return 18
-
-    def token_symbol(self) -> str:
-        return "CSL"
+    def tokens(self, amount: int) -> str:
+        return f"{format_amount(amount, 18)} CSL"
 
     def model_posts(self, study: int, round_number: int) -> tuple[ModelPost, ...]:
         return tuple(self.models)

@@ -9,7 +9,7 @@ import string
 import pytest
 
 from node.chain.abi import ABI_FOLDER
-from node.chain.refusals import SENTENCES, refusal
+from node.chain.refusals import SENTENCES, in_numbers, refusal
 from node.types import Phase, StudyState
 
 ERRORS = {
@@ -29,8 +29,46 @@ def test_refusal__of_every_custom_error__has_a_sentence_of_its_values(name: str)
     used = {field for _, field, _, _ in string.Formatter().parse(SENTENCES[name]) if field}
     assert used <= set(ERRORS[name])
     error = refusal(name, {value: 1 for value in ERRORS[name]}, "Contract.call")
-    assert str(error).startswith("Contract.call was refused: ") and str(error).endswith(")]")
+    assert str(error).startswith("Contract.call was refused: ") and str(error).endswith(f" [{name}]")
     assert name in str(error) and "{" not in str(error)
+
+
+#: What is never put as a bare number.
+UNITS = {
+    "available": "tokens",
+    "wanted": "tokens",
+    "allowance": "tokens",
+    "balance": "tokens",
+    "deadline": "time",
+    "availableAt": "time",
+    "unbondingDelay": "span",
+    "evidenceWindow": "span",
+    "learningRate": "rate",
+    "cost": "rho",
+    "budget": "rho",
+    "basisPoints": "share",
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_refusal__amounts_times_and_shares__have_their_unit(name: str) -> None:
+    for _, field, unit, _ in string.Formatter().parse(SENTENCES[name]):
+        assert UNITS.get(field or "", unit) == unit, field
+
+
+def test_refusal__units__are_put_by_whoever_knows_the_token_and_the_time() -> None:
+    values = {"hospitalId": 3, "available": 0, "wanted": 50 * 10**18}
+    shown = refusal("StakeVaultInsufficient", values, "", lambda unit, number: f"{number // 10**18} {unit}")
+    assert "has a free bond of 0 tokens and needs 50 tokens" in str(shown)
+    assert shown.values == values
+    alone = refusal("StakeVaultInsufficient", values, "")
+    assert "needs 50,000,000,000,000,000,000 of the token's smallest unit" in str(alone)
+    long = refusal("StudyRegistryPhaseTooLong", {"length": 90_000, "maximum": 2**63}, "")
+    assert "A phase of 1 d 1 h is too long" in str(long)
+    for unit, words in (("rate", "64/256"), ("share", "0.64 %"), ("rho", "6.4e-08 rho")):
+        assert in_numbers(unit, 64) == words
+    late = refusal("EquivocationCourtTooLate", {"studyId": 1, "round": 2, "deadline": 2**64 - 1}, "")
+    assert "s after the beginning of 1970" in str(late)
 
 
 def test_sentences__are_only_for_errors_that_exist() -> None:

@@ -38,6 +38,42 @@ def test_hospital__name_that_cannot_be_printed__is_refused(run: Run, home: Path,
     assert ended.code == 2 and "can be printed" in ended.err
 
 
+def test_hospital_endpoint__owner_or_operator__changes_it_on_chain_and_takes_it_back(
+    run: Run, registered: int, home: Path
+) -> None:
+    url = "https://blocks.hospital.example/consilium"
+    assert run("hospital", "endpoint", url, "--json").value["endpoint"] == url
+    assert run("hospital", "show", "--json").value["endpoint"] == url
+    operator = ("--keyfile", home / "operator.json")
+    assert run("hospital", "endpoint", "http://127.0.0.1:8080", *operator).code == 0
+    assert run("hospital", "show", "--json").value["endpoint"] == "http://127.0.0.1:8080"
+    assert "has no gateway now" in run("hospital", "endpoint", "").out
+    assert run("hospital", "show", "--json").value["endpoint"] == ""
+
+
+def test_hospital_endpoint__no_address_or_a_stranger_s_key__is_refused(
+    run: Run, network: Network, registered: int
+) -> None:
+    for url in ("hospital.example", "https://user:word@hospital.example", "https://hospital.example/" + "a" * 300):
+        ended = run("hospital", "endpoint", url)
+        assert ended.code == 2 and "address of a gateway" in ended.err
+        assert run("hospital", "register", "--name", "St. Anna", "--endpoint", url).code == 2
+    council = ("--keyfile", network.council, "--hospital", registered, "--json")
+    stranger = run("hospital", "endpoint", "https://evil.example", *council).error
+    assert stranger["revert"] == "HospitalRegistryNotOwnerOrOperator"
+
+
+def test_hospital_endpoint__other_than_the_node_s_configuration__is_refused_before_the_node_undoes_it(
+    run: Run, registered: int, tmp_path: Path
+) -> None:
+    (tmp_path / "records.csv").write_text("a\n")
+    advertised = "https://one.hospital.example"
+    assert run("node", "init", "--data", "records.csv", "--advertise", advertised).code == 0
+    ended = run("hospital", "endpoint", "https://two.hospital.example")
+    assert ended.code == 2 and advertised in ended.err and "config.toml" in ended.err
+    assert run("hospital", "endpoint", advertised).code == 0
+
+
 def test_council__stranger_admits__is_refused_by_name(run: Run, registered: int) -> None:
     error = run("council", "suspend", registered, "--json").error
     assert error["error"] == "ContractReverted" and error["revert"] == "AccessControlUnauthorizedAccount"
@@ -167,4 +203,5 @@ def test_node_status__beside_the_chain__shows_keys_and_studies(
     assert run("node", "init", "--data", "records.csv").code == 0
     value = run("node", "status", "--json").value
     assert value["hospital"] == registered and value["running"] is False and value["studies"] == {}
-    assert "admitted" in run("node", "status").out
+    shown = run("node", "status").out
+    assert "admitted" in shown and "wei" not in shown and " ether" in shown

@@ -3,20 +3,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
+import pty
+import select
+import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from click import Command, Group
 
+from node import VERSION
 from node.chain.deployment import CONTRACTS
 from node.chain.wallet import keyfile_address
 from node.cli import cli
 from node.cli.local import ROOT
 from node.cli.output import Output
 from node.config import NodeConfig, load_config
-from scripts.children import free_port
+from scripts.children import free_port, give_home
 from tests.support.network import PASSPHRASE, Run
 
 
@@ -58,6 +66,99 @@ def test_wallet_new__no_passphrase_and_no_terminal__says_what_to_set(
     assert ended.code == 2 and "CONSILIUM_PASSPHRASE" in ended.err
 
 
+@pytest.mark.parametrize("command", [("wallet", "new", "--light-kdf"), ("node", "run")], ids=" ".join)
+def test_passphrase__that_is_not_utf8__is_refused_in_one_sentence(
+    offline: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    init(offline, tmp_path)
+    # As the environment hands over the bytes of "Zürich" in Latin-1.
+    monkeypatch.setenv("CONSILIUM_PASSPHRASE", "Z\udcfcrich")
+    ended = offline(*command)
+    assert ended.code == 2 and ended.err.count("\n") == 1
+    assert "CONSILIUM_PASSPHRASE is not UTF-8" in ended.err and "rich" not in ended.err
+
+
+def in_a_terminal(command: list[str], typed: bytes, seconds: float = 30.0) -> tuple[int, bytes]:
+    """Run a program in a terminal of its own and answer every prompt; its exit code, and what was shown."""
+    child, terminal = pty.fork()
+    if not child:
+        os.execve(command[0], command, {**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"})
+    said, asked, end = b"", 0, time.monotonic() + seconds
+    # A terminal whose program has ended is an error to read.
+    with contextlib.suppress(OSError):
+        while select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0]:
+            said += os.read(terminal, 4096)
+            # Not before the prompt is whole: what is typed before that is thrown away.
+            if said.count(b": ") > asked:
+                asked += 1
+                os.write(terminal, typed)
+    os.close(terminal)
+    if time.monotonic() > end:
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
+
+
+def test_passphrase__typed_in_a_terminal__is_taken_in_utf8_and_refused_in_another_encoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CONSILIUM_PASSPHRASE", raising=False)
+    command = [sys.executable, "-m", "node.cli", "--home", str(tmp_path), "wallet", "new", "--light-kdf"]
+    code, said = in_a_terminal(command, b"Z\xfcrich\n")
+    assert code == 2 and b"What was typed is not" in said and b"Traceback" not in said
+    code, said = in_a_terminal(command, "Zürich\n".encode())
+    assert code == 0 and (tmp_path / "owner.json").is_file(), said
+
+
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user is a number: no HOME, and no entry in the list of users."""
+
+    def unknown(_: object) -> None:
+        raise KeyError("no such user")
+
+    for name in ("HOME", "CONSILIUM_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.setattr("pwd.getpwnam", unknown)
+
+
+def test_home__user_without_one__every_command_works_or_says_what_to_name(
+    offline: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody(monkeypatch)
+    assert offline("--help").code == 0 and offline("study", "--help").code == 0
+    for command in (("wallet", "new"), ("node", "status"), ("node", "run"), ("council", "admit", "1")):
+        ended = offline(*command)
+        assert ended.code == 2 and "--home" in ended.err and ended.err.count("\n") == 1
+    assert "--deployment" in offline("study", "list").err
+    write_record(tmp_path)
+    url = f"http://127.0.0.1:{free_port()}"
+    assert offline("study", "list", "--rpc", url).code == 4
+    assert offline("--home", tmp_path / "named", "wallet", "new", "--light-kdf").code == 0
+    assert offline("--keyfile", tmp_path / "key.json", "wallet", "new", "--light-kdf").code == 0
+
+
+def test_home__programs_that_cannot_start_without_one__are_given_a_private_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/anna")
+    give_home()
+    assert Path.home() == Path("/home/anna")
+    nobody(monkeypatch)
+    give_home()
+    made = Path.home()
+    assert made.stat().st_mode & 0o777 == 0o700 and not list(made.iterdir())
+    made.rmdir()
+
+
+def test_home__written_with_a_tilde_in_the_configuration__is_refused_in_one_sentence(
+    offline: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert init(offline, tmp_path).code == 0
+    content = (home / "config.toml").read_text()
+    (home / "config.toml").write_text(content.replace('"operator.json"', '"~/operator.json"'))
+    nobody(monkeypatch)
+    ended = offline("--home", home, "node", "status")
+    assert ended.code == 2 and "keys.operator begins with a home folder" in ended.err
+
+
 def test_error__as_text__is_one_line_and_as_json__is_one_document(offline: Run) -> None:
     ended = offline("council", "admit", "1")
     assert ended.code == 2 and ended.err.count("\n") == 1 and "Traceback" not in ended.err
@@ -72,14 +173,19 @@ def test_error__wrong_usage__ends_with_two_in_both_forms(offline: Run) -> None:
     assert offline("no-such-command").code == 2
 
 
+def test_version__is_told(offline: Run) -> None:
+    ended = offline("--version")
+    assert ended.code == 0 and ended.out == f"consilium {VERSION}\n"
+
+
 def test_error__no_deployment_named__says_how(offline: Run) -> None:
     ended = offline("study", "list")
     assert ended.code == 2 and "--deployment" in ended.err
 
 
-def write_record(folder: Path) -> None:
+def write_record(folder: Path, chain_id: int = 1) -> None:
     """A deployment record of a chain that nobody serves."""
-    record = {"chain_id": 1, "start_block": 0, "development_keys": True, "circuits": {}}
+    record = {"chain_id": chain_id, "start_block": 0, "development_keys": True, "circuits": {}}
     record["contracts"] = {name: "0x" + "11" * 20 for name in CONTRACTS}
     (folder / "deployment.json").write_text(json.dumps(record))
 
@@ -136,6 +242,13 @@ def test_node_init__writes_a_configuration_and_two_keys(offline: Run, home: Path
     assert ended.value["owner"] == keyfile_address(config.owner_keyfile) != ended.value["operator"]
 
 
+def test_node_init__next_step__is_a_command_that_works_as_it_stands(offline: Run, tmp_path: Path) -> None:
+    (tmp_path / "records.csv").write_text("a\n")
+    home = ("--home", tmp_path / "st-anna", "--deployment", "deployment.json")
+    ended = offline(*home, "node", "init", "--data", "records.csv", "--light-kdf")
+    assert f"`consilium --home {tmp_path}/st-anna --deployment deployment.json hospital register" in ended.err
+
+
 def test_node_init__again__keeps_what_is_there(offline: Run, home: Path, tmp_path: Path) -> None:
     init(offline, tmp_path)
     before = (home / "config.toml").read_bytes()
@@ -146,6 +259,27 @@ def test_node_init__again__keeps_what_is_there(offline: Run, home: Path, tmp_pat
 def test_node_init__keys_made_before__are_kept(offline: Run, home: Path, tmp_path: Path) -> None:
     made = offline("wallet", "new", "owner", "--light-kdf", "--json").value["address"]
     assert init(offline, tmp_path).value["owner"] == made
+
+
+@pytest.mark.parametrize(
+    ("chain_id", "options", "warned"),
+    [
+        (11155111, (), "127.0.0.1 is this machine to itself"),
+        (11155111, ("--advertise", "https://10.0.0.7:8080"), "10.0.0.7 belongs to a private network"),
+        (11155111, ("--gateway-host", "::"), ":: is no single machine's address"),
+        (11155111, ("--gateway-host", "::", "--advertise", "https://blocks.hospital.example/c"), ""),
+        (11155111, ("--storage", "ipfs"), ""),
+        (1337, (), ""),
+    ],
+)
+def test_node_init__gateway_that_others_cannot_reach__is_warned_of_on_networks_that_are_not_local(
+    offline: Run, tmp_path: Path, chain_id: int, options: tuple[str, ...], warned: str
+) -> None:
+    write_record(tmp_path, chain_id)
+    (tmp_path / "records.csv").write_text("a,b\n")
+    ended = offline("node", "init", "--data", "records.csv", "--light-kdf", *options)
+    assert ended.code == 0
+    assert warned in ended.err if warned else "advertise" not in ended.err
 
 
 def test_node_init__no_such_table__says_so(offline: Run) -> None:
@@ -179,5 +313,8 @@ def test_demo__passes_its_arguments_and_exit_code_on(
     monkeypatch.setattr("node.cli.local.ROOT", tmp_path)
     assert offline("demo", "--hospitals", "4", "--help").code == 7
     assert (tmp_path / "said").read_text() == "--hospitals 4 --help"
+    (tmp_path / "scripts" / "demo.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    killed = offline("demo")
+    assert killed.code == 1 and "demo.py was ended by signal 9 (SIGKILL: out of memory?)" in killed.err
     ended = offline("app")
     assert ended.code == 2 and "is missing" in ended.err

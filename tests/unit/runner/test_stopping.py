@@ -18,7 +18,8 @@ import pytest
 
 from node.chain.deployment import CONTRACTS
 from node.chain.wallet import create_keyfile
-from node.config import NodeConfig, save_config
+from node.config import NodeConfig
+from node.config_file import save_config
 from node.errors import ConsiliumError, StopAsked
 from node.files import make_private_folder
 from node.stopping import GRACE_SECONDS, stop_signals

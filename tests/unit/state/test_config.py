@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from node.config import NodeConfig, StorageConfig, load_config, save_config
+from node.config import NodeConfig, StorageConfig, load_config
+from node.config_file import save_config
 from node.errors import ConfigError
 
 
@@ -38,7 +39,9 @@ def test_config__every_choice_changed__is_the_same(config: NodeConfig) -> None:
         config,
         owner_keyfile=None,
         websocket_url="ws://127.0.0.1:8545",
-        storage=StorageConfig("ipfs", "0.0.0.0", 8080, "/ip4/10.0.0.1/tcp/5001/http"),
+        storage=StorageConfig(
+            "ipfs", "::", 8080, "/ip4/10.0.0.1/tcp/5001/http", "https://h.example:8443/c", True, config.home / "t"
+        ),
         prover="rapidsnark",
         rapidsnark=config.home / "bin" / "prover",
         spending_cap_wei=7,
@@ -64,7 +67,16 @@ def test_config__paths_below_home__are_written_short(config: NodeConfig) -> None
         ('backend = "local"', 'backend = "cloud"', r"storage\.backend must be"),
         ("gateway_port = 0", "gateway_port = 70000", r"storage\.gateway_port"),
         ("gateway_port = 0", "gateway_port = true", r"storage\.gateway_port"),
-        ('gateway_host = "127.0.0.1"', 'gateway_host = "localhost"', r"must be an IP address"),
+        (
+            'gateway_host = "127.0.0.1"',
+            'gateway_host = "http://a"',
+            r"gateway_host must be an address or a name",
+        ),
+        ('gateway_host = "127.0.0.1"', "gateway_host = 1", r"gateway_host must be an address or a name"),
+        ("gateway_port = 0", "ipfs_token_file = 1\ngateway_port = 0", r"storage\.ipfs_token_file must be a path"),
+        ("gateway_port = 0", 'advertise = "ftp://a"\ngateway_port = 0', r"storage\.advertise: 'ftp://a' is not the"),
+        ("gateway_port = 0", "advertise = 1\ngateway_port = 0", r"storage\.advertise: .* is not the address"),
+        ("private_gateways = false", "private_gateways = 0", r"storage\.private_gateways must be true or false"),
         ('follow = "all"', "follow = [0]", r"studies\.follow"),
         ('follow = "all"', "follow = 1", r"studies\.follow"),
         ('"http://127.0.0.1:8545"', '"ws://127.0.0.1:8545"', r"chain\.rpc_urls: every entry"),

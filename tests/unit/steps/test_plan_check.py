@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from node.errors import ContractReverted, DataError, KeyNotTrusted, StudyError
+from node.errors import ContentNotFound, ContractReverted, DataError, KeyNotTrusted, StudyError
 from node.plan import DOCUMENT_LIMIT
 from node.steps.advance import open_study
 from node.steps.enrolment import check_encryption, check_plan, data_file, enrol, fetch_plan
@@ -52,6 +52,20 @@ PARTS = {
 
 def different(value: object) -> object:
     return b"\x01" * 32 if isinstance(value, bytes) else int(value) + 1  # type: ignore[call-overload]
+
+
+def test_fetch_plan__no_store_has_it__says_where_it_can_be_had(
+    chain: FakeChain, hospital: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get(_digest: bytes, _size: int) -> bytes:
+        raise ContentNotFound("No gateway has the file.")
+
+    monkeypatch.setattr(hospital.hospital.store, "get", get)
+    with pytest.raises(ContentNotFound) as missing:
+        fetch_plan(hospital.hospital, chain.study_record)
+    said = str(missing.value)
+    for part in ("No gateway has the file.", chain.study_record.sponsor, chain.plan.digest().hex(), "--plan FILE"):
+        assert part in said
 
 
 def test_check_plan__document_as_published__is_taken(chain: FakeChain) -> None:

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,6 +131,31 @@ def test_gateway__silent_and_numerous_clients__are_let_go(store: LocalStore, mon
         for client in silent:
             client.close()
         gateway.close()
+
+
+def test_gateway__name_whose_first_address_is_not_here__listens_on_the_next(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = socket.getaddrinfo
+
+    def two(host: str, port: int, **settings: Any) -> list[Any]:
+        return [*resolve("192.0.2.1", port, **settings), *resolve("127.0.0.1", port, **settings)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    served = Gateway(store, "gateway.hospital.example")
+    monkeypatch.undo()
+    try:
+        assert served.url.startswith("http://gateway.hospital.example:")
+        with socket.create_connection(("127.0.0.1", int(served.url.rsplit(":", 1)[1])), timeout=5):
+            pass
+    finally:
+        served.close()
+
+
+def test_gateway__name_or_address_that_is_not_here__says_what_it_has_to_be(store: LocalStore) -> None:
+    for host in ("nowhere.invalid", "192.0.2.1"):
+        with pytest.raises(StorageError, match=r"storage\.gateway_host has to be"):
+            Gateway(store, host)
 
 
 def test_gateway__port_that_is_taken__says_what_to_change(store: LocalStore, gateway: Gateway) -> None:

@@ -28,7 +28,7 @@ def stores(tmp_path: Path) -> Iterator[list[Store]]:
             def peers(own: int = number) -> list[str]:
                 return [store.endpoint for index, store in enumerate(opened) if index != own]
 
-            store = open_store(StorageConfig(), tmp_path / str(number), peers)
+            store = open_store(StorageConfig(), tmp_path / str(number), peers, local_chain=True)
             opened.append(stack.enter_context(closing(store)))
         yield opened
 
@@ -75,6 +75,31 @@ def test_endpoint__on_every_address__is_not_announced(tmp_path: Path) -> None:
     settings = StorageConfig(gateway_host="0.0.0.0")
     with closing(open_store(settings, tmp_path, lambda: [])) as store:
         assert store.endpoint == ""
+
+
+def test_endpoint__advertised__is_announced_instead_of_where_the_gateway_listens(tmp_path: Path) -> None:
+    settings = StorageConfig(gateway_host="localhost", advertise="https://blocks.hospital.example/consilium")
+    with closing(open_store(settings, tmp_path, lambda: [])) as store:
+        assert store.endpoint == "https://blocks.hospital.example/consilium"
+    with closing(open_store(settings, tmp_path, lambda: [], serve=False)) as beside:
+        assert beside.endpoint == ""
+
+
+def test_get__gateway_within_the_network__is_asked_on_local_chains_or_where_the_configuration_says_so(
+    tmp_path: Path, stores: list[Store]
+) -> None:
+    stored = stores[0].put(b"on this machine")
+    local = {"elsewhere": (False, False), "local": (True, False), "told": (False, True)}
+    found = {}
+    for name, (local_chain, private) in local.items():
+        settings = StorageConfig(private_gateways=private)
+        reader = open_store(settings, tmp_path / name, lambda: [stores[0].endpoint], local_chain=local_chain)
+        with closing(reader):
+            try:
+                found[name] = reader.get(stored.digest, stored.size)
+            except ContentNotFound as error:
+                assert "within a private network" in str(error)
+    assert found == {"local": b"on this machine", "told": b"on this machine"}
 
 
 def test_open_store__ipfs_without_a_daemon__says_so_and_keeps_own_files(tmp_path: Path) -> None:
