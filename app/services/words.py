@@ -98,6 +98,12 @@ def failure(item: RoundView, plan: PlanView) -> str:
             f"No attempt opened the sum: {fmt.count(len(item.shares), 'share')} came in over "
             f"{fmt.count(len(item.quorums), 'attempt')}, and nobody could prove a new model from them."
         )
+    if item.failure is FailureReason.ANOTHER_SET:
+        return (
+            "An earlier round that started from the same model had fixed a set of hospitals, and not all of them were "
+            "there again. The difference of two sums would be somebody's update, so nothing was opened: the study "
+            "goes on with the same set, or not at all."
+        )
     return "Its deadline passed without a result; it waits for anyone to record that."
 
 
