@@ -39,6 +39,7 @@ from node.types.ledger import (
     indices,
 )
 from node.types.memory import (
+    OpenedSet,
     StepRecord,
     TransactionAttempt,
     TransactionRecord,
@@ -63,6 +64,7 @@ __all__ = [
     "Hospital",
     "ModelPost",
     "Offence",
+    "OpenedSet",
     "Outcome",
     "Phase",
     "PhaseState",

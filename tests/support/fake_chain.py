@@ -60,6 +60,8 @@ class FakeChain:
     enrolled: tuple[int, ...]
     rows: tuple[int, ...]
     circuit_records: dict[int, Circuit]
+    #: What hospitals committed to; a number of their own where a test does not set one.
+    data_roots: dict[int, int] = field(default_factory=dict)
     state: StudyState = StudyState.RUNNING
     ceremony: CeremonyState = COMPLETED
     posts: dict[CeremonyStep, dict[int, FilePost]] = field(default_factory=dict)
@@ -129,7 +131,7 @@ class FakeChain:
     def enrolment(self, study: int, hospital_id: int, at: Any = "latest") -> Enrolment:
         index = self.enrolled.index(hospital_id)
         barred = not self.ceremony_state(study, at).participants >> index & 1
-        root, rows = 0, self.rows[index]
+        root, rows = self.data_roots.get(hospital_id, 1000 + hospital_id), self.rows[index]
         if hospital_id in self.draws:
             root, rows = (self.used if at == "latest" else self.final_used).get(hospital_id, (0, 0))
         return Enrolment(hospital_id, index, rows, ADDRESS, barred, root, bytes(32))
