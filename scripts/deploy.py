@@ -14,6 +14,7 @@ import click
 from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand, network_option
 
+from scripts import setup, solc
 from scripts.deployment import (
     DEVELOPMENT_CHAINS,
     DeploymentRefused,
@@ -86,6 +87,8 @@ def cli(
     deployer's account sent nothing else meanwhile.
     """
     started = time.monotonic()
+    solc.prepare()
+    setup.compile_if_changed()
     if keys is None:
         listings, development_keys = catalogue(with_test_circuits, also)
     else:
