@@ -72,7 +72,8 @@ OPTIMISER = {
 
 NOT_PROVED = (
     "That the committed rows are honest medicine: a hospital can commit to invented data.",
-    "That an opening share is right. A wrong one is noticed when the round is finalised, but not whose it was.",
+    "That an opening share is right. A wrong one is noticed when the round is finalised, but not whose it was: one "
+    "liar can make rounds fail, and a study end.",
     "That a ciphertext holds what its commitment says. This, too, is noticed when the round is finalised.",
     "What a sum over few hospitals tells: all but one of them together learn the last one's update.",
     "That no threshold of hospitals pooled their key shares: any t of them can read a round's single updates.",
