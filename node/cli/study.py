@@ -13,10 +13,11 @@ from node.chain.client import ChainReader
 from node.cli.group import command
 from node.cli.session import Session, sent, transaction
 from node.errors import DataError, UsageError
-from node.types import Phase, Receipt, StudyState, indices
+from node.types import FailureReason, Phase, Receipt, StudyState, indices
+from node.words import FAILURE
 
 _STUDY = click.IntRange(min=1)
-_COLUMNS = ("round", "phase", "submitted", "attested", "included", "rows")
+_COLUMNS = ("round", "phase", "submitted", "attested", "included", "rows", "failed_since")
 
 
 @click.group()
@@ -231,12 +232,16 @@ def sampled_hospitals(reader: ChainReader, study_id: int) -> dict[int, str]:
 
 
 def _rounds(reader: ChainReader, study_id: int) -> list[tuple[object, ...]]:
+    failed = {
+        event.arguments["round"]: FAILURE[FailureReason(event.arguments["reason"])]
+        for event in reader.events("RoundManager", "RoundFailed", studyId=study_id)
+    }
     rows: list[tuple[object, ...]] = []
     for number in range(1, reader.current_round(study_id) + 1):
         record = reader.round_state(study_id, number)
         bitmaps = (record.submitted_bitmap, record.attested_bitmap, record.included_bitmap)
         counts = [len(indices(bitmap)) for bitmap in bitmaps]
-        rows.append((number, reader.phase(study_id, number).phase, *counts, record.sum_rows))
+        rows.append((number, reader.phase(study_id, number).phase, *counts, record.sum_rows, failed.get(number, "")))
     return rows
 
 
