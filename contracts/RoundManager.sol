@@ -60,12 +60,14 @@ contract RoundManager is ProofChecks, EIP712 {
 
     /// @inheritdoc IRoundManager
     function includeUpdates(uint256 studyId, uint32 round, Submission[] calldata submissions) external {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
+        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
         (PhaseArithmetic.Clock memory clock,) = _clockIn(studyId, round, terms, Phase.Include);
-        uint64 included = _widelyHeld(studyId, round, clock, terms);
+        (uint64 held, uint64 included, uint256 root) = _oneSet(studyId, round, clock, terms);
         if (included.count() < terms.minimum) {
-            _fail(studyId, round, clock, terms, FailureReason.TooFewIncluded);
+            FailureReason reason = included == held ? FailureReason.TooFewIncluded : FailureReason.AnotherSet;
+            _fail(studyId, round, clock, terms, reason);
         } else {
+            _sets[studyId][root] = included;
             clock.included = included;
             clock.includedAt = uint40(block.timestamp);
             (uint256 x, uint256 y) = _addUp(studyId, round, clock, submissions);
@@ -75,8 +77,7 @@ contract RoundManager is ProofChecks, EIP712 {
         }
         // With fewer attesting, honest ones alone might not have been enough to hold it.
         if (clock.attested.count() >= 2 * terms.threshold - 1) {
-            uint64 leftOut = clock.submitted & ~included;
-            _slash(studyId, round, leftOut, included, IStakeVault.Offence.CiphertextLeftOut);
+            _slash(studyId, round, clock.submitted & ~held, held, IStakeVault.Offence.CiphertextLeftOut);
         }
     }
 
@@ -126,7 +127,7 @@ contract RoundManager is ProofChecks, EIP712 {
 
     /// @inheritdoc IRoundManager
     function failRound(uint256 studyId, uint32 round) external {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
+        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
         (PhaseArithmetic.Clock memory clock, Turn memory turn) = _clockIn(studyId, round, terms, Phase.Failed);
         // A round that failed and was recorded has this phase too, once and for all.
         if (clock.closedAs != Phase.None) revert RoundManagerAlreadyFailed(studyId, round);
@@ -188,7 +189,7 @@ contract RoundManager is ProofChecks, EIP712 {
     }
 
     function _finalise(uint256 studyId, uint32 round, Result memory result, Proof calldata proof) private {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
+        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
         (PhaseArithmetic.Clock memory clock, Turn memory turn) = _clockIn(studyId, round, terms, Phase.Open);
         _requireInField(result.rootAfter);
         if (keccak256(abi.encode(result.sumCx, result.sumCy)) != _sumDigests[studyId][round]) {

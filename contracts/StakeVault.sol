@@ -234,11 +234,20 @@ contract StakeVault is IStakeVault, ReentrancyGuard {
     }
 
     /// @inheritdoc IStakeVault
+    function coolsUntil(uint32 hospitalId) external view returns (uint64) {
+        return _cooling[hospitalId].until;
+    }
+
+    /// @inheritdoc IStakeVault
     function lockable(uint32 hospitalId) public view returns (uint256) {
         uint256 free = available[hospitalId];
         Cooling memory cooling = _cooling[hospitalId];
         if (block.timestamp >= cooling.until) return free;
-        return free > cooling.amount ? free - cooling.amount : 0;
+        Withdrawal memory leaving = _pending[hospitalId];
+        // What can leave only after the window is within reach as well, and must not be kept back twice.
+        uint256 covered = leaving.availableAt >= cooling.until ? leaving.amount : 0;
+        uint256 kept = cooling.amount > covered ? cooling.amount - covered : 0;
+        return free > kept ? free - kept : 0;
     }
 
     /// @return taken From all offenders together.
@@ -278,6 +287,8 @@ contract StakeVault is IStakeVault, ReentrancyGuard {
         available[hospitalId] = free - rest;
         taken += rest;
         _released[studyId][hospitalId] = reach - taken;
+        uint256 warm = _cooling[hospitalId].amount;
+        _cooling[hospitalId].amount = warm > taken ? warm - taken : 0;
     }
 
     /// @dev A beneficiary's bit; 0 for anybody else, and for a pot that is none.

@@ -187,6 +187,11 @@ contract StudyRegistry is Batches {
     }
 
     /// @inheritdoc IStudyRegistry
+    function privacyBudget(uint256 studyId) external view returns (uint64) {
+        return _studies[studyId].plan.privacyBudget;
+    }
+
+    /// @inheritdoc IStudyRegistry
     function slice(uint256 studyId) external view returns (uint256) {
         return uint256(_studies[studyId].plan.bond) * SLASH_BPS / PlanRules.BASIS_POINTS;
     }

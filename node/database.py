@@ -14,7 +14,7 @@ from node.errors import StateError
 from node.files import locked
 
 _APPLICATION_ID = 0x434E534D  # "CNSM"
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 CREATE TABLE identity (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE steps (
@@ -38,6 +38,10 @@ CREATE TABLE fees (tx_hash TEXT PRIMARY KEY, sender TEXT NOT NULL, wei TEXT NOT 
 CREATE TABLE opened_sets (
     study INTEGER NOT NULL, round INTEGER NOT NULL, members TEXT NOT NULL, recorded_at REAL NOT NULL,
     PRIMARY KEY (study, round)
+) STRICT;
+CREATE TABLE opened_models (
+    model TEXT NOT NULL, data TEXT NOT NULL, study INTEGER NOT NULL, members TEXT NOT NULL, recorded_at REAL NOT NULL,
+    PRIMARY KEY (model, data, study)
 ) STRICT;
 CREATE TABLE shares (
     study INTEGER NOT NULL, round INTEGER NOT NULL, hospital INTEGER NOT NULL, included TEXT NOT NULL,

@@ -25,6 +25,7 @@ from node.errors import ChainMismatch, OpeningRefused
 from node.files import locked, make_private_folder
 from node.types import (
     Checkpoint,
+    OpenedSet,
     SignedShare,
     StepRecord,
     TransactionAttempt,
@@ -154,6 +155,28 @@ class NodeState:
         """The set recorded for a round, as sorted hospital numbers, or None."""
         rows = self._all("SELECT members FROM opened_sets WHERE study = ? AND round = ?", (study, round_number))
         return tuple(json.loads(rows[0][0])) if rows else None
+
+    def remember_set(self, opened: OpenedSet) -> None:
+        """Keep the one set for a model, beyond its study; where one is kept that `sets_like` finds, that stays."""
+        members = json.dumps([[number, str(root)] for number, root in opened.members])
+        with self._write() as database:
+            if not self.sets_like(opened):
+                database.execute(
+                    "INSERT INTO opened_models VALUES (?, ?, ?, ?, ?)",
+                    (opened.model, opened.data, opened.study, members, time.time()),
+                )
+
+    def sets_like(self, asked: OpenedSet) -> tuple[OpenedSet, ...]:
+        """Sets kept for the same model: of the same study, or of the same own records in any."""
+        rows = self._all(
+            "SELECT model, data, study, members FROM opened_models "
+            "WHERE model = ? AND (study = ? OR (data = ? AND data != '')) ORDER BY rowid",
+            (asked.model, asked.study, asked.data),
+        )
+        return tuple(
+            OpenedSet(model, data, study, tuple((number, int(root)) for number, root in json.loads(members)))
+            for model, data, study, members in rows
+        )
 
     # Signed shares
 

@@ -11,6 +11,10 @@ FAILURE = {
     FailureReason.TOO_FEW_SUBMISSIONS: "fewer hospitals submitted an update than the plan's minimum",
     FailureReason.TOO_FEW_INCLUDED: "fewer updates were attested by enough hospitals than the plan's minimum",
     FailureReason.UNOPENED: "no attempt gave the sum of the updates: shares were missing, or did not open it",
+    FailureReason.ANOTHER_SET: (
+        "an earlier round fixed a set for the same starting model, and not all of that set were there again; "
+        "a sum over another would show somebody's update"
+    ),
 }
 OFFENCE = {
     Offence.MISSING_DEALING: "no dealing in the key ceremony",

@@ -17,6 +17,7 @@ from ape.cli import ConnectedProviderCommand, network_option
 from node.config import PASSPHRASE_VARIABLE
 from node.errors import ConfigError
 from node.secrets import checked_passphrase
+from scripts import setup, solc
 from scripts.children import give_home
 from scripts.deployment import (
     DEVELOPMENT_CHAINS,
@@ -96,6 +97,8 @@ def cli(
     deployer's account sent nothing else meanwhile.
     """
     started = time.monotonic()
+    solc.prepare()
+    setup.compile_if_changed()
     if keys is None:
         listings, development_keys = catalogue(with_test_circuits, also)
     else:

@@ -14,7 +14,7 @@ import ape
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scripts import solc
+from scripts import setup, solc
 from scripts.gas_table import README, readme_with_table, write_table
 from tests.support.gas import measure
 
@@ -22,6 +22,7 @@ from tests.support.gas import measure
 def main() -> None:
     """Measure and write; the README's table follows."""
     solc.prepare()
+    setup.compile_if_changed()
     with ape.networks.ethereum.local.use_provider("foundry"):
         table = measure(*ape.accounts.test_accounts[:2])
     write_table(table)

@@ -33,9 +33,10 @@ LARGEST_PORTION = 25_000
 NEEDED = (
     "publish", "fund", "enrol", "join", "enrolBlocks", "keepDraw", "redraw", "useBlock", "postCeremony",
     "completeCeremony", "failCeremony", "submitUpdate", "attest", "includeUpdates", "postShare", "finalise",
-    "failTooFewSubmitted", "failTooFewIncluded", "failUnopened", "adoptOperator", "leaveStudy", "requestCeremony",
-    "deposit", "requestWithdrawal", "withdraw", "claimSlashed", "claimBounty", "releaseBond", "claim", "claimTo",
-    "refund", "govern", "refused", "slashDealing", "slashCiphertext", "slashShare", "slashEquivocation",
+    "includeAgain", "failTooFewSubmitted", "failTooFewIncluded", "failUnopened", "failAnotherSet", "adoptOperator",
+    "leaveStudy", "requestCeremony", "deposit", "requestWithdrawal", "withdraw", "claimSlashed", "claimBounty",
+    "releaseBond", "claim", "claimTo", "refund", "govern", "refused", "slashDealing", "slashCiphertext", "slashShare",
+    "slashEquivocation",
 )
 # fmt: on
 

@@ -8,6 +8,7 @@ named by the hash of what it was made from, so a second run does nothing and a c
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import os
 import shutil
@@ -24,6 +25,8 @@ from node.programs import how_it_ended
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".cache" / "setup"
+# Where ape keeps what it compiled.
+COMPILED = ROOT / ".build" / "__local__.json"
 VENV = ROOT / ".venv"
 TORCH_VERSION = "2.13.0"
 # Where PyTorch publishes its CPU builds; asked only when pip's own configuration offers none.
@@ -111,8 +114,8 @@ def python_script(*arguments: str) -> Callable[[Path], None]:
 
 
 def compile_contracts(log: Path) -> None:
-    # ape can take an old compilation for a contract's that has changed.
-    shutil.rmtree(ROOT / ".build", ignore_errors=True)
+    # ape can take an old compilation for a contract's that has changed. Forge, beside it, does not.
+    COMPILED.unlink(missing_ok=True)
     os.environ["SOLCX_BINARY_PATH"] = str(ROOT / ".cache" / "solcx")
     execute([str(VENV / "bin" / "ape"), "compile"], log)
 
@@ -120,6 +123,7 @@ def compile_contracts(log: Path) -> None:
 def steps(torch: str) -> list[Step]:
     circuits = [p for p in (ROOT / "circuits").rglob("*") if p.suffix in {".circom", ".cpp", ".hpp"}]
     contracts = [p for p in (ROOT / "contracts").rglob("*.sol") if ".cache" not in p.parts]
+    compiler = [ROOT / "ape-config.yaml", ROOT / "package-lock.json", ROOT / "scripts" / "solc.py"]
     return [
         Step(
             "python",
@@ -149,8 +153,43 @@ def steps(torch: str) -> list[Step]:
             python_script("scripts/circuits.py", "build", "--all"),
             (ROOT / ".cache" / "circuits",),
         ),
-        Step("contracts", "contracts", contracts, compile_contracts, (ROOT / ".build",)),
+        Step("contracts", "contracts", [*contracts, *compiler], compile_contracts, (COMPILED,)),
     ]
+
+
+def compile_if_changed() -> None:
+    """Compile the contracts, unless it was done with the same sources, compiler and settings: ape alone can miss it.
+
+    Raises SetupFailed where they do not compile.
+    """
+    step = next(step for step in steps("cpu") if step.name == "contracts")
+    STATE.mkdir(parents=True, exist_ok=True)
+    # Another process may be at it.
+    with (STATE / "contracts.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        mark = due(step)
+        if mark is not None:
+            carry_out(step, mark)
+
+
+def due(step: Step, extra: str = "") -> str | None:
+    """The mark that a step leaves once it is done; None where it is done with these inputs."""
+    mark, stamp = fingerprint(step.inputs, extra), _stamp(step)
+    done = stamp.exists() and stamp.read_text() == mark and all(path.exists() for path in step.made)
+    return None if done else mark
+
+
+def carry_out(step: Step, mark: str) -> None:
+    """Run a step and leave its mark; one that fails leaves none."""
+    log = STATE / f"{step.name}.log"
+    log.unlink(missing_ok=True)
+    _stamp(step).unlink(missing_ok=True)
+    step.run(log)
+    _stamp(step).write_text(mark)
+
+
+def _stamp(step: Step) -> Path:
+    return STATE / f"{step.name}.stamp"
 
 
 def check_tools() -> None:
@@ -180,17 +219,13 @@ def main() -> int:
         todo = []
         for number, step in enumerate(steps(options.torch), start=1):
             extra = f"{options.torch} {sys.version_info[:2]}" if step.name == "python" else ""
-            mark = fingerprint(step.inputs, extra)
-            stamp = STATE / f"{step.name}.stamp"
-            if not (stamp.exists() and stamp.read_text() == mark and all(p.exists() for p in step.made)):
-                todo.append((number, step, stamp, mark))
-        for number, step, stamp, mark in todo:
+            mark = due(step, extra)
+            if mark is not None:
+                todo.append((number, step, mark))
+        for number, step, mark in todo:
             print(f"[set-up {number}/5] {step.title}", flush=True)
-            log = STATE / f"{step.name}.log"
-            log.unlink(missing_ok=True)
             started = time.monotonic()
-            step.run(log)
-            stamp.write_text(mark)
+            carry_out(step, mark)
             print(f"      done in {time.monotonic() - started:.0f} s", flush=True)
     except SetupFailed as error:
         print(f"Set-up failed. {error}", file=sys.stderr)

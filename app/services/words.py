@@ -72,7 +72,8 @@ OPTIMISER = {
 
 NOT_PROVED = (
     "That the committed rows are honest medicine: a hospital can commit to invented data.",
-    "That an opening share is right. A wrong one is noticed when the round is finalised, but not whose it was.",
+    "That an opening share is right. A wrong one is noticed when the round is finalised, but not whose it was: one "
+    "liar can make rounds fail, and a study end.",
     "That a ciphertext holds what its commitment says. This, too, is noticed when the round is finalised.",
     "What a sum over few hospitals tells: all but one of them together learn the last one's update.",
     "That no threshold of hospitals pooled their key shares: any t of them can read a round's single updates.",
@@ -97,6 +98,12 @@ def failure(item: RoundView, plan: PlanView) -> str:
         return (
             f"No attempt opened the sum: {fmt.count(len(item.shares), 'share')} came in over "
             f"{fmt.count(len(item.quorums), 'attempt')}, and nobody could prove a new model from them."
+        )
+    if item.failure is FailureReason.ANOTHER_SET:
+        return (
+            "An earlier round that started from the same model had fixed a set of hospitals, and not all of them were "
+            "there again. The difference of two sums would be somebody's update, so nothing was opened: the study "
+            "goes on with the same set, or not at all."
         )
     return "Its deadline passed without a result; it waits for anyone to record that."
 

@@ -6,6 +6,9 @@ pragma solidity ^0.8.30;
 /// participant has acted; a phase is over at the second of its deadline. A failed round keeps its number (its
 /// keys are used up); the next one starts from the same weights, at once where there are keys for it, else when the
 /// ceremony that makes them is complete. Participants of a round are those of the ceremony that made its keys.
+/// One set for each starting model: training without noise gives the same update again, so that two sums over
+/// different sets from the same weights would show somebody's update. Once a set was included, a later round that
+/// starts from the same weights includes exactly that set, or fails unopened, unless the study has a privacy budget.
 interface IRoundManager {
     enum Phase {
         None,
@@ -23,10 +26,12 @@ interface IRoundManager {
         Cancelled
     }
 
+    /// @dev AnotherSet: of the set that was included before from the same weights, not all were there again.
     enum FailureReason {
         TooFewSubmissions,
         TooFewIncluded,
-        Unopened
+        Unopened,
+        AnotherSet
     }
 
     /// @dev Groth16 over BN254, as snarkjs' `generatecall` orders it.
@@ -139,9 +144,11 @@ interface IRoundManager {
     /// @param bitmap Over enrolment indices; only submitted ones may be set.
     function attest(uint256 studyId, uint32 round, uint64 bitmap) external;
 
-    /// @notice Fixes the included set, exactly those with at least t attestations, and adds up its commitments
-    /// and rows; anyone, after Attest. Below the minimum the round fails. Where at least 2t − 1 hospitals
-    /// attested, a submitted ciphertext that is left out is slashed.
+    /// @notice Fixes the included set and adds up its commitments and rows; anyone, after Attest. It is exactly those
+    /// with at least t attestations; without a privacy budget, and where a set was included before from the same
+    /// weights, exactly that one. Below the minimum, or where not all of that one are there, the round fails and
+    /// nobody is named to open. Where at least 2t − 1 hospitals attested, a submitted ciphertext that fewer than t hold
+    /// is slashed; one that is held and not included is not.
     /// @param submissions What the hospitals of `includable` submitted, in the order of their indices; not looked at
     /// where they are fewer than the minimum.
     function includeUpdates(uint256 studyId, uint32 round, Submission[] calldata submissions) external;
@@ -195,8 +202,8 @@ interface IRoundManager {
     /// @notice What a hospital attested; 0 if nothing.
     function attestation(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (uint64);
 
-    /// @notice Bitmap of submitted ciphertexts that at least t hospitals attested: in the Include phase the set that
-    /// `includeUpdates` fixes, before it what is known so far.
+    /// @notice The set that `includeUpdates` fixes, in the Include phase; before it what is known so far. 0 where a set
+    /// was included before from the same weights and not all of it is there.
     function includable(uint256 studyId, uint32 round) external view returns (uint64);
 
     /// @notice Opening attempt by the clock, from 0; the plan's `attempts` once all ran out; 0 before opening.

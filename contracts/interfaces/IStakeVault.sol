@@ -102,8 +102,12 @@ interface IStakeVault {
     /// @notice Bond that can be asked back, and locked but for what `lockable` leaves out.
     function available(uint32 hospitalId) external view returns (uint256);
 
-    /// @notice Bond that can be locked.
+    /// @notice Bond that can be locked: what is available but for what was released less than the evidence window ago,
+    /// as far as a withdrawal that is paid no sooner does not cover it.
     function lockable(uint32 hospitalId) external view returns (uint256);
+
+    /// @notice Second from which all of the available bond can be locked; past or 0 where it can be now.
+    function coolsUntil(uint32 hospitalId) external view returns (uint64);
 
     /// @notice What is left of the bond locked for a study.
     function locked(uint256 studyId, uint32 hospitalId) external view returns (uint256);

@@ -285,6 +285,9 @@ interface IStudyRegistry is IKeyCeremony {
     /// @notice Verifier of the aggregation proof.
     function aggregationVerifier(uint256 studyId) external view returns (address);
 
+    /// @notice What the study may spend of differential privacy, as its plan has it; 0 for none.
+    function privacyBudget(uint256 studyId) external view returns (uint64);
+
     /// @notice What one offence costs (token units).
     function slice(uint256 studyId) external view returns (uint256);
 

@@ -49,6 +49,9 @@ abstract contract RoundLedger is IRoundManager {
     mapping(uint256 studyId => mapping(uint32 round => PhaseArithmetic.Clock)) internal _clocks;
     /// @dev Root of the weights after a round that closed, whether it was finalised or failed.
     mapping(uint256 studyId => mapping(uint32 round => uint256)) internal _roots;
+    /// @dev The set that was included last in a round that started from these weights; 0 for none. A model can come
+    /// back, also after rounds that were finalised.
+    mapping(uint256 studyId => mapping(uint256 root => uint64)) internal _sets;
     mapping(uint256 studyId => mapping(uint32 round => bytes32)) internal _sumDigests;
     mapping(uint256 studyId => mapping(uint32 round => mapping(uint8 index => bytes32))) internal _submissions;
     /// @dev By index, four in a word.
@@ -70,14 +73,14 @@ abstract contract RoundLedger is IRoundManager {
 
     /// @inheritdoc IRoundManager
     function phase(uint256 studyId, uint32 round) external view returns (Phase, uint64 deadline) {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
+        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
         Turn memory turn = _turn(studyId, round, _clock(studyId, round, terms), terms);
         return (turn.phase, turn.deadline);
     }
 
     /// @inheritdoc IRoundManager
     function roundState(uint256 studyId, uint32 round) external view returns (RoundState memory state) {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
+        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
         PhaseArithmetic.Clock memory clock = _clock(studyId, round, terms);
         state.startedAt = clock.startedAt;
         state.submittedBitmap = clock.submitted;
@@ -106,13 +109,13 @@ abstract contract RoundLedger is IRoundManager {
     }
 
     /// @inheritdoc IRoundManager
-    function includable(uint256 studyId, uint32 round) external view returns (uint64) {
-        return _widelyHeld(studyId, round, _clocks[studyId][round], STUDIES.roundTerms(studyId, round));
+    function includable(uint256 studyId, uint32 round) external view returns (uint64 included) {
+        (, included,) = _oneSet(studyId, round, _clocks[studyId][round], _terms(studyId, round));
     }
 
     /// @inheritdoc IRoundManager
     function currentAttempt(uint256 studyId, uint32 round) external view returns (uint8) {
-        return _attempt(_clocks[studyId][round], STUDIES.roundTerms(studyId, round));
+        return _attempt(_clocks[studyId][round], _terms(studyId, round));
     }
 
     /// @inheritdoc IRoundManager
@@ -121,7 +124,7 @@ abstract contract RoundLedger is IRoundManager {
         view
         returns (uint32[] memory hospitalIds)
     {
-        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
+        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
         PhaseArithmetic.Clock memory clock = _clocks[studyId][round];
         if (clock.includedAt == 0 || attempt >= terms.attempts || attempt > _attempt(clock, terms)) {
             return new uint32[](0);
@@ -169,6 +172,10 @@ abstract contract RoundLedger is IRoundManager {
     /// @inheritdoc IRoundManager
     function aggregationContext(uint256 studyId, uint32 round, uint64 includedBitmap) public view returns (uint256) {
         return _context(AGGREGATION_TAG, studyId, round, 0, bytes32(uint256(includedBitmap)));
+    }
+
+    function _terms(uint256 studyId, uint32 round) internal view returns (IStudyRegistry.RoundTerms memory) {
+        return STUDIES.roundTerms(studyId, round);
     }
 
     /// @dev A batch's first round begins with the ceremony's end, without a transaction here.
@@ -238,6 +245,23 @@ abstract contract RoundLedger is IRoundManager {
             if (clock.attested.has(index)) bitmaps[index] = attestations[index];
         }
         return Bitmaps.inAtLeast(bitmaps, terms.threshold);
+    }
+
+    /// @return held What is widely held.
+    /// @return included What of it is to be included: all, or exactly the set whose sum was, or may have been, opened
+    /// from the same weights; 0 where not all of that is held. A privacy budget pays for another.
+    /// @return root Of those weights.
+    function _oneSet(
+        uint256 studyId,
+        uint32 round,
+        PhaseArithmetic.Clock memory clock,
+        IStudyRegistry.RoundTerms memory terms
+    ) internal view returns (uint64 held, uint64 included, uint256 root) {
+        held = _widelyHeld(studyId, round, clock, terms);
+        root = _rootBefore(studyId, round, terms);
+        included = _sets[studyId][root];
+        if (included == 0 || STUDIES.privacyBudget(studyId) != 0) included = held;
+        else if (included & ~held != 0) included = 0;
     }
 
     function _context(bytes32 tag, uint256 studyId, uint32 round, uint32 hospitalId, bytes32 digest)

@@ -131,7 +131,7 @@ def _complete_ceremony(contents: ContentReader, view: StudyView, done: CeremonyV
 
 
 def _round(source: Source, contents: ContentReader, view: StudyView, item: RoundView, expected: int) -> Iterator[Check]:
-    subject, threshold = f"Round {item.number}", view.plan.terms.threshold
+    subject = f"Round {item.number}"
     yield _check(
         subject,
         "It starts from the newest model",
@@ -150,17 +150,7 @@ def _round(source: Source, contents: ContentReader, view: StudyView, item: Round
         )
     if not item.included:
         return
-    fitting = {
-        submission.hospital_id
-        for submission in item.submissions
-        if item.confirmations_of(submission.hospital_id) >= threshold
-    }
-    yield _check(
-        subject,
-        f"Included are exactly the updates with at least {threshold} attestations",
-        fitting == set(item.included) and len(item.included) >= view.plan.terms.minimum,
-        f"{len(item.included)} of {len(item.submissions)} submitted updates; the minimum is {view.plan.terms.minimum}",
-    )
+    yield _included(view, item, subject)
     yield _sums(view, item, subject)
     chosen = [submission.file for submission in item.submissions if submission.hospital_id in item.included]
     yield _files(contents, subject, "The included ciphertexts match what was posted", chosen)
@@ -174,6 +164,25 @@ def _round(source: Source, contents: ContentReader, view: StudyView, item: Round
             "The aggregation proof holds when it is verified again",
             {"the aggregation": partial(aggregation_proof_holds, source, view, item)},
         )
+
+
+def _included(view: StudyView, item: RoundView, subject: str) -> Check:
+    """That the set is all that t hospitals hold, or, of that, the set that was included from the same model before."""
+    terms, included = view.plan.terms, set(item.included)
+    held = {
+        submission.hospital_id
+        for submission in item.submissions
+        if item.confirmations_of(submission.hospital_id) >= terms.threshold
+    }
+    detail = f"{len(included)} of {len(item.submissions)} submitted updates; the minimum is {terms.minimum}"
+    earlier = [one for one in view.rounds if one.number < item.number and one.root_before == item.root_before]
+    bound = next((one for one in reversed(earlier) if one.included), None)
+    statement = f"Included are exactly the updates with at least {terms.threshold} attestations"
+    fitting = included == held
+    if bound is not None and not terms.privacy_budget:
+        statement += f" of the set of round {bound.number}, which started from the same model"
+        fitting = included == set(bound.included) and included <= held
+    return _check(subject, statement, fitting and len(included) >= terms.minimum, detail)
 
 
 def _kept(view: StudyView, item: RoundView, subject: str) -> Check:

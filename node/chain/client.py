@@ -58,8 +58,16 @@ class ChainReader(RoundReader):
         return int(self.call("HospitalRegistry", "hospitalIdOfOperator", operator))
 
     def available_bond(self, hospital_id: int) -> int:
-        """Bond that can be locked or asked back."""
+        """Bond that can be asked back."""
         return int(self.call("StakeVault", "available", hospital_id))
+
+    def lockable_bond(self, hospital_id: int) -> int:
+        """Bond that can be locked: what an enrolment looks at."""
+        return int(self.call("StakeVault", "lockable", hospital_id))
+
+    def bond_cools_until(self, hospital_id: int) -> int:
+        """The second from which all of the available bond can be locked; past or 0 where it can be now."""
+        return int(self.call("StakeVault", "coolsUntil", hospital_id))
 
     def locked_bond(self, study: int, hospital_id: int) -> int:
         """What is left of the bond locked for a study."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from node.chain.client import ChainReader
@@ -14,7 +14,6 @@ from node.types import (
     FailureReason,
     Offence,
     Outcome,
-    RoundState,
     Study,
     StudyState,
     indices,
@@ -77,6 +76,12 @@ def ending(reader: ChainReader, study_id: int, hospital_id: int | None = None) -
     return Ending(study_id, result, reason, missing, reader.tally(study_id)[1], study.plan.rounds)
 
 
+def failures(reader: ChainReader, study: int) -> Mapping[int, FailureReason]:
+    """Why rounds failed, by their numbers, as the contract told it when it recorded them."""
+    found = reader.events("RoundManager", "RoundFailed", studyId=study)
+    return {event.arguments["round"]: FailureReason(event.arguments["reason"]) for event in found}
+
+
 def hospital_name(reader: ChainReader, hospital_id: int) -> str:
     """A hospital by number and name, fit for a log and a terminal: the name is whatever its owner put on chain."""
     name = reader.hospital(hospital_id).name
@@ -123,11 +128,11 @@ def _why_without_keys(reader: ChainReader, study: int, failed: Iterable[ChainEve
 def _why_failed(reader: ChainReader, study: Study, rounds: Iterable[int]) -> tuple[str, tuple[int, ...]]:
     """Why these rounds failed, as the contract told it when it recorded them, and who was missing in them."""
     enrolled = reader.enrolled_ids(study.id)
+    reasons = failures(reader, study.id)
     by_reason: dict[FailureReason, list[int]] = {}
     missing = 0
     for number in rounds:
-        state = reader.round_state(study.id, number)
-        reason = _reason(study, state)
+        state, reason = reader.round_state(study.id, number), reasons[number]
         by_reason.setdefault(reason, []).append(number)
         participants = reader.ceremony_of(study.id, number)[1]
         if reason is FailureReason.TOO_FEW_SUBMISSIONS:
@@ -135,17 +140,18 @@ def _why_failed(reader: ChainReader, study: Study, rounds: Iterable[int]) -> tup
         elif reason is FailureReason.TOO_FEW_INCLUDED:
             missing |= participants & ~(state.submitted_bitmap & state.attested_bitmap)
             missing |= reader.punished(study.id, Offence.CIPHERTEXT_LEFT_OUT, number)
+        elif reason is FailureReason.ANOTHER_SET:
+            missing |= _bound_set(reader, study.id, number, state.root_before) & ~state.submitted_bitmap
         else:
             missing |= reader.punished(study.id, Offence.MISSING_SHARE, number)
     told = [f"{_rounds(numbers)} failed, since {FAILURE[reason]}" for reason, numbers in by_reason.items()]
     return "; ".join(told), tuple(enrolled[index] for index in indices(missing))
 
 
-def _reason(study: Study, state: RoundState) -> FailureReason:
-    if state.included_at:
-        return FailureReason.UNOPENED
-    few = len(indices(state.submitted_bitmap)) < study.plan.minimum
-    return FailureReason.TOO_FEW_SUBMISSIONS if few else FailureReason.TOO_FEW_INCLUDED
+def _bound_set(reader: ChainReader, study: int, number: int, root: int) -> int:
+    """Bitmap of the set that an earlier round fixed for the model that a round starts from; 0 for none."""
+    earlier = (reader.round_state(study, before) for before in range(number - 1, 0, -1))
+    return next((one.included_bitmap for one in earlier if one.root_before == root and one.included_at), 0)
 
 
 def _why_without(reader: ChainReader, study: int, hospital_id: int) -> str:

@@ -120,7 +120,8 @@ SENTENCES: Mapping[str, str] = {
     "StakeVaultEvidenceUsed": "A bond was cut for this already: each offence counts once.",
     "StakeVaultInsufficient": (
         "Hospital {hospitalId} has a free bond of {available:tokens} and needs {wanted:tokens}: add to it with "
-        "`consilium stake deposit`. What a study gave back less than a week ago cannot be locked again yet."
+        "`consilium stake deposit`. What a study gave back less than a week ago cannot be locked again yet: "
+        "`consilium stake show` says from when it can."
     ),
     "StakeVaultNoBounty": "{reporter} has earned no bounty.",
     "StakeVaultNotBeneficiary": "Hospital {hospitalId} has no part of pot {potId}.",

@@ -66,23 +66,32 @@ def withdraw(session: Session, amount: str | None) -> None:
 @command(stake, "show")
 @click.argument("hospital_id", required=False, type=click.IntRange(min=1), metavar="[HOSPITAL]")
 def show(session: Session, hospital_id: int | None) -> None:
-    """Show what is available, locked and on its way out."""
+    """Show what is available, how much of it an enrolment can lock, what is locked and on its way out.
+
+    What a study gave back stays within reach of evidence for a week, and cannot be locked again meanwhile.
+    """
     reader = session.reader
     number = reader.hospital(session.hospital_id(hospital_id)).id
     pending = reader.pending_withdrawal(number)
     locked = {
         study: amount for study in range(1, reader.study_count() + 1) if (amount := reader.locked_bond(study, number))
     }
+    available, lockable = reader.available_bond(number), reader.lockable_bond(number)
+    rest_from = reader.bond_cools_until(number) if lockable < available else 0
+    rest = f", {session.tokens(available - lockable)} more from {session.time(rest_from)}" if rest_from else ""
     session.out.record(
         f"Bond of hospital {number}",
         {
-            "available": reader.available_bond(number),
+            "available": available,
+            "lockable": lockable,
+            "lockable_rest_from": rest_from,
             "locked": locked,
             "pending": pending.amount,
             "pending_until": pending.available_at,
         },
         {
-            "available": session.tokens(reader.available_bond(number)),
+            "available": session.tokens(available),
+            "lockable": f"{session.tokens(lockable)}{rest}",
             "locked": ", ".join(f"{session.tokens(a)} for study {s}" for s, a in locked.items()) or "none",
             "pending": session.tokens(pending.amount),
             "pending_until": session.time(pending.available_at) if pending.amount else "none",

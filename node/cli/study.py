@@ -9,16 +9,16 @@ from pathlib import Path
 import click
 
 from node.chain.client import ChainReader
-from node.chain.endings import ending, hospital_name
+from node.chain.endings import ending, failures, hospital_name
 from node.cli.group import command
 from node.cli.plans import PlansAtHand, described, in_words, plan_in, short_title, terms_in_words
 from node.cli.session import Session, sent, transaction
 from node.errors import DataError, UsageError
 from node.types import Phase, Receipt, StudyState, indices
-from node.words import format_span
+from node.words import FAILURE, format_span
 
 _STUDY = click.IntRange(min=1)
-_COLUMNS = ("round", "phase", "submitted", "attested", "included", "rows")
+_COLUMNS = ("round", "phase", "submitted", "attested", "included", "rows", "failed_since")
 
 
 @click.group()
@@ -257,12 +257,13 @@ def sampled_hospitals(reader: ChainReader, study_id: int) -> dict[int, str]:
 
 
 def _rounds(reader: ChainReader, study_id: int) -> list[tuple[object, ...]]:
+    failed = {number: FAILURE[reason] for number, reason in failures(reader, study_id).items()}
     rows: list[tuple[object, ...]] = []
     for number in range(1, reader.current_round(study_id) + 1):
         record = reader.round_state(study_id, number)
         bitmaps = (record.submitted_bitmap, record.attested_bitmap, record.included_bitmap)
         counts = [len(indices(bitmap)) for bitmap in bitmaps]
-        rows.append((number, reader.phase(study_id, number).phase, *counts, record.sum_rows))
+        rows.append((number, reader.phase(study_id, number).phase, *counts, record.sum_rows, failed.get(number, "")))
     return rows
 
 

@@ -6,7 +6,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from node.errors import ChainUnavailable, ContractReverted, CryptoError, DataError, StorageError, StudyError
+from node.errors import (
+    ChainUnavailable,
+    ContractReverted,
+    CryptoError,
+    DataError,
+    OpeningRefused,
+    StorageError,
+    StudyError,
+)
 from node.steps.attestation import attest_ciphertexts, release_own
 from node.steps.ceremony import advance_ceremony, erase_superseded, forget_ceremony_seed
 from node.steps.context import Hospital, StudyContext, plan_document
@@ -84,6 +92,18 @@ def _set_aside(context: StudyContext, what: str) -> Iterator[None]:
         troubles.passed(context.log, place, f"{what}: ")
 
 
+@contextlib.contextmanager
+def _refused_once(context: StudyContext, number: int) -> Iterator[None]:
+    """A share that is refused is refused at every look of the attempt: the log says why once for each round."""
+    try:
+        yield
+    except OpeningRefused as error:
+        state, key = context.hospital.state, f"{context.round_key(number)}/refused"
+        if state.result(key) is None:
+            context.hospital.log.error("%s", error)
+            state.done(key, {"reason": str(error)})
+
+
 def _is_left_behind(context: StudyContext) -> bool:
     """Whether the study goes on without this hospital, for good: it left, or was missing in a failed ceremony."""
     hospital = context.hospital
@@ -136,7 +156,8 @@ def _advance_round(context: StudyContext, number: int) -> None:
         try:
             final, confirmed = _final_phase(context, number)
             if final is Phase.OPEN:
-                post_share(context, number, confirmed)
+                with _refused_once(context, number):
+                    post_share(context, number, confirmed)
         finally:
             # A node that cannot open, as after its secrets were lost, can still serve and finalise.
             keep_shares(context, number)

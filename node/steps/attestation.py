@@ -10,6 +10,7 @@ from node.crypto.encryption import Ciphertext, ciphertext_size, read_ciphertext
 from node.errors import MalformedCiphertext, StorageError
 from node.steps.batches import is_participant
 from node.steps.context import StudyContext
+from node.steps.one_set import opened_elsewhere
 from node.steps.submission import round_context
 from node.types import PhaseState, RoundState, Submission, bitmap_of, indices
 
@@ -39,6 +40,8 @@ def attest_ciphertexts(context: StudyContext, round_number: int, state: RoundSta
         if missing and not hospital.reader.clock.is_past(until):
             text = f"round {round_number}: waiting for the ciphertexts of {missing}"
             context.say(f"round {round_number}", "waiting for ciphertexts", text)
+            return
+        if opened_elsewhere(context, round_number):
             return
         hospital.ledger.attest(context.id, round_number, bitmap_of(held))
     context.log.info("round %d: attested %d ciphertexts", round_number, len(held))

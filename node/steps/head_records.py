@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,10 @@ class HeadRecords:
             batch_size=training.batch_size,
             salt=self.salt,
         )
+
+    def digest(self) -> str:
+        """SHA-256 of rows and labels in their order, without the salt."""
+        return hashlib.sha256(json.dumps([self.table, self.labels]).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """For the secret store."""

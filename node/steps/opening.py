@@ -26,6 +26,7 @@ from node.steps.models import (
     remember_weights,
     weights_before,
 )
+from node.steps.one_set import refuse_another_set, remember_set
 from node.steps.payload import from_sum
 from node.steps.submission import round_context
 from node.types import FilePost, Phase, RoundState, Submission, indices
@@ -70,6 +71,7 @@ def post_share(context: StudyContext, round_number: int, confirmed: int) -> None
 
     # One endpoint that lies must not get a share out of this node: all configured ones have to agree.
     bitmap, included, attempt, quorum = reader.agreed(named)
+    remember_set(context, round_number, confirmed)
     if hospital.id not in quorum or attempt != reader.current_attempt(context.id, round_number):
         return
     if reader.shares_posted(context.id, round_number, attempt) >> context.enrolment.index & 1:
@@ -81,6 +83,7 @@ def post_share(context: StudyContext, round_number: int, confirmed: int) -> None
             f"Study {context.id}, round {round_number}: the included set has {len(included)} hospitals; "
             f"this node opens sums over at least {max(MINIMUM_INCLUDED, context.plan.participation.minimum)}."
         )
+    refuse_another_set(context, round_number, confirmed)
     hospital.state.record_opening_set(context.id, round_number, included)
     binding = round_context(context, round_number)
     with context.stage("share", round_number):
@@ -229,6 +232,7 @@ def close_round(context: StudyContext, round_number: int) -> bool:
         hospital.secrets.erase(f"{context.round_key(round_number)}/blinding")
         hospital.secrets.erase(f"{context.round_key(round_number)}/update")
         watch_shares(context, round_number)
+        remember_set(context, round_number, confirmed)
         hospital.state.done(key, {"as": end.name.lower()})
         context.log.info("round %d: closed (%s), its secrets are erased", round_number, end.name.lower())
     closed = hospital.state.result(key)

@@ -34,6 +34,9 @@ class Records(Protocol):
     def commitment(self) -> int:
         """The data root that the enrolment puts on chain."""
 
+    def digest(self) -> str:
+        """SHA-256 of what is trained on: the same wherever the update of a model is the same."""
+
     def to_bytes(self) -> bytes:
         """For the secret store."""
 

@@ -13,6 +13,7 @@ from node.steps.ceremony import keys_name, parties_of
 from node.steps.context import StudyContext
 from node.steps.drawn import records_in_use
 from node.steps.models import weights_before
+from node.steps.one_set import opened_elsewhere
 from node.steps.payload import to_values
 from node.steps.records import Records
 from node.steps.trained import Trained
@@ -60,6 +61,8 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
     records = records_in_use(context)
     if records is None:
         _say_once(context, round_number, "no block of this hospital's rows is in use yet; until then it sends nothing")
+        return
+    if opened_elsewhere(context, round_number):
         return
     weights = weights_before(context, round_number)
     trained = _trained(context, round_number, weights, records)

@@ -40,6 +40,7 @@ from node.types.ledger import (
     indices,
 )
 from node.types.memory import (
+    OpenedSet,
     StepRecord,
     TransactionAttempt,
     TransactionRecord,
@@ -65,6 +66,7 @@ __all__ = [
     "Hospital",
     "ModelPost",
     "Offence",
+    "OpenedSet",
     "Outcome",
     "Phase",
     "PhaseState",

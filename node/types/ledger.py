@@ -85,6 +85,7 @@ class FailureReason(enum.IntEnum):
     TOO_FEW_SUBMISSIONS = 0
     TOO_FEW_INCLUDED = 1
     UNOPENED = 2
+    ANOTHER_SET = 3
 
 
 class Offence(enum.IntEnum):

@@ -23,6 +23,19 @@ class StepRecord:
     attempts: int
 
 
+@dataclass(frozen=True)
+class OpenedSet:
+    """A set whose sum was, or may have been, opened: `members` are hospital numbers with their data roots, sorted.
+
+    `model`: digest of the starting model and the training; `data`: of the own records trained on, empty for none.
+    """
+
+    model: str
+    data: str
+    study: int
+    members: tuple[tuple[int, int], ...]
+
+
 class TransactionStatus(enum.Enum):
     """What became of a signed transaction."""
 

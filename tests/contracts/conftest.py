@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from scripts import solc
+from scripts import setup, solc
 
-solc.prepare()  # compiler and anvil, so that `ape test` works as typed
+# Compiler, anvil and what is compiled, so that `ape test` works as typed, on the contracts as they are.
+solc.prepare()
+setup.compile_if_changed()
 
 from tests.support.proving import Work  # noqa: E402
 from tests.support.real_proofs import make_proving, submit, work_of  # noqa: E402

@@ -268,6 +268,15 @@ def test_redraw__of_a_draw_that_stands__reverts(sampled: Stage) -> None:
     refused(second)
 
 
+def test_redraw__in_the_last_block_that_knows_the_hash__is_no_second_choice(sampled: Stage) -> None:
+    hospital, blocks = sampled.hospitals[0], sampled.suite.blocks
+    draw_at = int(blocks.blocksOf(sampled.study, hospital.id).drawAt)
+    mine_until(draw_at + REACH)
+    early = send(blocks.redraw, sampled.study, sender=hospital.operator)
+    assert (early.ok, ape.chain.blocks.height) == (False, draw_at + REACH)
+    assert send(blocks.redraw, sampled.study, sender=hospital.operator).ok
+
+
 def test_redraw__by_another_than_the_operator__reverts(sampled: Stage) -> None:
     first, second = sampled.hospitals[:2]
     blocks, studies = sampled.suite.blocks, sampled.suite.studies

@@ -170,3 +170,18 @@ def test_acknowledgements__without_a_majority__cancel_the_study(stage: Stage, me
         stage.post(hospital, CeremonyStep.ACKNOWLEDGEMENT, digest)
     fail(stage)
     assert stage.state() is StudyState.CANCELLED
+
+
+def test_acknowledgements__of_exactly_half__are_no_majority(stage: Stage) -> None:
+    """Three liars of six must not have the three honest ones barred, though they would be enough to go on."""
+    stage.publish(maximum=6)
+    six = stage.hospitals[:6]
+    stage.enrol_all(six)
+    stage.hold_ceremony(six, until=CeremonyStep.TEST_SHARES)
+    for hospital in six[3:]:
+        stage.post(hospital, CeremonyStep.ACKNOWLEDGEMENT, OTHER)
+    stage.hold_step(six[:3], CeremonyStep.ACKNOWLEDGEMENT)
+    receipt = fail(stage)
+    studies = stage.suite.studies
+    assert studies.CeremonyFailed(stage.study, 1, CeremonyStep.ACKNOWLEDGEMENT, 0b111111, 0) in receipt.events
+    assert stage.state() is StudyState.CANCELLED

@@ -274,6 +274,28 @@ def test_report__against_one_that_left_while_the_study_goes_on__reaches_what_it_
     assert vault.pending(guilty.id)[0] == 3 * BOND - SLICE
 
 
+def test_report__round_after_round__takes_no_more_than_the_study_released(stage: Stage) -> None:
+    """Five slices are owed, and a bond has four: the hospital's other bonds answer for other studies."""
+    members = stage.run(3, rounds=5, batchRounds=5)
+    guilty, vault, rounds = members[0], stage.suite.vault, range(1, 6)
+    for number in rounds:
+        stage.finish(number)
+    others = vault.available(guilty.id)
+    stage.suite.studies.releaseBond(stage.study, guilty.id, sender=stage.stranger)
+    signed = {
+        number: [stage.sign(guilty.operator, 0, digest, number, 0b111) for digest in (DIGEST, OTHER)]
+        for number in rounds
+    }
+    for number in rounds[:4]:
+        report(stage, guilty, round_=number, included=0b111, signatures=signed[number])
+        assert vault.available(guilty.id) == others + BOND - number * SLICE
+        # What was taken need not be kept within reach any longer.
+        assert vault.lockable(guilty.id) == others
+    with ape.reverts(stage.suite.court.EquivocationCourtNothingToSlash, hospitalId=guilty.id):
+        report(stage, guilty, round_=5, included=0b111, signatures=signed[5])
+    assert vault.available(guilty.id) == others
+
+
 def test_released_bond__within_the_window__cannot_be_locked_out_of_reach(opening: Stage) -> None:
     suite, guilty, vault = opening.suite, opening.members[0], opening.suite.vault
     opening.finalise()

@@ -12,7 +12,7 @@ from eth_utils import keccak
 
 from node.types import Phase, StudyState
 from tests.support.stage import Stage
-from tests.support.suite import BOND, DIGEST, FIELD_ORDER, NO_PROOF
+from tests.support.suite import BOND, DIGEST, FIELD_ORDER, NO_PROOF, pass_until
 
 SLICE = BOND // 4
 TOO_FEW_SUBMISSIONS, TOO_FEW_INCLUDED, UNOPENED = range(3)
@@ -183,3 +183,23 @@ def test_context__of_a_proof__binds_chain_contract_study_round_hospital_and_dige
     assert rounds.trainingContext(5, 6, 7, digest) == context(b"consilium.training.v1", 5, 6, 7, digest)
     expected = context(b"consilium.aggregation.v1", 5, 6, 0, (0b1011).to_bytes(32))
     assert rounds.aggregationContext(5, 6, 0b1011) == expected
+
+
+@pytest.mark.parametrize("finalised", [True, False])
+def test_attempt__of_a_closed_round__does_not_go_on_with_the_clock(opening: Stage, finalised: bool) -> None:
+    rounds, attempts = opening.suite.rounds, opening.plan["attempts"]
+    if finalised:
+        opening.share_all()
+        opening.finalise()
+        reached = 0
+    else:
+        for attempt in range(attempts):
+            opening.share_all(attempt, digest=b"\x66" * 32)
+            opening.end_phase()
+        opening.fail_round()
+        reached = attempts
+    quorums = [opening.quorum(attempt) for attempt in range(attempts)]
+    pass_until(ape.chain.blocks.head.timestamp + (attempts + 1) * opening.plan["openLength"])
+    assert rounds.currentAttempt(opening.study, 1) == reached
+    assert [opening.quorum(attempt) for attempt in range(attempts)] == quorums
+    assert [bool(quorum) for quorum in quorums] == [attempt <= reached for attempt in range(attempts)]

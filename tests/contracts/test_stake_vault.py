@@ -8,8 +8,24 @@ from typing import Any
 import ape
 from ape.utils import ZERO_ADDRESS
 
-from tests.support.stage import Stage
+from tests.support.stage import Hospital, Stage
 from tests.support.suite import BOND, pass_until
+
+WEEK = 7 * 24 * 3600
+
+
+def leave_with_bond(stage: Stage, hospital: Hospital) -> None:
+    """A study that nobody else enrols in ends, and gives the hospital its bond back just now."""
+    stage.publish()
+    stage.enrol(hospital)
+    stage.end_enrolment()
+    stage.suite.studies.releaseBond(stage.study, hospital.id, sender=stage.stranger)
+
+
+def add_to_bond(stage: Stage, hospital: Hospital, amount: int) -> None:
+    suite = stage.suite
+    suite.token.approve(suite.vault, amount, sender=stage.sponsor)
+    suite.vault.deposit(hospital.id, amount, sender=stage.sponsor)
 
 
 def test_deposit__anyone_for_a_known_hospital__adds_what_arrived(stage: Stage) -> None:
@@ -98,3 +114,67 @@ def test_lock__of_a_hospital_that_has_a_bond_in_the_study__reverts(stage: Stage,
 def test_claim_bounty__none_earned__reverts(stage: Stage) -> None:
     with ape.reverts(stage.suite.vault.StakeVaultNoBounty, reporter=stage.stranger.address):
         stage.suite.vault.claimBounty(sender=stage.stranger)
+
+
+def test_lockable__a_released_bond_that_was_asked_back__is_not_kept_back_from_a_fresh_one_as_well(stage: Stage) -> None:
+    suite, hospital = stage.suite, stage.hospitals[0]
+    vault = suite.vault
+    leave_with_bond(stage, hospital)
+    assert (vault.available(hospital.id), vault.lockable(hospital.id)) == (3 * BOND, 2 * BOND)
+    vault.requestWithdrawal(hospital.id, 3 * BOND, sender=hospital.owner)
+    add_to_bond(stage, hospital, BOND)
+    assert vault.lockable(hospital.id) == BOND
+    stage.publish()
+    stage.enrol(hospital)
+    assert vault.locked(stage.study, hospital.id) == BOND
+
+
+def test_lockable__part_of_the_released_bond_asked_back__keeps_the_rest(stage: Stage) -> None:
+    vault, hospital = stage.suite.vault, stage.hospitals[0]
+    leave_with_bond(stage, hospital)
+    vault.requestWithdrawal(hospital.id, BOND // 4, sender=hospital.owner)
+    assert vault.available(hospital.id) == 3 * BOND - BOND // 4
+    assert vault.lockable(hospital.id) == 2 * BOND
+
+
+def test_lockable__withdrawal_that_is_paid_within_the_window__covers_nothing(stage: Stage) -> None:
+    """Asked back before the release, it can be gone while evidence may still come."""
+    vault, hospital = stage.suite.vault, stage.hospitals[0]
+    stage.publish()
+    stage.enrol(hospital)
+    vault.requestWithdrawal(hospital.id, BOND, sender=hospital.owner)
+    stage.end_enrolment()
+    stage.suite.studies.releaseBond(stage.study, hospital.id, sender=stage.stranger)
+    assert vault.pending(hospital.id).availableAt < vault.coolsUntil(hospital.id)
+    assert (vault.available(hospital.id), vault.lockable(hospital.id)) == (2 * BOND, BOND)
+
+
+def test_lockable__released_twice_within_the_window__keeps_both_back(stage: Stage) -> None:
+    vault, hospital = stage.suite.vault, stage.hospitals[0]
+    for released in (1, 2):
+        leave_with_bond(stage, hospital)
+        assert vault.lockable(hospital.id) == (3 - released) * BOND
+    until = vault.coolsUntil(hospital.id)
+    assert until == ape.chain.blocks.head.timestamp + WEEK
+    pass_until(until - 2)
+    assert vault.lockable(hospital.id) == BOND
+    pass_until(until)
+    assert vault.lockable(hospital.id) == 3 * BOND
+
+
+def test_request_withdrawal__more_than_its_record_can_hold__reverts_and_loses_nothing(
+    stage: Stage, project: Any
+) -> None:
+    """No token has so many units; one that had would lose what does not fit."""
+    suite, hospital, most = stage.suite, stage.hospitals[0], 2**192 - 1
+    token = suite.council.deploy(project.ConsiliumToken, 2**200)
+    known = (suite.vault.HOSPITALS(), suite.vault.STUDIES(), suite.vault.ROUND_MANAGER(), suite.vault.COURT())
+    vault = suite.council.deploy(project.StakeVault, token, *known, WEEK + 1)
+    token.approve(vault, 2**200, sender=suite.council)
+    vault.deposit(hospital.id, most + 1, sender=suite.council)
+    with ape.reverts(vault.StakeVaultInsufficient, hospitalId=hospital.id, available=most, wanted=most + 1):
+        vault.requestWithdrawal(hospital.id, most + 1, sender=hospital.owner)
+    vault.requestWithdrawal(hospital.id, most, sender=hospital.owner)
+    with ape.reverts(vault.StakeVaultInsufficient, available=most, wanted=most + 1):
+        vault.requestWithdrawal(hospital.id, 1, sender=hospital.owner)
+    assert (vault.pending(hospital.id).amount, vault.available(hospital.id)) == (most, 1)

@@ -54,7 +54,7 @@ def test_retry__without_the_missing_hospital__completes_and_the_study_too(story:
     assert reader.study_state(story.study) is StudyState.COMPLETED
     state = reader.round_state(story.study, 1)
     assert state.closed_as is Phase.FINALISED and state.included_bitmap == 0b1101
-    plan = study_plan("A study", 4)
+    plan = study_plan("A study", 4, start=story.study)
     tables = [records(number, ROWS[number - 1]) for number in (1, 3, 4)]
     assert state.root_after == weights_root(model_after(plan, plan.model.initial, tables))
 

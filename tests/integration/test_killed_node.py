@@ -63,7 +63,7 @@ def story(consortium: Consortium) -> Story:
 
 def test_study__node_killed_again_and_again__is_completed_with_the_right_model(story: Story) -> None:
     assert set(story.left_behind) == set(POINTS)
-    reader, plan = story.consortium.reader, study_plan("A study", 3)
+    reader, plan = story.consortium.reader, study_plan("A study", 3, start=story.study)
     assert reader.study_state(story.study) is StudyState.COMPLETED
     tables = [records(number, ROWS[number - 1]) for number in (1, 2, 3)]
     expected = plan.model.initial

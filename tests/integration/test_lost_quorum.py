@@ -54,7 +54,7 @@ def test_later_quorum__of_the_others__opens_the_sum_of_all_four(story: Story) ->
     assert reader.study_state(story.study) is StudyState.COMPLETED
     state = reader.round_state(story.study, 1)
     assert state.closed_as is Phase.FINALISED and state.included_bitmap == 0b1111
-    plan = study_plan("A study", 4)
+    plan = study_plan("A study", 4, start=story.study)
     tables = [records(number, count) for number, count in enumerate(ROWS, start=1)]
     assert state.root_after == weights_root(model_after(plan, plan.model.initial, tables))
 

@@ -69,7 +69,7 @@ def test_next_round__everybody_back__is_finalised(story: Story) -> None:
 
 
 def test_model__table_changed_after_enrolment__is_that_of_the_committed_records(story: Story) -> None:
-    plan = study_plan("A study", 3)
+    plan = study_plan("A study", 3, start=story.study)
     expected = model_after(plan, plan.model.initial, [records(1, 8), records(2, 6), records(3, 5)])
     assert story.consortium.reader.round_state(story.study, 2).root_after == weights_root(expected)
 

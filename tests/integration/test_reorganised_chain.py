@@ -72,7 +72,7 @@ def test_finalised_round__its_block_dropped__is_finalised_again_with_the_same_mo
     assert len(again) == 1 and again[0].block_hash != story.finalised.block_hash
     assert again[0].arguments == story.finalised.arguments
     assert reader.study_state(story.study) is StudyState.COMPLETED
-    state, plan = reader.round_state(story.study, 1), study_plan("A study", 3)
+    state, plan = reader.round_state(story.study, 1), study_plan("A study", 3, start=story.study)
     assert state.closed_as is Phase.FINALISED and state.included_bitmap == 0b111
     tables = [records(number, ROWS[number - 1]) for number in (1, 2, 3)]
     assert state.root_after == weights_root(model_after(plan, plan.model.initial, tables))

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {IStakeVault} from "../../contracts/interfaces/IStakeVault.sol";
+import {EQUIVOCATION_WINDOW} from "../../contracts/libraries/EvidenceWindow.sol";
 import {World} from "./World.sol";
 
 /// @title What every bond must be, by the published policy, beside what the vault says it is
@@ -20,6 +21,7 @@ abstract contract Bonds is World {
     mapping(uint256 studyId => mapping(uint32 hospitalId => uint256)) internal _locked;
     /// @dev Of a bond that was released, what evidence of an equivocation may still take.
     mapping(uint256 studyId => mapping(uint32 hospitalId => uint256)) internal _released;
+    mapping(uint256 studyId => mapping(uint32 hospitalId => uint256)) internal _releasedAt;
     mapping(address reporter => uint256) internal _bounty;
     mapping(
         uint256 studyId => mapping(IStakeVault.Offence offence => mapping(uint32 stage => uint64))
@@ -88,6 +90,8 @@ abstract contract Bonds is World {
         require(VAULT.potCount() == _pots.length, "a pot without an offence, or an offence without a pot");
         for (uint32 id = 1; id <= HOSPITALS; ++id) {
             (uint256 pending,) = VAULT.pending(id);
+            require(_available[id] + pending >= _warm(id), "a bond got out of reach within the window");
+            require(VAULT.lockable(id) <= _available[id], "more can be locked than there is");
             require(VAULT.available(id) == _available[id], "available bond moved against the policy");
             require(pending == _pending[id], "pending bond moved against the policy");
             owed += _available[id] + pending;
@@ -127,6 +131,14 @@ abstract contract Bonds is World {
         uint256 first = taken < _pending[id] ? taken : _pending[id];
         _pending[id] -= first;
         _available[id] -= taken - first;
+    }
+
+    /// @dev What evidence can still ask of the bonds that studies released within the window.
+    function _warm(uint32 id) private view returns (uint256 warm) {
+        for (uint256 studyId = 1; studyId <= STUDIES.studyCount(); ++studyId) {
+            uint256 until = _releasedAt[studyId][id] + EQUIVOCATION_WINDOW;
+            if (block.timestamp < until) warm += _released[studyId][id];
+        }
     }
 
     function _isTheirs(uint256 studyId, uint64 offenders, address account) private view returns (bool) {

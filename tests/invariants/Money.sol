@@ -87,7 +87,7 @@ abstract contract Money is Rounds {
             require(!_isOver(studyId), "a bond is stuck in a study that ended");
             return;
         }
-        _released[studyId][id] = _locked[studyId][id];
+        (_released[studyId][id], _releasedAt[studyId][id]) = (_locked[studyId][id], block.timestamp);
         _available[id] += _locked[studyId][id];
         _locked[studyId][id] = 0;
         _did("releaseBond");

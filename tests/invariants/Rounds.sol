@@ -29,6 +29,8 @@ abstract contract Rounds is Studies {
     mapping(uint256 studyId => mapping(uint32 round => mapping(uint256 index => uint256))) internal _factors;
     mapping(uint256 studyId => mapping(uint32 round => mapping(uint256 index => uint64))) internal _bitmaps;
     mapping(uint256 studyId => mapping(uint32 round => mapping(uint8 attempt => uint64))) internal _shares;
+    /// @dev Rounds that fixed a set, by the weights that they started from; the last one counts.
+    mapping(uint256 studyId => mapping(uint256 root => uint32 round)) private _fixedIn;
 
     /// @dev Whatever somebody can do next in the round that goes on.
     function _playRound(uint256 studyId, uint256 seed) internal {
@@ -75,9 +77,10 @@ abstract contract Rounds is Studies {
     function _attest(uint256 studyId, uint32 round, uint8 index, uint256 seed) private {
         Kept storage kept = _kept[studyId][round];
         uint64 held = _draw(seed, "diligence") % 8 == 0 ? uint64(_draw(seed, "held")) : type(uint64).max;
-        // In some rounds a hospital serves its ciphertext to nobody.
+        // In some rounds a hospital serves its ciphertext to nobody; where a set is fixed already, in more of them.
+        uint256 odds = _fixedIn[studyId][_root[studyId]] == 0 ? 4 : 2;
         uint256 chosen = uint256(keccak256(abi.encode(_planDigests[studyId], round)));
-        if (chosen % 4 == 0) held &= ~(uint64(1) << uint8((chosen >> 8) % HOSPITALS));
+        if (chosen % odds == 0) held &= ~(uint64(1) << uint8((chosen >> 8) % HOSPITALS));
         uint64 bitmap = kept.submitted & held;
         address operator = _operator(studyId, _ids[studyId][index]);
         VM.prank(operator);
@@ -90,7 +93,8 @@ abstract contract Rounds is Studies {
     function _include(uint256 studyId, uint32 round) internal {
         Kept storage kept = _kept[studyId][round];
         IStudyRegistry.Plan memory plan = STUDIES.study(studyId).plan;
-        uint64 set = _widelyHeld(studyId, round, plan.threshold);
+        uint64 held = _widelyHeld(studyId, round, plan.threshold);
+        uint64 set = _oneSet(studyId, held, plan.privacyBudget);
         require(ROUNDS.includable(studyId, round) == set, "includable set is not the attestation rule's");
         if (_count(set) >= plan.minimum) _cheatAtInclude(studyId, round, set);
         VM.prank(STRANGER);
@@ -99,10 +103,12 @@ abstract contract Rounds is Studies {
         if (_count(set) < plan.minimum) {
             require(state.closedAs == IRoundManager.Phase.Failed && state.includedBitmap == 0, "opened too few");
             kept.closedAt = uint64(block.timestamp);
-            _did("failTooFewIncluded");
+            _did(set == held ? "failTooFewIncluded" : "failAnotherSet");
         } else {
             require(state.includedBitmap == set, "included set is not the attestation rule's");
             kept.included = set;
+            if (_fixedIn[studyId][_root[studyId]] != 0) _did("includeAgain");
+            _fixedIn[studyId][_root[studyId]] = round;
             (Point memory sum, uint256 rows) = _sum(studyId, round);
             require(state.sumDigest == keccak256(abi.encode(sum.x, sum.y)), "sum is not that of the included");
             require(state.sumRows == rows, "rows are not those of the included");
@@ -111,7 +117,7 @@ abstract contract Rounds is Studies {
         }
         // With fewer attesting, honest ones alone might not have been enough to hold it.
         if (_count(kept.attested) >= 2 * uint256(plan.threshold) - 1) {
-            _punish(studyId, IStakeVault.Offence.CiphertextLeftOut, round, kept.submitted & ~set, set, address(0));
+            _punish(studyId, IStakeVault.Offence.CiphertextLeftOut, round, kept.submitted & ~held, held, address(0));
         }
     }
 
@@ -188,6 +194,14 @@ abstract contract Rounds is Studies {
             }
             if (holders >= threshold) set |= uint64(1) << uint8(i);
         }
+    }
+
+    /// @dev The rule, without what the contract keeps: a study without a budget opens one set for each model.
+    function _oneSet(uint256 studyId, uint64 held, uint64 budget) private view returns (uint64) {
+        uint32 earlier = _fixedIn[studyId][_root[studyId]];
+        if (earlier == 0 || budget != 0) return held;
+        uint64 before = _kept[studyId][earlier].included;
+        return held & before == before ? before : 0;
     }
 
     function _listed(uint256 studyId, uint32 round, uint64 set)

@@ -165,7 +165,8 @@ class Consortium:
 
     def open_study(self, members: Sequence[Member], **plan: Any) -> int:
         """A study of tables, opened as `open_planned` says."""
-        return self.open_planned(members, study_plan(f"Study {self.reader.study_count() + 1}", len(members), **plan))
+        number = self.reader.study_count() + 1
+        return self.open_planned(members, study_plan(f"Study {number}", len(members), start=number, **plan))
 
     def open_planned(self, members: Sequence[Member], plan: TrainingPlan, *options: object) -> int:
         """A funded study in which these hospitals are enrolled, in this order, and which alone their nodes follow.

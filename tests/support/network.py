@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from node.chain.abi import load_interfaces
 from node.chain.client import ChainReader
 from node.chain.deployment import load_deployment
 from node.chain.wallet import keyfile_address
@@ -30,6 +31,15 @@ class Network:
         address = keyfile_address(keyfile)
         self.anvil.give_ether(address)
         return address
+
+    def act(self, sender: str, contract: str, function: str, *arguments: Any) -> None:
+        """Send what no command sends alone, in the name of an address; fails the test where it reverts."""
+        data = load_interfaces().encode_call(contract, function, arguments)
+        to = load_deployment(self.deployment).contracts[contract]
+        self.anvil.request("anvil_impersonateAccount", sender)
+        sent = self.anvil.request("eth_sendTransaction", {"from": sender, "to": to, "data": "0x" + data.hex()})
+        receipt = self.anvil.request("eth_getTransactionReceipt", sent)
+        assert receipt["status"] == "0x1", f"{contract}.{function} reverted"
 
     def reader(self) -> ChainReader:
         """Read it."""

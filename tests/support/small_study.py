@@ -36,15 +36,18 @@ def study_plan(
     ceremony_step: int = 120,
     confirmations: int = 1,
     clip_warning_share_ppm: int = 50_000,
+    start: int = 0,
 ) -> TrainingPlan:
     """A plan for exactly so many hospitals on the small circuits, with t = 2; lengths in seconds.
 
-    One key ceremony serves all rounds, or `batch_rounds` of them.
+    One key ceremony serves all rounds, or `batch_rounds` of them. `start` is every starting weight: where the same
+    hospitals play several studies with the same records, each has its own, since nodes open one set for a model.
     """
     base = small_plan()
     return replace(
         base,
         title=title,
+        model=replace(base.model, initial=(start,) * len(base.model.initial)),
         clip_warning_share_ppm=clip_warning_share_ppm,
         encryption=replace(base.encryption, attempts=attempts),
         participation=Participation(3, hospitals, rounds, rounds if batch_rounds is None else batch_rounds),

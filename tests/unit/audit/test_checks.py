@@ -156,6 +156,40 @@ def test_checks__of_an_included_set_that_the_attestations_do_not_give__fail(
     ]
 
 
+@pytest.mark.parametrize(
+    ("earlier", "later", "budget", "holds"),
+    [
+        ((1, 2, 3), (1, 2, 3), 0, True),
+        ((1, 2), (1, 2), 0, True),
+        ((1, 2), (1, 2, 3), 0, False),
+        ((1, 2, 3), (1, 2), 0, False),
+        ((1, 2), (1, 2, 3), 1, True),
+    ],
+    ids=["the same", "the same of more", "more than it", "fewer than it", "more, and a budget pays"],
+)
+def test_checks__of_two_sets_from_one_model__hold_only_the_second_to_the_first(
+    played_study: Played,
+    contents: ContentReader,
+    view: StudyView,
+    earlier: tuple[int, ...],
+    later: tuple[int, ...],
+    budget: int,
+    holds: bool,
+) -> None:
+    terms = replace(view.plan.terms, minimum=2, privacy_budget=budget)
+    told = replace(view, plan=replace(view.plan, terms=terms))
+    told = with_round(told, 0, included=earlier)
+    told = with_round(told, 2, included=later, root_before=view.rounds[0].root_before)
+    statements = {
+        check.statement: check.verdict
+        for check in check_study(played_study.reader(), contents, told)
+        if check.subject == "Round 3" and check.statement.startswith("Included are exactly")
+    }
+    bound = "" if budget else " of the set of round 1, which started from the same model"
+    verdict = Verdict.PASSED if holds else Verdict.FAILED
+    assert statements == {f"Included are exactly the updates with at least 2 attestations{bound}": verdict}
+
+
 @pytest.mark.parametrize("changes", [{"sum_rows": 20}, {"sum_commitment": (0, 1)}, {"sum_digest": bytes(32)}])
 def test_checks__of_sums_that_do_not_add_up__fail(
     played_study: Played, contents: ContentReader, view: StudyView, changes: dict[str, Any]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from node.audit.contents import open_contents
 from node.audit.reproof import aggregation_signals, training_signals
 from node.audit.studies import list_studies, read_study
 from node.audit.views import StudyView
+from node.cli import main
 from node.errors import ChainUnavailable, ContractReverted
 from node.types import FailureReason, Phase, StudyState
+from node.words import FAILURE
 from tests.support.played_study import NAMES, ROWS, UNIT, Played, Stage
 
 
@@ -113,3 +116,10 @@ def test_public_inputs__put_together_here__are_those_of_the_contract(played_stud
         *submission.commitment,
     )
     assert aggregation_signals(view, item)[0] == reader.aggregation_context(1, 1, 0b111)
+
+
+def test_study_show__round_that_failed__says_why(played_study: Played, capsys: pytest.CaptureFixture[str]) -> None:
+    network = ["--rpc", played_study.anvil.url, "--deployment", str(played_study.deployment)]
+    assert main(["study", "show", "1", "--json", *network]) == 0
+    told = [row["failed_since"] for row in json.loads(capsys.readouterr().out)["history"]]
+    assert told == ["", FAILURE[FailureReason.TOO_FEW_SUBMISSIONS], ""]

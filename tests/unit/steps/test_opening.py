@@ -29,6 +29,7 @@ from node.steps.opening import close_round, finalise, keep_shares, learn_model, 
 from node.steps.submission import round_context, submit_update
 from node.types import FilePost, Phase, PhaseState, StudyState
 from tests.support.fake_chain import CEREMONY, FakeChain
+from tests.support.plans import private_plan, small_plan
 from tests.support.steps import CONFIRMED, LONG_AGO, Party, make_parties, reach_open
 
 
@@ -132,7 +133,15 @@ def test_share__below_the_plans_minimum__is_refused(four: tuple[FakeChain, list[
     assert parties[1].ledger.named("post_share") == []
 
 
-def test_share__second_set_in_the_same_round__is_refused_for_good(four: tuple[FakeChain, list[Party]]) -> None:
+@pytest.mark.parametrize(
+    ("four", "refusal"),
+    [(small_plan, "makes no share for the set"), (private_plan, "and no other")],
+    indirect=["four"],
+    ids=["without a budget", "with a budget"],
+)
+def test_share__second_set_in_the_same_round__is_refused_for_good(
+    four: tuple[FakeChain, list[Party]], refusal: str
+) -> None:
     """As after a reorganisation that changed who is included."""
     chain, parties = four
     member = parties[1]
@@ -140,7 +149,7 @@ def test_share__second_set_in_the_same_round__is_refused_for_good(four: tuple[Fa
     chain.shares.clear()
     chain.change_round(included_bitmap=0b0111)
     for _ in range(2):
-        with pytest.raises(OpeningRefused, match="and no other"):
+        with pytest.raises(OpeningRefused, match=refusal):
             post(member)
     assert len(member.ledger.named("post_share")) == 1
     chain.change_round(included_bitmap=0b1111)
@@ -380,9 +389,10 @@ def test_learn_model__shares_that_open_nothing__takes_a_posted_file_with_the_rig
 
 
 @pytest.fixture
-def four(tmp_path: Path) -> Iterator[tuple[FakeChain, list[Party]]]:
-    """Four hospitals, all included and about to be opened."""
-    chain, parties = make_parties(tmp_path / "four", count=4)
+def four(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[FakeChain, list[Party]]]:
+    """Four hospitals, all included and about to be opened; of the small plan, or of another that a test names."""
+    plan = getattr(request, "param", small_plan)()
+    chain, parties = make_parties(tmp_path / "four", count=4, plan=plan)
     for party in parties:
         submit_update(party.context, 1, chain.rounds[1])
     reach_open(chain, parties)
