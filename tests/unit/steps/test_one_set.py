@@ -73,9 +73,10 @@ def shares(party: Party, number: int) -> list[tuple[Any, ...]]:
 
 def in_second_study(party: Party, *, plan: TrainingPlan | None = None, records: Any = None) -> Party:
     """The same hospital, with the same memory, in study 2: by default with the same plan and the same records."""
-    study = replace(party.context.study, id=2)
-    context = replace(party.context, study=study, plan=plan or party.context.plan)
-    context.hospital.secrets.put(f"{context.key}/records", (records or party.records).to_bytes())
+    study, kept = replace(party.context.study, id=2), records or party.records
+    enrolment = replace(party.context.enrolment, data_root=kept.commitment())
+    context = replace(party.context, study=study, plan=plan or party.context.plan, enrolment=enrolment)
+    context.hospital.secrets.put(f"{context.key}/records", kept.to_bytes())
     return replace(party, context=context)
 
 
@@ -192,7 +193,7 @@ def test_block_that_comes_into_use_in_between__does_not_make_it_another_study(ca
     blocks = Blocks((sampled.records, replace(sampled.records, salt=8)), (71, 72))
     sampled.hospital.secrets.erase("study-1/records")
     sampled.hospital.secrets.put("study-1/records", blocks.to_bytes())
-    chain.draws[sampled.number] = NO_BLOCKS
+    chain.draws[sampled.number] = replace(NO_BLOCKS, blocks_root=blocks.tree().root)
     fix_set(chain, parties, 1, 0b1011, [sampled, parties[3]])
     post(sampled)
     fail(chain, parties)
