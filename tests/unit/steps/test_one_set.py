@@ -21,6 +21,7 @@ from node.steps.attestation import attest_ciphertexts
 from node.steps.blocks import Blocks
 from node.steps.head_records import HeadRecords
 from node.steps.opening import close_round, post_share
+from node.steps.records import stored_records
 from node.steps.submission import submit_update
 from node.types import Phase, PhaseState
 from tests.support.fake_chain import NO_BLOCKS, FakeChain, round_state
@@ -73,10 +74,11 @@ def shares(party: Party, number: int) -> list[tuple[Any, ...]]:
 
 def in_second_study(party: Party, *, plan: TrainingPlan | None = None, records: Any = None) -> Party:
     """The same hospital, with the same memory, in study 2: by default with the same plan and the same records."""
-    study, kept = replace(party.context.study, id=2), records or party.records
-    enrolment = replace(party.context.enrolment, data_root=kept.commitment())
-    context = replace(party.context, study=study, plan=plan or party.context.plan, enrolment=enrolment)
-    context.hospital.secrets.put(f"{context.key}/records", kept.to_bytes())
+    study, plan = replace(party.context.study, id=2), plan or party.context.plan
+    content = (records or party.records).to_bytes()
+    enrolment = replace(party.context.enrolment, data_root=stored_records(plan, content).commitment())
+    context = replace(party.context, study=study, plan=plan, enrolment=enrolment)
+    context.hospital.secrets.put(f"{context.key}/records", content)
     return replace(party, context=context)
 
 
