@@ -173,7 +173,7 @@ class _Follower:
         self._open: dict[int, StudyContext] = {}
         self._ended: set[int] = set()
         reader = hospital.reader
-        self._pace = Pace(lambda: reader.asked, reader.clock.now, reader.clock.next_moment)
+        self._pace = Pace(lambda: reader.asked, reader.clock.now, reader.clock.next_moment, time.monotonic)
 
     @contextlib.contextmanager
     def hearing(self, scanner: EventScanner) -> Iterator[ScanPass]:
