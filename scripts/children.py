@@ -42,3 +42,11 @@ def end_with_parent() -> None:
 def public_environment() -> dict[str, str]:
     """This process's environment less the passphrase: what a child gets that opens no keyfile."""
     return {name: value for name, value in os.environ.items() if name != PASSPHRASE_VARIABLE}
+
+
+def reach_this_machine_directly() -> None:
+    """Keep a proxy that the environment names from what listens here, also for programs started from now on."""
+    for name in ("no_proxy", "NO_PROXY"):
+        # The one in small letters counts where both are there.
+        listed = os.environ.get(name) or os.environ.get(name.swapcase(), "")
+        os.environ[name] = ",".join(filter(None, (listed, "127.0.0.1", "localhost")))

@@ -14,6 +14,7 @@ import click
 from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand, network_option
 
+from scripts.children import reach_this_machine_directly
 from scripts.deployment import (
     DEVELOPMENT_CHAINS,
     DeploymentRefused,
@@ -23,6 +24,9 @@ from scripts.deployment import (
     set_up_catalogue,
     stands,
 )
+
+# Ape and web3 would ask it for a chain on this machine.
+reach_this_machine_directly()
 
 
 def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:
