@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,18 @@ def test_study__published_and_funded__opens(run: Run, network: Network, plan: Pa
     assert [row["id"] for row in run("study", "list", "--json").value][-2:] == [number, number + 1]
     early = run("study", "refund", number, *council, "--json").error
     assert early["exit_code"] == 4
+
+
+def test_study__machines_clock_a_year_wrong__counts_what_is_left_by_the_chain(
+    run: Run, network: Network, plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = run("study", "publish", plan, "--fund", "--keyfile", network.council, "--json").value["study"]
+    end, now = network.reader().enrolment_end(number), time.time
+    for wrong in (366 * 86_400, -366 * 86_400):
+        monkeypatch.setattr(time, "time", lambda wrong=wrong: now() + wrong)
+        shown = run("study", "show", number, "--json").value["waits_for"]
+        left = int(shown.removeprefix("hospitals to enrol (").removesuffix(" s left)"))
+        assert 0 <= end - network.reader().head().timestamp - left <= 60
 
 
 def test_study__changed_document__is_refused_before_anything_is_sent(run: Run, network: Network, plan: Path) -> None:
