@@ -54,9 +54,11 @@ class TooMuch(RpcError):
 
 
 class RateLimited(ChainUnavailable):
-    """An endpoint was asked too often; `wait` is for how many seconds it wants to be left alone, where it says so."""
+    """An endpoint was asked too often; `words` are its own, `wait` how many seconds it wants to be left alone, where
+    it says so."""
 
     def __init__(self, endpoint: str, words: str, wait: float | None = None) -> None:
+        self.words = words
         self.wait = wait
         super().__init__(
             f"The RPC endpoint {endpoint} limits how often it is asked ({words}): wait, or give one that allows more."

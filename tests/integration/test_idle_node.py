@@ -94,7 +94,6 @@ def test_idle_node__whatever_the_pace_of_blocks__asks_at_most_once_a_second(
         day.happens = {second: lambda: counted.append(endpoint.asked.total()) for second in (BEFORE, BEFORE + COUNTED)}
         with node_of(enrolled[0], endpoint, day, monkeypatch) as (hospital, config), pytest.raises(StopAsked):
             runner._follow_chain(hospital, config, day, False)
-        print("RATE", block_seconds, (counted[1] - counted[0]) / COUNTED, endpoint.asked)
         assert COUNTED / 4 < counted[1] - counted[0] <= COUNTED
 
 
