@@ -53,7 +53,7 @@ class Follower:
         self._ended: dict[int, str] = {}
         self._incomplete: list[int] = []
         reader = hospital.reader
-        self._pace = Pace(lambda: reader.asked, reader.clock.now, reader.clock.next_moment)
+        self._pace = Pace(lambda: reader.asked, reader.clock.now, reader.clock.next_moment, time.monotonic)
 
     @contextlib.contextmanager
     def hearing(self, scanner: EventScanner) -> Iterator[ScanPass]:

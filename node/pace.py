@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-#: Seconds after an event, or after a moment that was waited for, in which every block is looked at.
+#: Seconds after an event, or after a moment that was waited for, in which every block is looked at; and seconds without
+#: a block after which those that make an event final are waited for no more: the chain stands still.
 AWAKE_SECONDS = 60.0
-#: Seconds for which blocks that make an event final are waited for in the same way; a chain may stand still.
-AWAKE_LONGEST = 600.0
 #: Blocks beyond those that make an event final.
 BLOCKS_BEYOND = 2
 #: Seconds between two looks after the first that ended with an error; then each time twice as long, up to the second.
@@ -50,7 +48,7 @@ class Pace:
         asked: Callable[[], int],
         chain_time: Callable[[], float],
         next_moment: Callable[[], float],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float],
     ) -> None:
         self._asked = asked
         self._chain_time = chain_time
@@ -58,11 +56,12 @@ class Pace:
         self._clock = clock
         self._studies: dict[int, _Study] = {}
         self._asleep_until = -math.inf
-        self._head = 0
+        self._head, self._moved_at = 0, -math.inf
 
     def saw(self, head: int) -> None:
         """The chain's newest block has this number."""
-        self._head = head
+        if head != self._head:
+            self._head, self._moved_at = head, self._clock()
 
     def wake(self, study: int, confirmations: int = 0) -> None:
         """Something happened in a study, or may have; so many blocks later it is final."""
@@ -74,8 +73,8 @@ class Pace:
     def is_awake(self, study: int) -> bool:
         """Whether a study is looked at with every block."""
         known = self._known(study)
-        gone = self._clock() - known.awake_since
-        return gone < AWAKE_SECONDS or (self._head < known.awake_until_block and gone < AWAKE_LONGEST)
+        recent = self._clock() - AWAKE_SECONDS
+        return known.awake_since > recent or (self._head < known.awake_until_block and self._moved_at > recent)
 
     def is_due(self, study: int) -> bool:
         """Whether to look at a study now; one whose moment has come wakes up."""

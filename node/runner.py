@@ -61,7 +61,6 @@ def open_hospital(
     log = logging.getLogger("consilium.node")
     reader = ChainReader(config.rpc_urls, load_deployment(config.deployment), pause=pause)
     _await_chain(reader, log)
-    reader.verify()
     wallet = Wallet.load(config.operator_keyfile, passphrase)
     number = reader.hospital_id_of_operator(wallet.address)
     if not number:
@@ -145,9 +144,10 @@ def _follow_chain(hospital: Hospital, config: NodeConfig, stopping: Stopping, un
 
 
 def _await_chain(reader: ChainReader, log: logging.Logger) -> None:
-    """Wait for an endpoint, and say so; raises `ChainUnavailable` where none answers in time."""
+    """Wait until every endpoint serves the deployment, and say so; raises `ChainUnavailable` where they do not in time,
+    and what no waiting mends."""
     try:
-        reader.head()
+        reader.verify()
     except ChainUnavailable as error:
         log.warning("%s Waiting for it, %d s at most.", error, START_PATIENCE)
         reader.wait_until_available(START_PATIENCE)

@@ -59,3 +59,11 @@ def give_home() -> None:
         made = tempfile.mkdtemp(prefix="consilium-home-")
         atexit.register(shutil.rmtree, made, ignore_errors=True)
         os.environ["HOME"] = made
+
+
+def reach_this_machine_directly() -> None:
+    """Keep a proxy that the environment names from what listens here, also for programs started from now on."""
+    for name in ("no_proxy", "NO_PROXY"):
+        # The one in small letters counts where both are there.
+        listed = os.environ.get(name) or os.environ.get(name.swapcase(), "")
+        os.environ[name] = ",".join(filter(None, (listed, "127.0.0.1", "localhost")))

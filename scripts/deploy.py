@@ -18,7 +18,7 @@ from node.config import PASSPHRASE_VARIABLE
 from node.errors import ConfigError
 from node.secrets import checked_passphrase
 from scripts import setup, solc
-from scripts.children import give_home
+from scripts.children import give_home, reach_this_machine_directly
 from scripts.deployment import (
     DEVELOPMENT_CHAINS,
     DeploymentRefused,
@@ -31,6 +31,8 @@ from scripts.deployment import (
 
 # Before ape looks for its folder there.
 give_home()
+# Ape and web3 would ask it for a chain on this machine.
+reach_this_machine_directly()
 
 
 def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:

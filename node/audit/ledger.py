@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from node.audit.basics import Act, FileView, NetworkView
@@ -40,8 +41,8 @@ class Source(Protocol):
     ) -> tuple[ChainEvent, ...]:
         """All events of one kind, oldest first."""
 
-    def request(self, method: str, *parameters: Any) -> Any:
-        """One raw request."""
+    def request(self, method: str, *parameters: Any, parse: Callable[[Any], _Record]) -> _Record:
+        """One request, whose answer `parse` checks (see `node.chain.answers`)."""
 
 
 class Ledger:

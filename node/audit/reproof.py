@@ -8,11 +8,13 @@ the study's records by this side's own code, not taken from the contract that ac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from eth_utils.crypto import keccak
 
 from node.audit.ledger import Source
 from node.audit.views import RoundView, StudyView, SubmissionView
+from node.chain import answers
 from node.errors import ChainError
 from node.proofs.commitments import aggregation_context, training_context
 
@@ -70,10 +72,9 @@ def aggregation_proof_holds(source: Source, view: StudyView, item: RoundView) ->
 
 def posted_proof(source: Source, tx_hash: str, selector: bytes) -> bytes:
     """The proof's words: the last ones of the call, since all arguments have a fixed size."""
-    transaction = source.request("eth_getTransactionByHash", tx_hash)
-    if not transaction:
+    data = source.request("eth_getTransactionByHash", tx_hash, parse=_call_data)
+    if data is None:
         raise ProofUnavailable("The RPC endpoint does not keep this transaction: ask one with the full history.")
-    data = bytes.fromhex(transaction["input"].removeprefix("0x"))
     if data[:4] != selector:
         raise ProofUnavailable("The proof came through another contract: it cannot be taken from the call alone.")
     return data[-_PROOF_WORDS * _WORD :]
@@ -82,5 +83,10 @@ def posted_proof(source: Source, tx_hash: str, selector: bytes) -> bytes:
 def _verify(source: Source, verifier: str, proof: bytes, signals: Sequence[int]) -> bool:
     selector = keccak(text=f"verifyProof(uint256[2],uint256[2][2],uint256[2],uint256[{len(signals)}])")[:4]
     words = b"".join(signal.to_bytes(_WORD, "big") for signal in signals)
-    answer = source.request("eth_call", {"to": verifier, "data": "0x" + (selector + proof + words).hex()}, "latest")
-    return int(answer or "0x0", 16) == 1
+    call = {"to": verifier, "data": "0x" + (selector + proof + words).hex()}
+    return int.from_bytes(source.request("eth_call", call, "latest", parse=answers.data)) == 1
+
+
+def _call_data(transaction: Any) -> bytes | None:
+    """What a transaction called with; None where the endpoint does not keep it."""
+    return None if transaction is None else answers.member(transaction, "input", answers.data)

@@ -65,11 +65,11 @@ class Connection:
         return self._endpoints.request(method, *parameters, parse=parse)[0]
 
     def wait_until_available(self, timeout: float) -> None:
-        """Wait up to `timeout` seconds, with growing pauses, until an endpoint answers."""
+        """Wait up to `timeout` seconds, with growing pauses, until `verify` passes."""
         deadline, pause = time.monotonic() + timeout, 0.2
         while True:
             try:
-                self.head()
+                self.verify()
                 return
             except ChainUnavailable:
                 if time.monotonic() + pause > deadline:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from node.chain.connection import RESCAN_WINDOW, Connection
+from node.chain.limits import Behind
 from node.errors import ChainError
 from node.types import ChainEvent, Checkpoint
 
@@ -99,12 +100,16 @@ class EventScanner:
                 tip = head if end == head.number else self._connection.find_block(end)
                 reached = reached if tip is None else Checkpoint(end, tip.hash)
                 found.extend(part)
+        except Behind:
+            # What it does not have yet, it has at a later pass.
+            pass
         except ChainError:
             if reached is None or reached.number < first + self._window:
                 raise
         new = tuple(event for event in found if event.identity not in self._seen)
         if reached is not None and (reorganised or not kept or reached.number > kept[0].number):
-            earlier = [c for c in kept if common is not None and c.number <= common.number and c.number < end]
+            sound = [c for c in kept if not reorganised or (common is not None and c.number <= common.number)]
+            earlier = [checkpoint for checkpoint in sound if checkpoint.number < reached.number]
             self._store.save_checkpoints(self._name, [reached, *earlier][:_KEPT])
         self._remember(found, first)
         return ScanPass(new, first, end, reorganised)

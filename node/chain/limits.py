@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an endpoint means by a refusal: too many requests, too much at once, or this request.
+"""What an endpoint means by a refusal: too many requests, too much at once, a block to come, or this request.
 
-There is no standard: services say each of the three by HTTP statuses, by codes of their own, and in words. One code,
+There is no standard: services say each of them by HTTP statuses, by codes of their own, and in words. One code,
 -32005, stands for the first two. The words below are those of public endpoints and of the common clients.
 """
 
@@ -30,6 +30,10 @@ _TOO_MUCH = re.compile(
     r"\brange|results|\bblocks\b|response size|(too|more) (large|big|wide|many logs|much)|larger|bigger|more than"
     r"|time(d)? ?out|duration|took too long"
 )
+_BEHIND = re.compile(
+    r"header not found|unknown block|block (\S+ )?not found|blocks? .*cannot be found|beyond (the )?(current )?head"
+    r"|block ?out ?of ?range"
+)
 _PERHAPS_TOO_MUCH = re.compile(r"limit|exceed|maximum|\bmax\b|at most")
 _WORDS_MAX = 300
 
@@ -50,13 +54,22 @@ class TooMuch(RpcError):
 
 
 class RateLimited(ChainUnavailable):
-    """An endpoint was asked too often; `wait` is for how many seconds it wants to be left alone, where it says so."""
+    """An endpoint was asked too often; `words` are its own, `wait` how many seconds it wants to be left alone, where
+    it says so."""
 
     def __init__(self, endpoint: str, words: str, wait: float | None = None) -> None:
+        self.words = words
         self.wait = wait
         super().__init__(
             f"The RPC endpoint {endpoint} limits how often it is asked ({words}): wait, or give one that allows more."
         )
+
+
+class Behind(ChainUnavailable):
+    """An endpoint, or one of the machines behind its address, does not have a block yet that another one named."""
+
+    def __init__(self, endpoint: str, method: str) -> None:
+        super().__init__(f"The RPC endpoint {endpoint} does not have the block (yet) that {method} is about.")
 
 
 def refusal(endpoint: str, method: str, error: Any, status: int = 200, wait: float | None = None) -> ChainError:
@@ -68,6 +81,8 @@ def refusal(endpoint: str, method: str, error: Any, status: int = 200, wait: flo
     words = f"{message} {_text(error.get('data'))}".lower().replace("_", " ").replace("-", " ")
     if reverted or "revert" in words:
         return RpcError(method, code, message, reverted)
+    if _BEHIND.search(words):
+        return Behind(endpoint, method)
     of_logs = method == "eth_getLogs"
     if status == CONTENT_TOO_LARGE or (of_logs and _TOO_MUCH.search(words)):
         return TooMuch(method, code, message, None)

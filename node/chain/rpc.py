@@ -59,7 +59,7 @@ class Rpc:
         self._timeout = timeout
         self._session = open_session(url)
         self._silent_until = 0.0
-        self._limits = 0
+        self._limit, self._limits = "", 0
         self._said_until = 0.0
         self._ids = itertools.count(1)
 
@@ -69,11 +69,11 @@ class Rpc:
         if now < self._silent_until:
             raise self._silent()
         if now < self.limited_until:
-            raise RateLimited(self.name, "it has said so just now")
+            raise RateLimited(self.name, self._limit)
         try:
             result = self._ask(method, parameters)
         except RateLimited as error:
-            self._leave_alone(error.wait)
+            self._leave_alone(error)
             raise
         self._limits = 0
         try:
@@ -135,8 +135,9 @@ class Rpc:
                     raise requests.Timeout
         return response.status_code, response.headers, bytes(answer)
 
-    def _leave_alone(self, wait: float | None) -> None:
+    def _leave_alone(self, error: RateLimited) -> None:
         """Ask it nothing for as long as it says, else each time for longer; never all nodes at the same moment."""
+        self._limit, wait = error.words, error.wait
         seconds = min(FIRST_WAIT * 2**self._limits, LONGEST_WAIT) if wait is None else max(wait, FIRST_WAIT)
         self._limits = min(self._limits + 1, 10)
         now = time.monotonic()

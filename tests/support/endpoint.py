@@ -89,6 +89,8 @@ def running_endpoint(
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body in one packet: the second would wait for the first one's acknowledgement.
+        wbufsize = -1
 
         def do_POST(self) -> None:
             made = endpoint.reply(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))

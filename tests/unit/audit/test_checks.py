@@ -128,8 +128,8 @@ def test_checks__where_transactions_are_not_kept__say_that_proofs_are_not_reacha
     played_study: Played, contents: ContentReader, view: StudyView
 ) -> None:
     class Pruned(ChainReader):
-        def request(self, method: str, *parameters: Any) -> Any:
-            return None if method == "eth_getTransactionByHash" else super().request(method, *parameters)
+        def request(self, method: str, *parameters: Any, **parse: Any) -> Any:
+            return None if method == "eth_getTransactionByHash" else super().request(method, *parameters, **parse)
 
     reader = played_study.reader()
     found = bad(check_study(Pruned([played_study.anvil.url], reader.deployment), contents, view))

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
 
 from node.chain.wallet import create_keyfile, keyfile_address
 from node.plan import TrainingPlan
+from node.words import format_span
 from tests.support.network import PASSPHRASE, Network, Run
 
 UNIT = 10**18
@@ -178,6 +180,18 @@ def test_study__ended_without_hospitals__says_so_where_it_is_shown_and_listed(
         assert listed[number] == told
     finally:
         network.anvil.request("evm_revert", kept)
+
+
+def test_study__machines_clock_a_year_wrong__counts_what_is_left_by_the_chain(
+    run: Run, network: Network, plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = run("study", "publish", plan, "--fund", "--keyfile", network.council, "--json").value["study"]
+    end, now = network.reader().enrolment_end(number), time.time
+    for wrong in (366 * 86_400, -366 * 86_400):
+        monkeypatch.setattr(time, "time", lambda wrong=wrong: now() + wrong)
+        shown = run("study", "show", number, "--json").value["waits_for"]
+        left = end - network.reader().head().timestamp
+        assert shown in {f"hospitals to enrol ({format_span(left - late)} left)" for late in range(61)}
 
 
 def test_study__changed_document__is_refused_before_anything_is_sent(run: Run, network: Network, plan: Path) -> None:

@@ -117,7 +117,7 @@ def test_chain_that_comes_up_late__is_waited_for(caplog: pytest.LogCaptureFixtur
     class Late:
         waited = 0.0
 
-        def head(self) -> BlockRef:
+        def verify(self) -> None:
             raise ChainUnavailable("The RPC endpoint does not answer.")
 
         def wait_until_available(self, seconds: float) -> None:

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 
-from node.steps.notices import notices
+from node.steps.notices import ClockComparison, notices
 from node.types import ChainEvent, FailureReason, Offence
 from node.words import FAILURE, OFFENCE
 from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.steps import NUMBERS, Party
 
 UNIT = 10**18
+NOW = 1_700_000_000.0
 
 
 def event(name: str, **arguments: Any) -> ChainEvent:
@@ -54,3 +56,29 @@ def test_part_of_a_cut_bond__is_told_with_the_command_that_takes_it(chain: FakeC
 
 def test_other_events__are_not_told(hospital: Party) -> None:
     assert told(hospital, event("BondLocked", hospitalId=hospital.number, amount=1)) == []
+
+
+def test_clock__a_minute_off_at_most__is_not_told() -> None:
+    comparison = ClockComparison()
+    assert comparison.notice(NOW + 60, NOW) is None and comparison.notice(NOW - 60, NOW) is None
+
+
+@pytest.mark.parametrize(("off", "word"), [(3600, "less"), (-3600, "more")])
+def test_clock__an_hour_off__is_told_with_both_times_and_what_to_do(off: int, word: str) -> None:
+    said = ClockComparison().notice(NOW + off, NOW)
+    assert said is not None and f"3600 s {word}" in said and "timedatectl set-ntp true" in said
+    assert "2023-11-14 22:13:20 UTC" in said and (f"2023-11-14 {23 if off > 0 else 21}:13:20 UTC") in said
+
+
+def test_clock__that_stays_wrong__is_told_again_after_growing_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, told_at = 0.0, []
+    monkeypatch.setattr("node.steps.notices.time.monotonic", lambda: seconds)
+    comparison = ClockComparison()
+    for _ in range(3 * 24 * 60):
+        if comparison.notice(NOW + 600, NOW) is not None:
+            told_at.append(seconds)
+        seconds += 60
+    pauses = [later - earlier for earlier, later in itertools.pairwise(told_at)]
+    assert told_at[0] == 0 and pauses == sorted(pauses) and pauses[0] >= 600 and 6 <= len(told_at) <= 10
+    assert comparison.notice(NOW, NOW) is None
+    assert comparison.notice(NOW + 600, NOW) is not None, "a new fault is told at once"
