@@ -13,7 +13,6 @@ from web3 import AsyncWeb3, WebSocketProvider
 
 from node.chain.connection import Connection
 from node.errors import ChainUnavailable
-from node.web import is_loopback
 
 POLL_INTERVAL = 1.0
 _LONGEST_PAUSE = 30.0
@@ -88,9 +87,7 @@ class ActivityWatcher:
             pause = 1.0 if lasted else min(pause * 2, _LONGEST_PAUSE)
 
     async def _subscribe(self, url: str) -> None:
-        # The environment's proxy is for other machines.
-        direct = {"proxy": None} if is_loopback(url) else {}
-        async with AsyncWeb3(WebSocketProvider(url, direct, max_connection_retries=1)) as web3:
+        async with AsyncWeb3(WebSocketProvider(url, max_connection_retries=1)) as web3:
             await web3.eth.subscribe("newHeads")
             messages = web3.socket.process_subscriptions()
             pending = asyncio.ensure_future(anext(messages))

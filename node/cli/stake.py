@@ -66,9 +66,10 @@ def withdraw(session: Session, amount: str | None) -> None:
 @command(stake, "show")
 @click.argument("hospital_id", required=False, type=click.IntRange(min=1), metavar="[HOSPITAL]")
 def show(session: Session, hospital_id: int | None) -> None:
-    """Show what is available, how much of it an enrolment can lock, what is locked and on its way out.
+    """Show what is available, lockable, locked and on its way out.
 
-    What a study gave back stays within reach of evidence for a week, and cannot be locked again meanwhile.
+    Lockable is what an enrolment can lock: what a study gave back stays within reach of evidence for a week, and
+    cannot be locked again meanwhile.
     """
     reader = session.reader
     number = reader.hospital(session.hospital_id(hospital_id)).id
