@@ -33,7 +33,7 @@ from node.document import (
 )
 from node.plan_training import BoundedTraining, ClippedStep
 
-FORMAT_KEY, FORMAT_VALUE = "consilium", "plan/1"
+FORMAT_KEY, FORMAT_VALUE = "consilium", "plan/2"
 
 # The fixed-point formats that the circuits are compiled for; a plan names them and may not change them.
 FEATURE_BITS = 8
@@ -65,7 +65,7 @@ DOCUMENT_LIMIT = 262_144
 # and networks on such images, one of them for tests.
 HEAD, IMAGE_HEAD, NETWORK, TINY_NETWORK = "logistic-head", "logistic-head-on-images", "cnn-5162", "cnn-12"
 
-# How many features a frozen network gives (`node.learning.extractor`); a circuit may have room for more.
+# How many features a frozen network gives (`node.learning.extractor`).
 EXTRACTED = 24
 
 # How many parameters each network has.
@@ -103,7 +103,10 @@ class Label(Section):
 
 @dataclass(frozen=True)
 class Model(Section):
-    """What is trained: D named features, the label, P = D + 1 starting weights (scale 2^16, bias last)."""
+    """What is trained: k named features, the label, P = D + 1 starting weights (scale 2^16, bias last).
+
+    D ≥ k is the number of features that the circuit takes: the weights of those that no plan names are zero.
+    """
 
     family: Annotated[str, Text(40, (HEAD,))]
     loss: Annotated[str, Text(40, ("hard-sigmoid-logistic",))]
@@ -117,11 +120,13 @@ class Model(Section):
             refuse(f"{where}.features", "has a name twice")
         if self.label.name in self.features:
             refuse(f"{where}.label.name", "is also the name of a feature")
-        if len(self.initial) != len(self.features) + 1:
+        if len(self.initial) < len(self.features) + 1:
             refuse(
                 f"{where}.initial",
                 f"has {len(self.initial)} weights for {len(self.features)} features and one bias",
             )
+        if any(self.initial[len(self.features) : -1]):
+            refuse(f"{where}.initial", "has a weight other than 0 for a feature that the plan does not name")
 
 
 @dataclass(frozen=True)
@@ -138,14 +143,14 @@ class Extractor(Section):
 
 @dataclass(frozen=True)
 class ImageModel(Model):
-    """A head on images: the first features are those of the extractor, the others are always zero."""
+    """A head on images: its features are those of the extractor."""
 
     family: Annotated[str, Text(40, (IMAGE_HEAD,))]
     extractor: Extractor
 
     def check(self, where: str) -> None:
         super().check(where)
-        if len(self.features) < EXTRACTED:
+        if len(self.features) != EXTRACTED:
             refuse(f"{where}.features", f"are {len(self.features)}, and an extractor gives {EXTRACTED}")
 
 
@@ -170,9 +175,6 @@ class FeatureScaling(Section):
 
     mean: Annotated[str, Decimal()]
     std: Annotated[str, Decimal(positive=True)]
-
-
-NEUTRAL = FeatureScaling(mean="0", std="1")
 
 
 @dataclass(frozen=True)
@@ -324,6 +326,16 @@ class TrainingPlan(Section):
             refuse("the document", f"is longer than {DOCUMENT_LIMIT} bytes")
 
     @property
+    def width(self) -> int:
+        """The number D of features that the circuit takes, of which a head's plan may name fewer."""
+        return len(self.model.initial) - 1
+
+    @property
+    def trained_weights(self) -> int:
+        """How many weights training moves: all of a network's."""
+        return len(self.model.initial)
+
+    @property
     def packed_bits(self) -> int | None:
         """The bits of a value where commitments to updates are packed (`node.proofs.pedersen.pack`), else None."""
         return None
@@ -339,7 +351,7 @@ class TrainingPlan(Section):
     def root(self) -> int:
         """The plan root: the proved numbers packed into one integer, as contract and circuits compute it."""
         return (
-            len(self.model.initial) - 1
+            self.width
             | self.training.batch_size << 16
             | self.training.epochs << 32
             | self.training.learning_rate << 48
@@ -375,6 +387,11 @@ class HeadPlan(TrainingPlan):
     scaling: Annotated[tuple[FeatureScaling, ...], Many(Part(FeatureScaling), FEATURES_MAX)]
     clip_warning_share_ppm: Annotated[int, Integer(0, 1_000_000)]
 
+    @property
+    def trained_weights(self) -> int:
+        """Those of the named features, and the bias: an honest hospital's update is zero everywhere else."""
+        return len(self.model.features) + 1
+
     def check(self, where: str) -> None:
         super().check(where)
         features = self.model.features
@@ -396,12 +413,6 @@ class ImageHeadPlan(HeadPlan):
     """The plan of a study whose training is proved: a head on the features of images."""
 
     model: ImageModel
-
-    def check(self, where: str) -> None:
-        super().check(where)
-        for place, entry in enumerate(self.scaling[EXTRACTED:], start=EXTRACTED):
-            if entry != NEUTRAL:
-                refuse(f"scaling[{place}]", 'is not mean "0" and std "1", as of a feature that is always zero')
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from node.learning.cnn import initial_weights
 from node.learning.privacy import calibrated
 from node.learning.scaling import Scaling
 from node.learning.tables import read_table
+from node.padding import padded_vector
 from node.plan import (
     FORMAT_KEY,
     FORMAT_VALUE,
@@ -29,11 +30,9 @@ from node.plan import (
     TrainingPlan,
 )
 from node.plan_training import BoundedTraining
+from node.proofs.artefacts import circuits
 from node.steps.extractors import read_extractor
 from node.steps.image_records import read_labelled_images
-
-#: Of the listed circuits for the training of heads.
-CIRCUIT_FEATURES = 30
 
 
 def complete(draft: bytes, records: Path | None, extractor_file: Path | None = None) -> TrainingPlan:
@@ -53,7 +52,7 @@ def complete(draft: bytes, records: Path | None, extractor_file: Path | None = N
     if model.get("family") in NETWORKS:
         # Drawn from what everybody sees, so that nobody chose them.
         model.setdefault("initial", initial_weights(str(value.get("title")), model["family"]))
-        _calibrate(value, model, BoundedTraining)
+        _calibrate(value, BoundedTraining, len(model["initial"]))
         return _parse(value)
     if extractor_file is not None:
         _from_images(value, model, read_extractor(extractor_file), records)
@@ -61,16 +60,15 @@ def complete(draft: bytes, records: Path | None, extractor_file: Path | None = N
         _from_table(value, model, records)
     if "scaling" not in value or "features" not in model:
         raise DataError("The draft has no features or no scaling: name data that give them with --records.")
-    if isinstance(model["features"], list):
-        model.setdefault("initial", [0] * (len(model["features"]) + 1))
-    _calibrate(value, model, Training)
+    _start(value, model)
+    _calibrate(value, Training, len(model["features"]) + 1)
     return _parse(value)
 
 
-def _calibrate(value: dict[str, Any], model: dict[str, Any], kind: type[Training] | type[BoundedTraining]) -> None:
+def _calibrate(value: dict[str, Any], kind: type[Training] | type[BoundedTraining], parameters: int) -> None:
     """Replace a draft's `privacy.epsilon` with the noise that it takes; what the draft says itself stays."""
-    hidden, initial = value["privacy"], model.get("initial")
-    if not isinstance(hidden, dict) or "epsilon" not in hidden or not isinstance(initial, list):
+    hidden = value["privacy"]
+    if not isinstance(hidden, dict) or "epsilon" not in hidden:
         return
     epsilon, delta = hidden.pop("epsilon"), hidden.get("delta", "")
     for name, number in (("epsilon", epsilon), ("delta", delta)):
@@ -85,7 +83,7 @@ def _calibrate(value: dict[str, Any], model: dict[str, Any], kind: type[Training
         training,
         float(epsilon),
         delta,
-        parameters=len(initial),
+        parameters=parameters,
         rounds=people.rounds,
         hospitals=people.minimum,
     )
@@ -108,10 +106,21 @@ def _from_images(value: dict[str, Any], model: dict[str, Any], content: bytes, r
     digest = hashlib.sha256(content).digest()
     weights = extractor.from_bytes(content, digest)
     model.setdefault("extractor", {"digest": digest.hex(), "size": len(content)})
-    features = model.setdefault("features", list(extractor.names(CIRCUIT_FEATURES)))
-    if "scaling" not in value and records is not None and isinstance(features, list):
+    model.setdefault("features", list(extractor.FEATURES))
+    if "scaling" not in value and records is not None:
         images = read_labelled_images(records, _label(model)).split("train")
-        value["scaling"] = _constants(extractor.fit_scaling(extractor.features(weights, images.pixels, len(features))))
+        value["scaling"] = _constants(extractor.fit_scaling(extractor.features(weights, images.pixels)))
+
+
+def _start(value: dict[str, Any], model: dict[str, Any]) -> None:
+    """The starting weights as the circuit takes them: zeros where the draft has none, and for what it does not name."""
+    features, training = model["features"], value.get("training")
+    circuit = circuits().get(str(training.get("circuit"))) if isinstance(training, dict) else None
+    if not isinstance(features, list) or circuit is None:
+        return
+    initial = model.setdefault("initial", [0] * (len(features) + 1))
+    if isinstance(initial, list) and len(initial) == len(features) + 1 <= circuit.coordinates:
+        model["initial"] = list(padded_vector(initial, circuit.coordinates))
 
 
 def _label(model: dict[str, Any]) -> Label:

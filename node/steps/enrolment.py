@@ -46,7 +46,7 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
         "what the training circuit proves": (circuit_kind(plan), training.kind),
         "rows of the circuit": (plan.training.rows_maximum, training.capacity),
         "batch size": (plan.training.batch_size, training.batch_size),
-        "number of features": (len(plan.model.initial) - 1, training.features),
+        "number of features": (plan.width, training.features),
         "value bits": (plan.quantisation.value_bits, training.value_bits),
         "aggregation circuit": (plan.aggregation.circuit, aggregation.name),
         "what the aggregation circuit proves": (CircuitKind.AGGREGATION, aggregation.kind),
@@ -99,8 +99,8 @@ def check_privacy(plan: TrainingPlan) -> None:
     if plan.privacy.level == "none":
         return
     hidden, people = plan.privacy, plan.participation.minimum
-    moved = privacy.sensitivity(plan.training, len(plan.model.initial))
-    rho = privacy.round_cost(moved, hidden.noise_variance, people, len(plan.model.initial))
+    moved = privacy.sensitivity(plan.training, plan.trained_weights)
+    rho = privacy.round_cost(moved, hidden.noise_variance, people, plan.trained_weights)
     if privacy.in_units(rho) > hidden.cost:
         raise StudyError(
             f"This plan says that a round costs {hidden.cost / RHO_UNITS:.4g} rho; with the noise of {people} "

@@ -29,7 +29,7 @@ from node.plan import ImageHeadPlan
 from node.storage.cid import address
 from node.types import Phase, StudyState
 from tests.support.consortium import Consortium, Member
-from tests.support.image_heads import EXTRACTOR, WEIGHTS, WIDTH, small_image_head
+from tests.support.image_heads import EXTRACTOR, WEIGHTS, small_image_head
 from tests.support.small_study import study_plan
 from tests.support.xrays import write_npz
 
@@ -125,7 +125,7 @@ def test_model__exported__scores_images_by_the_plans_extractor(story: Story) -> 
     )
     assert scored.code == 0, scored.err
     test = read_images(member.home / "heads.npz").split("test")
-    rows = Scaling(plan().scaling).apply(extractor.features(WEIGHTS, test.pixels, WIDTH))
+    rows = Scaling(plan().scaling).apply(extractor.features(WEIGHTS, test.pixels))
     scores = np.array([reference.score(model.weights, row) for row in rows])
     assert scored.value["auc"] == evaluate(scores / (1 << 12), test.labels).auc
 
