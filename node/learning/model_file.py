@@ -28,14 +28,13 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from node.document import Many, Part, check_section, read
+from node.document import read
 from node.errors import DataError
 from node.learning.datasets.archive import unpack, write_arrays
 from node.learning.reference import check_weights
 from node.padding import named
 from node.plan import (
     EXTRACTED,
-    FEATURES_MAX,
     HEAD,
     IMAGE_HEAD,
     NETWORKS,
@@ -53,7 +52,6 @@ MEMBERS = ("weights", "weights_int", "feature_names", "mean", "std", "extractor"
 META_KEYS = {
     "format", "architecture", "study", "round", "root", "loss", "optimiser", "plan_digest", "label", "scaling",
 }  # fmt: skip
-SCALING = Many(Part(FeatureScaling), FEATURES_MAX)
 
 
 @dataclass(frozen=True)
@@ -179,10 +177,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> ModelFile:
         _refuse(f"its meta does not describe a model of the format {FORMAT}")
     try:
         label = read(Label, meta["label"], "label")
-        scaling = SCALING.build(meta["scaling"], "scaling")
-        check_section(label, "label")
-        if scaling:
-            SCALING.check(scaling, "scaling")
+        scaling = tuple(read(FeatureScaling, entry, "scaling") for entry in meta["scaling"])
     except DataError:
         _refuse("its label or scaling is malformed")
     model = ModelFile(

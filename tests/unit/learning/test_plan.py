@@ -54,7 +54,10 @@ def test_root__packs_the_proved_numbers_injectively() -> None:
         (lambda d: d["model"]["features"].__setitem__(1, d["model"]["features"][0]), "a name twice"),
         (lambda d: d["model"]["features"].__setitem__(1, 7), r"model.features\[1\] is not a text"),
         (lambda d: d["model"]["label"].update(name="a"), "model.label.name is also"),
-        (lambda d: d["model"]["label"].update(positive="no"), "model.label has the same value"),
+        (
+            lambda d: d["model"]["label"].update(positive="no"),
+            "model.label.negative is the same as the one that is positive",
+        ),
         (lambda d: d["model"]["initial"].pop(), "model.initial has 4 weights for 4 features and one bias"),
         (
             lambda d: (d["model"]["initial"].__setitem__(3, 1), d["model"]["features"].pop(), d["scaling"].pop()),
@@ -131,5 +134,5 @@ def test_plan__fewer_features_than_the_circuit__is_read_and_proves_by_the_circui
 def test_plan__built_wrong__is_refused_like_one_that_was_read() -> None:
     with pytest.raises(DataError, match="question is not a text"):
         replace(small_plan(), question="")
-    with pytest.raises(DataError, match="training is not a Training"):
+    with pytest.raises(DataError, match="training is not an object: it is null"):
         replace(small_plan(), training=None)  # type: ignore[arg-type]
