@@ -79,6 +79,10 @@ class ModelFile:
         """Whether it scores images; else it scores a table's records."""
         return self.architecture in (IMAGE_HEAD, *NETWORKS)
 
+    def class_of(self, probability: float) -> str:
+        """The class that is likelier, by the name that tables have for it."""
+        return self.label.positive if probability >= 0.5 else self.label.negative
+
     @classmethod
     def of(
         cls,
