@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,22 +19,26 @@ from node.document import (
     UINT16,
     UINT32,
     UINT64,
+    Across,
     Amount,
+    Broken,
     Decimal,
     Integer,
     Many,
     Part,
     Section,
     Text,
+    across,
     check_section,
     load,
     read,
     refuse,
     to_bytes,
+    told,
 )
-from node.plan_training import BoundedTraining, ClippedStep
+from node.plan_training import BoundedTraining, ClippedStep, LocalTraining
 
-FORMAT_KEY, FORMAT_VALUE = "consilium", "plan/1"
+FORMAT_KEY, FORMAT_VALUE = "consilium", "plan/2"
 
 # The fixed-point formats that the circuits are compiled for; a plan names them and may not change them.
 FEATURE_BITS = 8
@@ -54,6 +59,9 @@ FEATURES_MAX = 4096
 HOSPITALS_MAX = 64
 # What the encryption's parameters allow for: `node.crypto.parameters.MAXIMUM_ROUNDS`.
 BATCH_ROUNDS_MAX = 1024
+# Seconds: whoever locks a bond knows how long a stalled study can hold it.
+LONGEST_PHASE = 30 * 86_400
+LONGEST_ENROLMENT = 180 * 86_400
 # The contract derives a quorum through all earlier attempts: this bounds its gas.
 ATTEMPTS_MAX = 16
 # The second is not proved: the loss of a network of which a proof says how far it moved, and no more.
@@ -65,7 +73,7 @@ DOCUMENT_LIMIT = 262_144
 # and networks on such images, one of them for tests.
 HEAD, IMAGE_HEAD, NETWORK, TINY_NETWORK = "logistic-head", "logistic-head-on-images", "cnn-5162", "cnn-12"
 
-# How many features a frozen network gives (`node.learning.extractor`); a circuit may have room for more.
+# How many features a frozen network gives (`node.learning.extractor`).
 EXTRACTED = 24
 
 # How many parameters each network has.
@@ -96,14 +104,19 @@ class Label(Section):
     positive: Annotated[str, Text(200)]
     negative: Annotated[str, Text(200)]
 
-    def check(self, where: str) -> None:
-        if self.positive == self.negative:
-            refuse(where, "has the same value for positive and negative")
+    @across("positive", "negative")
+    @staticmethod
+    def _tell_apart(positive: str, negative: str) -> Broken:
+        if positive == negative:
+            yield "negative", f"is the same as the one that is positive{told(negative)}"
 
 
 @dataclass(frozen=True)
 class Model(Section):
-    """What is trained: D named features, the label, P = D + 1 starting weights (scale 2^16, bias last)."""
+    """What is trained: k named features, the label, P = D + 1 starting weights (scale 2^16, bias last).
+
+    D ≥ k is the number of features that the circuit takes: the weights of those that no plan names are zero.
+    """
 
     family: Annotated[str, Text(40, (HEAD,))]
     loss: Annotated[str, Text(40, ("hard-sigmoid-logistic",))]
@@ -112,16 +125,25 @@ class Model(Section):
     label: Label
     initial: Annotated[tuple[int, ...], Many(Weight, FEATURES_MAX + 1)]
 
-    def check(self, where: str) -> None:
-        if len(set(self.features)) != len(self.features):
-            refuse(f"{where}.features", "has a name twice")
-        if self.label.name in self.features:
-            refuse(f"{where}.label.name", "is also the name of a feature")
-        if len(self.initial) != len(self.features) + 1:
-            refuse(
-                f"{where}.initial",
-                f"has {len(self.initial)} weights for {len(self.features)} features and one bias",
-            )
+    @across("features")
+    @staticmethod
+    def _names_differ(features: tuple[str, ...]) -> Broken:
+        if len(set(features)) != len(features):
+            yield "features", "has a name twice"
+
+    @across("features", "label.name")
+    @staticmethod
+    def _label_is_no_feature(features: tuple[str, ...], name: str) -> Broken:
+        if name in features:
+            yield "label.name", f"is also the name of a feature{told(name)}"
+
+    @across("features", "initial")
+    @staticmethod
+    def _weights_fit(features: tuple[str, ...], initial: tuple[int, ...]) -> Broken:
+        if len(initial) < len(features) + 1:
+            yield "initial", f"has {len(initial)} weights for {len(features)} features and one bias"
+        if any(initial[len(features) : -1]):
+            yield "initial", "has a weight other than 0 for a feature that the plan does not name"
 
 
 @dataclass(frozen=True)
@@ -131,22 +153,25 @@ class Extractor(Section):
     digest: Annotated[str, Text(64)]
     size: Annotated[int, Integer(1, DOCUMENT_LIMIT)]
 
-    def check(self, where: str) -> None:
-        if not SHA256.fullmatch(self.digest):
-            refuse(f"{where}.digest", "is not a SHA-256 as 64 digits of hexadecimal")
+    @across("digest")
+    @staticmethod
+    def _is_a_digest(digest: str) -> Broken:
+        if not SHA256.fullmatch(digest):
+            yield "digest", f"is not a SHA-256 as 64 digits of hexadecimal{told(digest)}"
 
 
 @dataclass(frozen=True)
 class ImageModel(Model):
-    """A head on images: the first features are those of the extractor, the others are always zero."""
+    """A head on images: its features are those of the extractor."""
 
     family: Annotated[str, Text(40, (IMAGE_HEAD,))]
     extractor: Extractor
 
-    def check(self, where: str) -> None:
-        super().check(where)
-        if len(self.features) < EXTRACTED:
-            refuse(f"{where}.features", f"are {len(self.features)}, and an extractor gives {EXTRACTED}")
+    @across("features")
+    @staticmethod
+    def _features_are_the_extractors(features: tuple[str, ...]) -> Broken:
+        if len(features) != EXTRACTED:
+            yield "features", f"are {len(features)}, and an extractor gives {EXTRACTED}"
 
 
 @dataclass(frozen=True)
@@ -159,9 +184,11 @@ class Network(Section):
     label: Label
     initial: Annotated[tuple[int, ...], Many(Weight, max(NETWORKS.values()))]
 
-    def check(self, where: str) -> None:
-        if len(self.initial) != NETWORKS[self.family]:
-            refuse(f"{where}.initial", f"has {len(self.initial)} weights and not {NETWORKS[self.family]}")
+    @across("family", "initial")
+    @staticmethod
+    def _weights_fit(family: str, initial: tuple[int, ...]) -> Broken:
+        if len(initial) != NETWORKS[family]:
+            yield "initial", f"has {len(initial)} weights and not {NETWORKS[family]}"
 
 
 @dataclass(frozen=True)
@@ -170,9 +197,6 @@ class FeatureScaling(Section):
 
     mean: Annotated[str, Decimal()]
     std: Annotated[str, Decimal(positive=True)]
-
-
-NEUTRAL = FeatureScaling(mean="0", std="1")
 
 
 @dataclass(frozen=True)
@@ -190,11 +214,13 @@ class Training(Section):
     rows_maximum: Annotated[int, Integer(1, ROWS_LIMIT - 1)]
     update_bound: Annotated[int, Integer(0, UINT64)] = 0
 
-    def check(self, where: str) -> None:
-        if self.batch_size & (self.batch_size - 1):
-            refuse(f"{where}.batch_size", "is not a power of two")
-        if self.rows_maximum % self.batch_size:
-            refuse(f"{where}.rows_maximum", "is not a multiple of the batch size")
+    @across("batch_size", "rows_maximum")
+    @staticmethod
+    def _batches_fit(batch_size: int, rows_maximum: int) -> Broken:
+        if batch_size & (batch_size - 1):
+            yield "batch_size", f"is not a power of two{told(batch_size)}"
+        if rows_maximum % batch_size:
+            yield "rows_maximum", f"is not a multiple of the batch size {batch_size}{told(rows_maximum)}"
 
 
 @dataclass(frozen=True)
@@ -234,30 +260,39 @@ class Participation(Section):
     rounds: Annotated[int, Integer(1, UINT16)]
     batch_rounds: Annotated[int, Integer(1, BATCH_ROUNDS_MAX)]
 
-    def check(self, where: str) -> None:
-        if self.maximum < self.minimum:
-            refuse(f"{where}.maximum", "is below the minimum")
-        if self.batch_rounds > self.rounds:
-            refuse(f"{where}.batch_rounds", "is more than the study's rounds")
+    @across("minimum", "maximum")
+    @staticmethod
+    def _in_order(minimum: int, maximum: int) -> Broken:
+        if maximum < minimum:
+            yield "maximum", f"is below the minimum {minimum}{told(maximum)}"
+
+    @across("batch_rounds", "rounds")
+    @staticmethod
+    def _batches_fit(batch_rounds: int, rounds: int) -> Broken:
+        if batch_rounds > rounds:
+            yield "batch_rounds", f"is more than the study's {rounds} rounds{told(batch_rounds)}"
 
 
 @dataclass(frozen=True)
 class Phases(Section):
-    """Lengths in seconds, and the confirmations (blocks) after which a block counts as final."""
+    """Lengths in seconds, and the confirmations (blocks) after which a block counts as final.
+
+    How short a phase can be follows from the network's blocks (`node.steps.plan_rules`).
+    """
 
     confirmations: Annotated[int, Integer(1, UINT16)]
-    enrol: Annotated[int, Integer(1, UINT32)]
-    ceremony_step: Annotated[int, Integer(1, UINT32)]
-    submit: Annotated[int, Integer(1, UINT32)]
-    attest: Annotated[int, Integer(1, UINT32)]
-    open: Annotated[int, Integer(1, UINT32)]
+    enrol: Annotated[int, Integer(1, LONGEST_ENROLMENT)]
+    ceremony_step: Annotated[int, Integer(1, LONGEST_PHASE)]
+    submit: Annotated[int, Integer(1, LONGEST_PHASE)]
+    attest: Annotated[int, Integer(1, LONGEST_PHASE)]
+    open: Annotated[int, Integer(1, LONGEST_PHASE)]
 
 
 @dataclass(frozen=True)
 class Money(Section):
     """Bond and reward in the token's smallest unit, and what is earned before a round is finalised."""
 
-    bond: Annotated[str, Amount()]
+    bond: Annotated[str, Amount(low=1)]
     reward_per_round: Annotated[str, Amount()]
     verified_share_bps: Annotated[int, Integer(0, 10_000)]
     unopened_rounds: Annotated[int, Integer(1, UINT8)]
@@ -282,14 +317,23 @@ class Privacy(Section):
     noise_variance: Annotated[int, Integer(0, UINT64)] = 0
     delta: Annotated[str, Decimal(low="0", high="0.01")] = "0"
 
-    def check(self, where: str) -> None:
-        if self.neighbours != NEIGHBOURS[self.level]:
-            refuse(f"{where}.neighbours", f"is not, as the level says: {NEIGHBOURS[self.level]}")
-        for name in ("budget", "cost", "noise_bound", "noise_variance", "delta"):
-            if (float(getattr(self, name)) == 0) != (self.level == "none"):
-                refuse(f"{where}.{name}", "is 0 exactly where the level is none")
-        if self.cost > self.budget:
-            refuse(f"{where}.cost", "is above the budget: not one round could be held")
+    @across("level", "neighbours")
+    @staticmethod
+    def _neighbours_fit(level: str, neighbours: str) -> Broken:
+        if neighbours != NEIGHBOURS[level]:
+            yield "neighbours", f"is not, as the level says: {NEIGHBOURS[level]}"
+
+    @across("level", "budget", "cost", "noise_bound", "noise_variance", "delta")
+    @staticmethod
+    def _all_or_nothing(
+        level: str, budget: int, cost: int, noise_bound: int, noise_variance: int, delta: str
+    ) -> Broken:
+        numbers: dict[str, int | str] = {"budget": budget, "cost": cost, "noise_bound": noise_bound}
+        for name, value in (numbers | {"noise_variance": noise_variance, "delta": delta}).items():
+            if (float(value) == 0) != (level == "none"):
+                yield name, f"is 0 exactly where the level is none{told(value)}"
+        if cost > budget:
+            yield "cost", f"is above the budget {budget}: not one round could be held{told(cost)}"
 
 
 @dataclass(frozen=True)
@@ -313,15 +357,39 @@ class TrainingPlan(Section):
 
     def __post_init__(self) -> None:
         check_section(self, "")
-
-    def check(self, where: str) -> None:
-        threshold, people = self.encryption.threshold, self.participation
-        if people.minimum < threshold + 1:
-            refuse("participation.minimum", f"is below encryption.threshold + 1 = {threshold + 1}")
-        if people.maximum < 2 * threshold - 1:
-            refuse("participation.maximum", f"is below 2 · encryption.threshold − 1 = {2 * threshold - 1}")
         if len(self.canonical()) > DOCUMENT_LIMIT:
             refuse("the document", f"is longer than {DOCUMENT_LIMIT} bytes")
+
+    @across("encryption.threshold", "participation.minimum")
+    @staticmethod
+    def _openers_are_fewer(threshold: int, minimum: int) -> Broken:
+        if minimum < threshold + 1:
+            yield "participation.minimum", f"is below encryption.threshold + 1 = {threshold + 1}{told(minimum)}"
+
+    @across("encryption.threshold", "participation.maximum")
+    @staticmethod
+    def _enough_take_part(threshold: int, maximum: int) -> Broken:
+        if maximum < 2 * threshold - 1:
+            yield "participation.maximum", f"is below 2 · encryption.threshold − 1 = {2 * threshold - 1}{told(maximum)}"
+
+    @across("participation.maximum", "training.rows_maximum")
+    @staticmethod
+    def _rows_can_be_added_up(maximum: int, rows_maximum: int) -> Broken:
+        if maximum * rows_maximum >= ROWS_LIMIT:
+            yield (
+                "participation.maximum",
+                f"times training.rows_maximum {rows_maximum} is not below 2^22{told(maximum)}",
+            )
+
+    @property
+    def width(self) -> int:
+        """The number D of features that the circuit takes, of which a head's plan may name fewer."""
+        return len(self.model.initial) - 1
+
+    @property
+    def trained_weights(self) -> int:
+        """How many weights training moves: all of a network's."""
+        return len(self.model.initial)
 
     @property
     def packed_bits(self) -> int | None:
@@ -339,7 +407,7 @@ class TrainingPlan(Section):
     def root(self) -> int:
         """The plan root: the proved numbers packed into one integer, as contract and circuits compute it."""
         return (
-            len(self.model.initial) - 1
+            self.width
             | self.training.batch_size << 16
             | self.training.epochs << 32
             | self.training.learning_rate << 48
@@ -350,8 +418,11 @@ class TrainingPlan(Section):
         )
 
     @staticmethod
-    def parse(document: bytes) -> TrainingPlan:
-        """Reads a stored plan; raises DataError for any byte that the canonical form would not have."""
+    def parse(document: bytes, more: Sequence[Across] = ()) -> TrainingPlan:
+        """Reads a stored plan; raises DataError for any byte that the canonical form would not have.
+
+        `more`: rules that do not follow from the document alone; what is wrong by them is told with all else.
+        """
         if len(document) > DOCUMENT_LIMIT:
             refuse("the document", f"is longer than {DOCUMENT_LIMIT} bytes")
         value = load(document)
@@ -360,7 +431,7 @@ class TrainingPlan(Section):
         model = value.get("model")
         family = str(model.get("family")) if isinstance(model, dict) else HEAD
         kind = NetworkPlan if family in NETWORKS else ImageHeadPlan if family == IMAGE_HEAD else HeadPlan
-        plan = read(kind, value, "")
+        plan = read(kind, value, "", more)
         if plan.canonical() != document:
             refuse("the document", "is not canonical (keys in order, none twice, no spaces)")
         return plan
@@ -375,20 +446,32 @@ class HeadPlan(TrainingPlan):
     scaling: Annotated[tuple[FeatureScaling, ...], Many(Part(FeatureScaling), FEATURES_MAX)]
     clip_warning_share_ppm: Annotated[int, Integer(0, 1_000_000)]
 
-    def check(self, where: str) -> None:
-        super().check(where)
-        features = self.model.features
-        if len(self.scaling) != len(features):
-            refuse("scaling", f"has {len(self.scaling)} entries for {len(features)} features")
+    @property
+    def trained_weights(self) -> int:
+        """Those of the named features, and the bias: an honest hospital's update is zero everywhere else."""
+        return len(self.model.features) + 1
+
+    @across("model.features", "scaling")
+    @staticmethod
+    def _every_feature_is_scaled(features: tuple[str, ...], scaling: tuple[FeatureScaling, ...]) -> Broken:
+        if len(scaling) != len(features):
+            yield "scaling", f"has {len(scaling)} entries for {len(features)} features"
+
+    @across("privacy.level", "training.update_bound")
+    @staticmethod
+    def _privacy_fits(level: str, update_bound: int) -> Broken:
         # Nothing bounds how far one row moves a proved update.
-        if self.privacy.level not in ("none", "hospital"):
-            refuse("privacy.level", "is not none or hospital")
-        if (self.training.update_bound == 0) != (self.privacy.level == "none"):
-            refuse("training.update_bound", "is 0 exactly where the level of privacy is none")
+        if level not in ("none", "hospital"):
+            yield "privacy.level", f"is not none or hospital{told(level)}"
+        if (update_bound == 0) != (level == "none"):
+            yield "training.update_bound", f"is 0 exactly where the level of privacy is none{told(update_bound)}"
+
+    @across("training.update_bound", "privacy.noise_bound", "quantisation.value_bits")
+    @staticmethod
+    def _values_fit(update_bound: int, noise_bound: int, value_bits: int) -> Broken:
         # No coordinate is longer than the update, so nothing that is sent has to be cut.
-        furthest = math.isqrt(self.training.update_bound) + self.privacy.noise_bound
-        if furthest >= 1 << self.quantisation.value_bits - 1:
-            refuse("privacy.noise_bound", "and training.update_bound do not fit quantisation.value_bits together")
+        if math.isqrt(update_bound) + noise_bound >= 1 << value_bits - 1:
+            yield "privacy.noise_bound", "and training.update_bound do not fit quantisation.value_bits together"
 
 
 @dataclass(frozen=True)
@@ -396,12 +479,6 @@ class ImageHeadPlan(HeadPlan):
     """The plan of a study whose training is proved: a head on the features of images."""
 
     model: ImageModel
-
-    def check(self, where: str) -> None:
-        super().check(where)
-        for place, entry in enumerate(self.scaling[EXTRACTED:], start=EXTRACTED):
-            if entry != NEUTRAL:
-                refuse(f"scaling[{place}]", 'is not mean "0" and std "1", as of a feature that is always zero')
 
 
 @dataclass(frozen=True)
@@ -411,17 +488,23 @@ class NetworkPlan(TrainingPlan):
     model: Network
     training: BoundedTraining
 
-    def check(self, where: str) -> None:
-        super().check(where)
-        if self.quantisation.value_bits != NETWORK_VALUE_BITS:
-            refuse("quantisation.value_bits", f"is not {NETWORK_VALUE_BITS}")
-        if self.privacy.noise_bound >= (1 << NETWORK_VALUE_BITS - 1) - 1:
-            refuse("privacy.noise_bound", f"leaves no room for an update in {NETWORK_VALUE_BITS} bits")
-        clipped = isinstance(self.training.local, ClippedStep)
-        if clipped != (self.privacy.level == "patient"):
-            refuse("training.local", "is one step of clipped gradients exactly where privacy.level is patient")
-        if self.model.optimiser != (CLIPPED if clipped else MOMENTUM):
-            refuse("model.optimiser", "is not what training.local says")
+    @across("quantisation.value_bits", "privacy.noise_bound")
+    @staticmethod
+    def _values_fit(value_bits: int, noise_bound: int) -> Broken:
+        if value_bits != NETWORK_VALUE_BITS:
+            yield "quantisation.value_bits", f"is not {NETWORK_VALUE_BITS}{told(value_bits)}"
+        if noise_bound >= (1 << NETWORK_VALUE_BITS - 1) - 1:
+            room = f"leaves no room for an update in {NETWORK_VALUE_BITS} bits"
+            yield "privacy.noise_bound", f"{room}{told(noise_bound)}"
+
+    @across("training.local", "privacy.level", "model.optimiser")
+    @staticmethod
+    def _training_fits(local: LocalTraining | ClippedStep, level: str, optimiser: str) -> Broken:
+        clipped = isinstance(local, ClippedStep)
+        if clipped != (level == "patient"):
+            yield "training.local", "is one step of clipped gradients exactly where privacy.level is patient"
+        if optimiser != (CLIPPED if clipped else MOMENTUM):
+            yield "model.optimiser", f"is not what training.local says{told(optimiser)}"
 
     @property
     def packed_bits(self) -> int:

@@ -26,12 +26,11 @@ from node.plan import (
     ImageModel,
     Privacy,
 )
+from node.proofs.artefacts import circuits
 from scripts import demo_plan, pneumonia
 from scripts.demo_images import DealtImages, read_splits
 from scripts.demo_plan import Quality, quality_of
 
-#: Features that the circuit takes.
-WIDTH = 30
 #: The schedule of learning rates ends here; the benchmark's extractor is trained for longer.
 EXTRACTOR_ROUNDS = pneumonia.ROUNDS
 
@@ -90,7 +89,7 @@ class HeadCast(DealtImages):
         return self._rows(self.test)
 
     def _rows(self, images: Images) -> Rows:
-        found = extractor.features(self.weights, images.pixels, WIDTH)
+        found = extractor.features(self.weights, images.pixels)
         return Scaling(self.plan.scaling).apply(found), [int(y) for y in images.labels]
 
 
@@ -112,13 +111,13 @@ def head_cast(data: Path, hospitals: int, rounds: int, seed: int) -> HeadCast:
             family=IMAGE_HEAD,
             loss="hard-sigmoid-logistic",
             optimiser="mini-batch gradient descent",
-            features=extractor.names(WIDTH),
+            features=extractor.FEATURES,
             label=images.label,
-            initial=(0,) * (WIDTH + 1),
+            initial=(0,) * circuits()[pneumonia.HEAD_TRAINING.circuit].coordinates,
             extractor=Extractor(hashlib.sha256(file).hexdigest(), len(file)),
         ),
         # Of the sponsor's own images, which no hospital has.
-        scaling=extractor.fit_scaling(extractor.features(weights, sponsor.pixels, WIDTH)).features,
+        scaling=extractor.fit_scaling(extractor.features(weights, sponsor.pixels)).features,
         clip_warning_share_ppm=50_000,
         training=pneumonia.HEAD_TRAINING,
         quantisation=demo_plan.quantisation(value_bits=pneumonia.HEAD_VALUE_BITS),

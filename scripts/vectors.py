@@ -11,10 +11,13 @@ import random
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from node.learning import shortening
 from node.learning.reference import aggregate, train, update
+from node.padding import padded_vector
 from node.proofs import babyjubjub, commitments, pedersen
+from node.proofs.artefacts import circuits
 from node.proofs.babyjubjub import ORDER, Point
 from node.proofs.poseidon import MAX_ARITY
 from node.proofs.prover import node_program
@@ -44,6 +47,7 @@ def vector_files() -> dict[Path, bytes]:
         "pedersen": _pedersen(),
         "context": _context(),
         "training": _training(),
+        "padding": _padding(),
         "aggregation": _aggregation(),
     }
     return {FOLDER / f"{name}.json": text(content).encode() for name, content in made.items()}
@@ -155,7 +159,7 @@ def _training() -> object:
     plain, noisy = random.Random("training vectors"), random.Random("noisy training vectors")
     extreme = ((127, -128, 127, -128),) * 8
     return {
-        "about": "statements of training_8x4: 8 rows of 4 features, batches of 4",
+        "about": "statements of 8 rows of 4 features, in batches of 4",
         "statements": [
             _training_case(
                 weights=tuple(plain.randint(-(1 << 16), 1 << 16) for _ in range(5)),
@@ -200,7 +204,45 @@ def _training() -> object:
     }
 
 
+def _padding() -> object:
+    """Statements of plans that name fewer features than their circuit has: one with noise, and one from a model whose
+    other weights are not zero, as a hospital makes it that commits to something else than zeros there.
+    """
+    rng = random.Random("padding vectors")
+
+    def case(circuit: str, named: int, rows: int, **settings: Any) -> object:
+        shape = circuits()[circuit].parameters
+        strange = settings.pop("strange", False)
+        weights = tuple(rng.randint(-(1 << 16), 1 << 16) for _ in range(named + 1))
+        weights = padded_vector(weights, shape["features"] + 1)
+        if strange:
+            weights = (*weights[:named], *range(5, 5 + shape["features"] - named), weights[-1])
+        return _training_case(
+            circuit,
+            weights=weights,
+            rows=tuple(tuple(rng.randint(-128, 127) for _ in range(named)) for _ in range(rows)),
+            labels=tuple(rng.randint(0, 1) for _ in range(rows)),
+            epochs=2,
+            salt=rng.getrandbits(248),
+            blinding=rng.randrange(ORDER),
+            **settings,
+        )
+
+    return {
+        "about": "statements of rows with fewer features than the circuit has: the others are zero",
+        "statements": [
+            case("training_8x4", 1, 6, learning_rate=64),
+            case("training_8x4", 3, 7, learning_rate=256, update_bound=10**9, noise_bound=9, noise=(9, -9, 1, 0, 5)),
+            case("training_8x4", 2, 8, learning_rate=1023, strange=True),
+            case("training_64x30", 1, 40, learning_rate=64),
+            case("training_64x30", 13, 33, learning_rate=128),
+            case("training_64x30", 29, 64, learning_rate=1023),
+        ],
+    }
+
+
 def _training_case(
+    circuit: str = "training_8x4",
     *,
     weights: tuple[int, ...],
     rows: tuple[tuple[int, ...], ...],
@@ -211,10 +253,15 @@ def _training_case(
     blinding: int,
     update_bound: int = 0,
     noise_bound: int = 0,
-    noise: tuple[int, ...] = (0,) * 5,
+    noise: tuple[int, ...] | None = None,
 ) -> object:
-    local = train(weights, rows, labels, capacity=8, batch_size=4, epochs=epochs, learning_rate=learning_rate)
-    clipped = update(weights, local, len(rows), 26)
+    shape = circuits()[circuit].parameters
+    capacity, batch_size, bits = shape["capacity"], shape["batch_size"], shape["value_bits"]
+    noise = noise or (0,) * len(weights)
+    local = train(
+        weights, rows, labels, capacity=capacity, batch_size=batch_size, epochs=epochs, learning_rate=learning_rate
+    )
+    clipped = update(weights, local, len(rows), bits)
     factor = shortening.factor(clipped, update_bound)
     shortened = tuple(shortening.shorten(clipped, factor))
     statement: TrainingStatement = training_statement(
@@ -227,15 +274,16 @@ def _training_case(
         shortening=factor,
         noise=noise,
         blinding=blinding,
-        capacity=8,
-        batch_size=4,
+        capacity=capacity,
+        batch_size=batch_size,
         epochs=epochs,
         learning_rate=learning_rate,
-        value_bits=26,
+        value_bits=bits,
         update_bound=update_bound,
         noise_bound=noise_bound,
     )
     return {
+        "circuit": circuit,
         "weights": weights,
         "rows": rows,
         "labels": labels,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from app.services.words import PHASE, STEP
 from node.audit.basics import Check, Verdict
 from node.audit.money_views import PaymentView
 from node.audit.views import CeremonyView, HospitalView, ModelView, RoundView, StudyView
+from node.padding import named
 from node.plan import HeadPlan, TrainingPlan
 from node.types import CeremonyStep, CircuitKind, Phase
 from node.words import OFFENCE
@@ -190,6 +191,11 @@ def pots(view: StudyView) -> pd.DataFrame:
     )
 
 
+def _told(plan: TrainingPlan, weights: Sequence[int]) -> Sequence[int]:
+    """The weights that have a name: a circuit may hold others, which no score depends on."""
+    return named(weights, len(plan.model.features)) if isinstance(plan, HeadPlan) else weights
+
+
 def weight_names(plan: TrainingPlan) -> list[str]:
     """What each weight belongs to: a feature, or a place in a network's canonical order."""
     if isinstance(plan, HeadPlan):
@@ -202,17 +208,18 @@ def weights(plan: TrainingPlan, model: ModelView, before: ModelView | None) -> p
     if model.weights is None:
         return pd.DataFrame()
     names = weight_names(plan)
-    table = pd.DataFrame({"Feature": names, "Weight": [fmt.weight(value) for value in model.weights]})
+    told = _told(plan, model.weights)
+    table = pd.DataFrame({"Feature": names, "Weight": [fmt.weight(value) for value in told]})
     if before is not None and before.weights is not None:
         table["Change in this round"] = [
-            fmt.weight(new - old) for new, old in zip(model.weights, before.weights, strict=True)
+            fmt.weight(new - old) for new, old in zip(told, _told(plan, before.weights), strict=True)
         ]
     if isinstance(plan, HeadPlan):
         stds = [float(item.std) for item in plan.scaling]
         table["Weight per unit of the feature"] = [
-            fmt.weight(value) / std for value, std in zip(model.weights, stds, strict=False)
+            fmt.weight(value) / std for value, std in zip(told, stds, strict=False)
         ] + [None]
-    table["Integer on which the root rests"] = list(model.weights)
+    table["Integer on which the root rests"] = list(told)
     return table
 
 
@@ -236,7 +243,7 @@ def paths(view: StudyView, plan: TrainingPlan) -> pd.DataFrame:
         {"round": model.round_number, "feature": name, "weight": fmt.weight(value)}
         for model in view.models
         if model.weights is not None
-        for name, value in zip(names, model.weights, strict=True)
+        for name, value in zip(names, _told(plan, model.weights), strict=True)
     )
 
 

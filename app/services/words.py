@@ -161,8 +161,8 @@ def question(plan: TrainingPlan) -> list[str]:
             ]
     return [
         plan.question,
-        f"Each row of a hospital's table is one case with {len(plan.model.initial) - 1} features and the column "
-        f"“{label.name}”, which says “{label.positive}” or “{label.negative}”.",
+        f"Each row of a hospital's table is one case with {fmt.count(plan.trained_weights - 1, 'feature')} and the "
+        f"column “{label.name}”, which says “{label.positive}” or “{label.negative}”.",
         scaled,
     ]
 
@@ -171,7 +171,7 @@ def training(plan: TrainingPlan) -> list[str]:
     """How one hospital trains in one round."""
     start = "all weights zero" if not any(plan.model.initial) else "the weights given in the plan"
     lines = [
-        f"**Model:** {FAMILY[plan.model.family]}. It has {fmt.count(len(plan.model.initial), 'weight')} and starts "
+        f"**Model:** {FAMILY[plan.model.family]}. It has {fmt.count(plan.trained_weights, 'weight')} and starts "
         f"from {start}.",
         f"**Loss:** {LOSS[plan.model.loss]}.",
         optimiser(plan),

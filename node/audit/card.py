@@ -74,7 +74,7 @@ def model_card(
         },
         "model": {
             "family": plan.model.family,
-            "parameters": len(plan.model.initial),
+            "parameters": plan.trained_weights,
             "loss": plan.model.loss,
             "optimiser": plan.model.optimiser,
             "label": asdict(plan.model.label),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node.audit.basics import Check, Verdict
@@ -161,19 +161,7 @@ def _circuit(reader: ChainReader, expected: Expected, circuit: Circuit) -> Itera
 
 def _has_shape(circuit: Circuit) -> bool:
     listed = circuits().get(circuit.name)
-    if listed is None or listed.kind != circuit.kind.name.lower():
-        return False
-    shape = listed.parameters
-    training, aggregation = circuit.kind is CircuitKind.TRAINING, circuit.kind is CircuitKind.AGGREGATION
-    return (
-        circuit.features == shape["features"] + (1 if aggregation else 0)
-        and circuit.value_bits == shape["value_bits"]
-        and circuit.batch_size == (shape["batch_size"] if training else 0)
-        and circuit.max_epochs == (shape["epochs"] if training else 0)
-        and circuit.capacity == (0 if aggregation else shape["capacity"])
-        and circuit.loss == (0 if aggregation else shape["loss"])
-        and circuit.noisy != aggregation
-    )
+    return listed is not None and listed.listing() == replace(circuit, verifier="", verifying_key_digest=b"")
 
 
 def _shape(circuit: Circuit) -> str:

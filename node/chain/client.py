@@ -134,6 +134,10 @@ class ChainReader(RoundReader):
         """A circuit by its number, listed or not."""
         return to_record(Circuit, self.call("CircuitCatalogue", "circuit", circuit_id))
 
+    def shortest_phase(self) -> tuple[int, int]:
+        """The seconds of a block that a plan's confirmations count, and how many more a phase lasts at least."""
+        return int(self.call("StudyRegistry", "BLOCK_TIME")), int(self.call("StudyRegistry", "PHASE_MARGIN"))
+
     def circuit_count(self) -> int:
         """Circuits are numbered 1 to this."""
         return int(self.call("CircuitCatalogue", "circuitCount"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`consilium model`: take a trained model home, measure it, tell where it comes from."""
+"""`consilium model`: take a trained model home, measure it, tell where it comes from; `consilium predict`: use it."""
 
 from __future__ import annotations
 
@@ -195,40 +195,41 @@ def add_predict_command(cli: click.Group) -> None:
     """Add the command at the top level."""
 
     @command(cli, "predict")
-    @click.argument("images", type=_FILE, nargs=-1, required=True, metavar="IMAGE...")
-    @click.option("--model", "model_file", required=True, type=_FILE, help="A model of images, as exported.")
-    def predict(session: Session, images: tuple[Path, ...], model_file: Path) -> int:
-        """Score PNG or JPEG images with a model.
+    @click.argument("sources", type=_FILE, nargs=-1, required=True, metavar="FILE...")
+    @click.option("--model", "model_file", required=True, type=_FILE, help="A model, as exported.")
+    @click.option("--id", "identifier", help="A column of the table to write beside each probability, as it is.")
+    @click.option("-o", "--out", type=_FILE, help="CSV file to write, instead of printing.")
+    def predict(
+        session: Session, sources: tuple[Path, ...], model_file: Path, identifier: str | None, out: Path | None
+    ) -> int:
+        """Score the records of a table, or PNG or JPEG images, with a model.
 
-        Prints the probability of the positive class for each. A file that cannot be read is listed with the
-        reason, and the command then ends with 3. For research: no diagnosis.
+        Gives the probability of the positive class for each. A table is one .csv file with the model's columns, in
+        any order and among others, which are not used; it needs no label. If a cell cannot be used, all such
+        cells are listed and nothing is scored. An image that cannot be read is listed with the reason, and the
+        command then ends with 3. For research: no diagnosis.
 
         \b
+        Example: consilium predict patients.csv --model model.npz --id patient -o scores.csv
         Example: consilium predict radiograph.png --model model.npz
         """
-        import numpy as np
-
-        from node.learning.datasets.images import SIDE
-        from node.learning.datasets.pixels import read_image
+        from node.cli.predicting import of_images, of_table, write
         from node.learning.model_file import read_model
-        from node.learning.scoring import of_images
 
         loaded = read_model(model_file)
-        pixels, problems = {}, {}
-        for image in dict.fromkeys(images):
-            try:
-                pixels[image] = read_image(image)
-            except DataError as error:
-                problems[image] = str(error)
-        scores = of_images(loaded, np.array([*pixels.values()], dtype=np.uint8).reshape(-1, SIDE, SIDE))
-        found = dict(zip(pixels, scores.tolist(), strict=True))
-        names = (loaded.label.negative, loaded.label.positive)
-        rows = [
-            (str(image), None, None, problems[image])
-            if image in problems
-            else (str(image), round(found[image], 6), names[found[image] >= 0.5], None)
-            for image in dict.fromkeys(images)
-        ]
-        columns = ("file", "probability", "label", "problem")
-        session.out.rows(f"Probability of {loaded.label.positive!r}", columns, rows, "")
-        return DataError.exit_code if problems else 0
+        if not loaded.takes_images and len(sources) == 1 and sources[0].suffix.lower() == ".csv":
+            scores = of_table(loaded, sources[0], identifier)
+        elif identifier is not None:
+            raise UsageError("Images have no columns: leave --id out.")
+        else:
+            scores = of_images(loaded, sources)
+        title = f"Probability of {loaded.label.positive!r}"
+        if out is None:
+            session.out.rows(title, scores.columns, scores.rows, "")
+        else:
+            write(out, scores)
+            values = {"file": str(out), "records": len(scores.rows), "study": loaded.study, "round": loaded.round}
+            session.out.done(f"{title} of {len(scores.rows)} records: {out}", values)
+        if scores.note:
+            session.out.note(scores.note)
+        return DataError.exit_code if scores.problems else 0

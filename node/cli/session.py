@@ -97,14 +97,16 @@ class Session:
     @property
     def deployment_path(self) -> Path:
         """The deployment record: the option's, the node's, or the one in this folder."""
+        if not self.names_network:
+            raise UsageError("Name the deployment record with --deployment FILE (or CONSILIUM_DEPLOYMENT).")
         if self.options.deployment is not None:
             return self.options.deployment
-        if self.has_config:
-            return self.config.deployment
-        here = Path("deployment.json")
-        if here.exists():
-            return here
-        raise UsageError("Name the deployment record with --deployment FILE (or CONSILIUM_DEPLOYMENT).")
+        return self.config.deployment if self.has_config else Path("deployment.json")
+
+    @property
+    def names_network(self) -> bool:
+        """Whether options or folders say which network is meant."""
+        return self.options.deployment is not None or self.has_config or Path("deployment.json").exists()
 
     def keyfile(self, role: Role) -> Path:
         """The keyfile a command signs with: the option's, the node's, or the one in the home folder."""

@@ -35,7 +35,9 @@ def plan(session: Session, draft: Path, records: Path | None, extractor: Path | 
     """Write a plan document from a readable draft.
 
     A draft is a plan as JSON in any layout. It may leave out what --records gives: the features (the
-    columns of a CSV table but the label) and the constants of their scaling, which become public. For a head on
+    columns of a CSV table but the label) and the constants of their scaling, which become public. All that
+    publishing or enrolling would refuse is refused here, at once; of a network's own rules, where --rpc and
+    --deployment, or the node's folder, say which network. For a head on
     images --records are images, and --extractor the file of the network that finds the features in them.
     docs/study.md lists the keys; docs/examples/plan.json is a draft to start from.
 
@@ -43,14 +45,18 @@ def plan(session: Session, draft: Path, records: Path | None, extractor: Path | 
     Example: consilium study plan docs/examples/plan.json --records sponsor.csv -o plan.json
     """
     from node.cli.drafting import complete
+    from node.cli.publishing import venue_of
 
-    made = complete(_document(draft), records, extractor)
+    venue, unasked = venue_of(session)
+    made = complete(_document(draft), records, extractor, venue)
     if out.exists() and out.read_bytes() != made.canonical():
         raise UsageError(f"{out} exists already and is another plan: name another place with -o.")
     out.write_bytes(made.canonical())
+    if unasked:
+        session.out.note(f"{unasked} Whether it lists the circuits and how short it lets phases be is checked later.")
     session.out.done(
         f"The plan for {len(made.model.initial)} weights and {made.participation.rounds} rounds: {out}",
-        {"file": str(out), "digest": made.digest(), "size": len(made.canonical())},
+        {"file": str(out), "digest": made.digest(), "size": len(made.canonical()), "network_asked": not unasked},
     )
 
 
@@ -68,13 +74,14 @@ def publish(session: Session, plan_file: Path, extractor: Path | None, with_fund
     \b
     Example: consilium study publish plan.json --fund
     """
-    from node.cli.publishing import check_circuits, check_extractor, plan_terms
+    from node.cli.publishing import check_extractor, check_venue, plan_terms
     from node.plan import TrainingPlan
+    from node.steps.plan_rules import Venue
 
     parsed, reader = TrainingPlan.parse(_document(plan_file)), session.reader
     check_extractor(parsed, extractor)
+    check_venue(parsed, Venue.of(reader))
     terms = plan_terms(parsed, reader.deployment)
-    check_circuits(parsed, reader.circuit(terms.training_circuit), reader.circuit(terms.aggregation_circuit))
     receipts: list[Receipt] = []
     with session.signing("owner") as key:
         intent = key.intent(f"study/publish/{terms.document_digest.hex()}")

@@ -32,25 +32,14 @@ FORMAT = b"consilium/extractor/1\n"
 _DIGITS = ".8g"
 
 
-def names(width: int) -> tuple[str, ...]:
-    """What a plan calls its features, of which there are at least 24."""
-    return (*FEATURES, *(f"unused {number}" for number in range(1, width - len(FEATURES) + 1)))
-
-
-def features(
-    weights: Sequence[int], pixels: NDArray[np.uint8], width: int = len(FEATURES)
-) -> list[tuple[Decimal, ...]]:
-    """The features of images uint8 [n, 28, 28] as a table has them: n rows of `width` decimal numbers.
-
-    A circuit may have room for more than 24: the others are zero.
-    """
+def features(weights: Sequence[int], pixels: NDArray[np.uint8]) -> list[tuple[Decimal, ...]]:
+    """The features of images uint8 [n, 28, 28] as a table has them: n rows of 24 decimal numbers."""
     with cnn.reproducible() as device, torch.no_grad():
         network = _network(weights, device)
         pooling = (network.head.weight[1] - network.head.weight[0]).reshape(24, 3, 3)
         batches = torch.split(cnn.prepare(pixels), 512)
         pooled = [(network.maps(batch.to(device)) * pooling).sum(dim=(2, 3)).cpu() for batch in batches]
-    padding = (Decimal(0),) * (width - len(FEATURES))
-    return [(*(Decimal(format(value, _DIGITS)) for value in row), *padding) for row in torch.cat(pooled).tolist()]
+    return [tuple(Decimal(format(value, _DIGITS)) for value in row) for row in torch.cat(pooled).tolist()]
 
 
 def fit_scaling(rows: Sequence[Sequence[Decimal]]) -> Scaling:

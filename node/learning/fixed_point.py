@@ -33,8 +33,10 @@ def train(
     reference.check_training(weights, rows, labels, capacity, batch_size, epochs, learning_rate)
     _check_headroom(len(weights), -(-len(rows) // batch_size) * epochs, learning_rate)
     features = torch.tensor([[*row, ONE] for row in rows], dtype=torch.int64)
+    # Where rows have fewer features than the model, the weights of the others stay as they are.
+    present = [*range(len(rows[0])), len(weights) - 1]
     targets = torch.tensor(labels, dtype=torch.int64) << PROBABILITY_FRACTION_BITS
-    local = torch.tensor(weights, dtype=torch.int64)
+    local = torch.tensor([weights[place] for place in present], dtype=torch.int64)
     # The batch size is a power of two: the floor division is an arithmetic shift.
     shift = STEP_SHIFT + batch_size.bit_length() - 1
     for _ in range(epochs):
@@ -44,7 +46,10 @@ def train(
             error = ((z + HALF).clamp(0, 1 << SCORE_BITS) >> SCORE_SHIFT) - target
             gradient = error @ batch
             local = local + ((-learning_rate * gradient) >> shift)
-    return [int(w) for w in local]
+    trained = list(weights)
+    for place, weight in zip(present, local.tolist(), strict=True):
+        trained[place] = weight
+    return trained
 
 
 def update(weights: Sequence[int], local: Sequence[int], rows_used: int, value_bits: int) -> list[int]:

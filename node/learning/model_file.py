@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The model file that `consilium model export` writes: a NumPy archive that plain `numpy.load` reads.
 
-    weights        float64 [P]   weights_int / 2^16
-    weights_int    int64   [P]   the integers whose Poseidon hash is the round's root
-    feature_names  text    [D]
-    mean, std      float64 [D]   the plan's scaling; x = clamp(⌊(v − mean)/std · 32 + 1/2⌋, −128, 127) / 32
+    weights        float64 [k+1] those of the features by name, then the bias; of a network, all
+    weights_int    int64   [P]   weights · 2^16, and what else is hashed: the round's root is their Poseidon hash
+    feature_names  text    [k]
+    mean, std      float64 [k]   the plan's scaling; x = clamp(⌊(v − mean)/std · 32 + 1/2⌋, −128, 127) / 32
     extractor      int64   [E]   the frozen network of a head on images (`node.learning.extractor`); else E = 0
     meta           text    []    JSON: format, architecture, study, round, root, loss, optimiser, plan_digest,
                                  label, scaling (the exact constants)
 
-Three architectures: "logistic-head" and "logistic-head-on-images" (P = D + 1, the bias last), whose score is
-clamp(z/4 + 1/2, 0, 1) with z = weights · [x, 1], on a table's columns and on an extractor's features, the latter
-followed by zeros; and "cnn-5162" (`node.learning.cnn`, D = 0).
+Three architectures: "logistic-head" and "logistic-head-on-images", whose score is clamp(z/4 + 1/2, 0, 1) with
+z = weights · [x, 1], on a table's columns and on an extractor's features; and "cnn-5162" (`node.learning.cnn`,
+k = 0, P = 5162). A head's circuit can take more features than its plan names: between the named features' and the
+bias, the last one, weights_int then holds weights that nothing is multiplied with.
 One model has one sequence of bytes, so everybody's file has the same digest.
 """
 
@@ -27,13 +28,13 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from node.document import Many, Part, check_section, read
+from node.document import read
 from node.errors import DataError
 from node.learning.datasets.archive import unpack, write_arrays
 from node.learning.reference import check_weights
+from node.padding import named
 from node.plan import (
     EXTRACTED,
-    FEATURES_MAX,
     HEAD,
     IMAGE_HEAD,
     NETWORKS,
@@ -45,18 +46,20 @@ from node.plan import (
     TrainingPlan,
 )
 
-FORMAT = "consilium/model/2"
+FORMAT = "consilium/model/3"
 FILE_LIMIT = 16 * 1024 * 1024
 MEMBERS = ("weights", "weights_int", "feature_names", "mean", "std", "extractor", "meta")
 META_KEYS = {
     "format", "architecture", "study", "round", "root", "loss", "optimiser", "plan_digest", "label", "scaling",
 }  # fmt: skip
-SCALING = Many(Part(FeatureScaling), FEATURES_MAX)
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A round's model with all that is needed to use it and to check it against the chain."""
+    """A round's model with all that is needed to use it and to check it against the chain.
+
+    `weights`: all P integers that are hashed, also those of features that no plan names.
+    """
 
     architecture: str
     study: int
@@ -75,6 +78,10 @@ class ModelFile:
     def takes_images(self) -> bool:
         """Whether it scores images; else it scores a table's records."""
         return self.architecture in (IMAGE_HEAD, *NETWORKS)
+
+    def class_of(self, probability: float) -> str:
+        """The class that is likelier, by the name that tables have for it."""
+        return self.label.positive if probability >= 0.5 else self.label.negative
 
     @classmethod
     def of(
@@ -127,10 +134,10 @@ def to_bytes(model: ModelFile) -> bytes:
         "label": asdict(model.label),
         "scaling": [asdict(entry) for entry in model.scaling],
     }
-    integers = np.array(model.weights, dtype=np.int64)
+    used = model.weights if model.architecture in NETWORKS else named(model.weights, len(model.features))
     arrays: dict[str, NDArray[Any]] = {
-        "weights": integers / float(1 << WEIGHT_FRACTION_BITS),
-        "weights_int": integers,
+        "weights": np.array(used, dtype=np.int64) / float(1 << WEIGHT_FRACTION_BITS),
+        "weights_int": np.array(model.weights, dtype=np.int64),
         "feature_names": np.array(model.features, dtype=np.str_),
         "mean": np.array([float(entry.mean) for entry in model.scaling]),
         "std": np.array([float(entry.std) for entry in model.scaling]),
@@ -174,10 +181,7 @@ def _model(arrays: dict[str, NDArray[Any]]) -> ModelFile:
         _refuse(f"its meta does not describe a model of the format {FORMAT}")
     try:
         label = read(Label, meta["label"], "label")
-        scaling = SCALING.build(meta["scaling"], "scaling")
-        check_section(label, "label")
-        if scaling:
-            SCALING.check(scaling, "scaling")
+        scaling = tuple(read(FeatureScaling, entry, "scaling") for entry in meta["scaling"])
     except DataError:
         _refuse("its label or scaling is malformed")
     model = ModelFile(
@@ -197,11 +201,12 @@ def _model(arrays: dict[str, NDArray[Any]]) -> ModelFile:
     check_weights(model.weights)
     if model.architecture not in (HEAD, IMAGE_HEAD, *NETWORKS):
         _refuse("its architecture is none that this version knows")
-    features = 0 if model.architecture in NETWORKS else len(model.weights) - 1
-    if not len(model.features) == len(model.scaling) == features or (
-        bool(model.extractor) != (model.architecture == IMAGE_HEAD)
-        or (model.architecture == IMAGE_HEAD and features < EXTRACTED)
-    ):
+    features = len(model.features)
+    fits = {
+        HEAD: 1 <= features < len(model.weights),
+        IMAGE_HEAD: features == EXTRACTED < len(model.weights),
+    }.get(model.architecture, features == 0)
+    if not fits or len(model.scaling) != features or bool(model.extractor) != (model.architecture == IMAGE_HEAD):
         _refuse("features, scaling and weights do not fit its architecture")
     return model
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from node.errors import DataError
+from node.padding import padded_row
 from node.plan import (
     FEATURE_BITS,
     FEATURE_FRACTION_BITS,
@@ -49,7 +50,7 @@ def clamp(value: int, low: int, high: int) -> int:
 def score(weights: Sequence[int], row: Sequence[int]) -> int:
     """The hard-sigmoid probability of one row, an integer in [0, 2^12] (scale 2^12).
 
-    `weights`: D feature weights, then the bias; `row`: D features.
+    `weights`: D feature weights, then the bias; `row`: D features, or fewer where the others are zero.
     """
     z = weights[-1] * ONE + sum(w * x for w, x in zip(weights, row, strict=False))
     return clamp(z + HALF, 0, 1 << SCORE_BITS) >> SCORE_SHIFT
@@ -67,14 +68,14 @@ def train(
 ) -> list[int]:
     """The local weights after `epochs` of mini-batch gradient descent over the rows in their order.
 
-    `weights`: P = D + 1 integers (bias last); `rows`: n lists of D features in [−128, 127], unpadded;
-    `labels`: n of 0 or 1. `capacity` (rows of the circuit) only bounds n: the rows it adds are masked, and
-    a masked row or batch changes nothing. A short last batch still divides by `batch_size`.
+    `weights`: P = D + 1 integers (bias last); `rows`: n lists of D features in [−128, 127], or of fewer where the
+    others are zero (`node.padding`); `labels`: n of 0 or 1. `capacity` (rows of the circuit) only bounds n: the rows
+    it adds are masked, and a masked row or batch changes nothing. A short last batch still divides by `batch_size`.
     Raises DataError for inputs that the circuit would refuse.
     """
     check_training(weights, rows, labels, capacity, batch_size, epochs, learning_rate)
     local = list(weights)
-    extended = [[*row, ONE] for row in rows]
+    extended = [[*padded_row(row, len(weights) - 1), ONE] for row in rows]
     for _ in range(epochs):
         for start in range(0, len(rows), batch_size):
             gradient = [0] * len(local)
@@ -134,8 +135,10 @@ def check_training(
     if not 1 <= learning_rate < LEARNING_RATE_LIMIT:
         raise DataError(f"The learning rate {learning_rate} is not in [1, {LEARNING_RATE_LIMIT}).")
     for index, (row, label) in enumerate(zip(rows, labels, strict=True)):
-        if len(row) != len(weights) - 1:
+        if len(row) > len(weights) - 1:
             raise DataError(f"Row {index} has {len(row)} features; the model has {len(weights) - 1}.")
+        if len(row) != len(rows[0]):
+            raise DataError(f"Row {index} has {len(row)} features; the first one has {len(rows[0])}.")
         if any(type(x) is not int or not FEATURE_MIN <= x <= FEATURE_MAX for x in row):
             raise DataError(f"Row {index} has a feature outside the integers of [{FEATURE_MIN}, {FEATURE_MAX}].")
         if type(label) is not int or label not in (0, 1):

@@ -29,7 +29,7 @@ def of_images(model: ModelFile, pixels: Pixels) -> NDArray[np.float64]:
         raise DataError("This model was trained on a table and not on images: score a .csv file of its columns.")
     if model.architecture in NETWORKS:
         return cnn.probabilities(model.weights, pixels)
-    return of_rows(model, extractor.features(model.extractor, pixels, len(model.features)))
+    return of_rows(model, extractor.features(model.extractor, pixels))
 
 
 def of_rows(model: ModelFile, rows: Sequence[Sequence[Decimal]]) -> NDArray[np.float64]:

@@ -142,20 +142,26 @@ def _some(names: list[str]) -> str:
     return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
 
 
+def number_problem(text: str) -> str | None:
+    """What is wrong with the text of a number, and what to do; None where nothing is."""
+    if text.lower() in MISSING:
+        return "the value is missing. Complete the record or leave it out"
+    if NOT_FINITE.fullmatch(text):
+        return "the value is not a finite number. Correct it or leave the record out"
+    if len(text) > LONGEST_NUMBER or not NUMBER.fullmatch(text):
+        return 'this is not a number. Write it with a decimal point and no unit, such as "14.25"'
+    value = Decimal(text)
+    if value and not -EXPONENT_LIMIT <= value.adjusted() <= EXPONENT_LIMIT:
+        return f"the value is not between 1e-{EXPONENT_LIMIT} and 1e{EXPONENT_LIMIT}. Correct it"
+    return None
+
+
 def _number(name: str, line: int, column: str, cell: str) -> Decimal:
     text = cell.strip()
-    where = f"{name}, line {line}, column {column!r}"
-    if text.lower() in MISSING:
-        _refuse(where, "the value is missing. Complete the record or leave it out")
-    if NOT_FINITE.fullmatch(text):
-        _refuse(where, "the value is not a finite number. Correct it or leave the record out")
-    if len(text) > LONGEST_NUMBER or not NUMBER.fullmatch(text):
-        _refuse(where, 'this is not a number. Write it with a decimal point and no unit, such as "14.25"')
-    value = Decimal(text)
-    exponent = value.as_tuple().exponent
-    if value and not (isinstance(exponent, int) and -EXPONENT_LIMIT <= value.adjusted() <= EXPONENT_LIMIT):
-        _refuse(where, f"the value is not between 1e-{EXPONENT_LIMIT} and 1e{EXPONENT_LIMIT}. Correct it")
-    return value if value else Decimal(0)
+    problem = number_problem(text)
+    if problem is not None:
+        _refuse(f"{name}, line {line}, column {column!r}", problem)
+    return Decimal(text) or Decimal(0)
 
 
 def _label(name: str, line: int, label: Label, cell: str) -> int:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from node.errors import ArtefactMissing
 from node.proofs.verifying_key import load_verifying_key, refuse_forgeable, verifying_key_digest
+from node.types import Circuit as Listed
+from node.types import CircuitKind
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = ROOT / "circuits" / "circuits.json"
@@ -36,6 +38,24 @@ class Circuit:
     def coordinates(self) -> int:
         """The length P of the model and of updates: the features and the bias, or all of a network's parameters."""
         return self.parameters["features"] + 1
+
+    def listing(self) -> Listed:
+        """The circuit as the catalogue of circuits on chain has it, but for its verifier and the digest of its key."""
+        shape, kind = self.parameters, CircuitKind[self.kind.upper()]
+        training, aggregation = kind is CircuitKind.TRAINING, kind is CircuitKind.AGGREGATION
+        return Listed(
+            name=self.name,
+            kind=kind,
+            verifier="",
+            features=self.coordinates if aggregation else shape["features"],
+            batch_size=shape["batch_size"] if training else 0,
+            max_epochs=shape["epochs"] if training else 0,
+            capacity=0 if aggregation else shape["capacity"],
+            value_bits=shape["value_bits"],
+            loss=0 if aggregation else shape["loss"],
+            noisy=not aggregation,
+            verifying_key_digest=b"",
+        )
 
     @property
     def contract_name(self) -> str:

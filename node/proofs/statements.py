@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from node.padding import padded_row
 from node.plan import SHORTENING_BITS
 from node.proofs.babyjubjub import Point
 from node.proofs.commitments import LOSS_UNPROVED, data_commitment, plan_root, weights_root
@@ -175,8 +176,9 @@ def training_statement(
 ) -> TrainingStatement:
     """Return the statement about a finished update, its roots and commitment computed here.
 
-    `weights` are the global model (features, then bias), `rows` the n rows in use, `update` the clipped,
-    sample-weighted coordinates. A false update gives a statement that cannot be proved.
+    `weights` are the global model (D features, then bias), `rows` the n rows in use, of D features or of fewer where
+    the others are zero; `update` the clipped, sample-weighted D + 1 coordinates. A false update gives a statement
+    that cannot be proved.
 
     With privacy, the plan's `update_bound` is on Σ update² and its `noise_bound` on every |noise|; `shortening` is
     the factor (scale 2^16) that made the update as short, and `noise` is added to it. Without, all are left out.
@@ -184,6 +186,7 @@ def training_statement(
     if noise is None:
         noise = (0,) * len(update)
     features = len(weights) - 1
+    rows = tuple(padded_row(row, features) for row in rows)
     return TrainingStatement(
         context=context,
         root_before=weights_root(weights),

@@ -17,7 +17,7 @@ from node.chain.client import ChainReader
 from node.chain.writes import Ledger
 from node.crypto.parameters import ThresholdParameters, choose_parameters
 from node.errors import DataError
-from node.plan import DOCUMENT_LIMIT, TrainingPlan
+from node.plan import DOCUMENT_LIMIT, Encryption, TrainingPlan
 from node.proofs.artefacts import Artefacts, find_artefacts
 from node.proofs.pedersen import limb_count
 from node.proofs.prover import Prover
@@ -65,14 +65,18 @@ def plan_document(store: Store, terms: PlanTerms) -> bytes:
 
 def encryption_parameters(plan: TrainingPlan, parties: int) -> ThresholdParameters:
     """The encryption's parameters of a plan for so many hospitals; raises ParameterError where there are none."""
-    bits = plan.quantisation.value_bits
+    return parameters_for(plan.encryption, plan.quantisation.value_bits, len(plan.model.initial), parties)
+
+
+def parameters_for(encryption: Encryption, value_bits: int, coordinates: int, parties: int) -> ThresholdParameters:
+    """The same, of updates of so many values of so many bits."""
     return choose_parameters(
         parties,
-        plan.encryption.threshold,
-        bits,
-        len(plan.model.initial) + limb_count(bits),
-        statistical_security=plan.encryption.statistical_security,
-        attempts=plan.encryption.attempts,
+        encryption.threshold,
+        value_bits,
+        coordinates + limb_count(value_bits),
+        statistical_security=encryption.statistical_security,
+        attempts=encryption.attempts,
     )
 
 

@@ -10,23 +10,21 @@ from pathlib import Path
 from node.bytecode import is_verifier_of
 from node.chain.client import ChainReader
 from node.chain.studies import NO_PAYOUT_COMMITMENT, enrolment_intent
-from node.crypto.context import CeremonyContext
-from node.crypto.dealing import dealing_size
-from node.errors import ContractReverted, DataError, KeyNotTrusted, ParameterError, StorageError, StudyError
-from node.learning import privacy
-from node.plan import RHO_UNITS, NetworkPlan, TrainingPlan
+from node.document import listing
+from node.errors import ContractReverted, DataError, KeyNotTrusted, StorageError, StudyError
+from node.plan import TrainingPlan
 from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS
 from node.proofs.published import compared
 from node.proofs.trust import KnownKey, known_key
 from node.state import step_of
 from node.steps.blocks import Blocks
-from node.steps.context import Hospital, encryption_parameters, plan_document
+from node.steps.context import Hospital, plan_document
 from node.steps.dataset import salt_beside
 from node.steps.extractors import extractor_file, extractor_weights
+from node.steps.plan_rules import RULES_OF_STUDY, broken, rules_of_circuits
 from node.steps.records import Records, read_records, records_name, stored_records
-from node.storage.cid import SIZE_MAX
-from node.types import CircuitKind, Receipt, Study, TransactionStatus
+from node.types import Receipt, Study, TransactionStatus
 
 #: Asked with a warning before the hospital commits to data that clip; True goes on.
 Confirm = Callable[[str], bool]
@@ -44,13 +42,7 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
     agreed = compared(plan, terms) | {
         "plan root": (plan.root(), reader.plan_root(study.id)),
         "training circuit": (plan.training.circuit, training.name),
-        "what the training circuit proves": (circuit_kind(plan), training.kind),
-        "rows of the circuit": (plan.training.rows_maximum, training.capacity),
-        "batch size": (plan.training.batch_size, training.batch_size),
-        "number of features": (len(plan.model.initial) - 1, training.features),
-        "value bits": (plan.quantisation.value_bits, training.value_bits),
         "aggregation circuit": (plan.aggregation.circuit, aggregation.name),
-        "what the aggregation circuit proves": (CircuitKind.AGGREGATION, aggregation.kind),
     }
     different = [name for name, (document_says, chain_says) in agreed.items() if document_says != chain_says]
     if different:
@@ -58,57 +50,20 @@ def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPl
             f"Study {study.id}: plan document and chain disagree about: {', '.join(different)}. "
             "Do not take part; ask the sponsor for the document that was published."
         )
+    if wrong := broken(plan, rules_of_circuits(training, aggregation)):
+        raise StudyError(
+            f"Study {study.id}: the circuits on chain do not prove the plan: {listing(wrong)}. "
+            "Do not take part; tell the sponsor."
+        )
     return plan
 
 
-def circuit_kind(plan: TrainingPlan) -> CircuitKind:
-    """What a plan needs its training circuit to prove."""
-    return CircuitKind.BOUNDED if isinstance(plan, NetworkPlan) else CircuitKind.TRAINING
-
-
-def check_encryption(plan: TrainingPlan) -> None:
-    """Raises StudyError where the plan's ceremony could not be held, whoever enrols: a bond would be locked in vain."""
-    fewest = max(plan.participation.minimum, 2 * plan.encryption.threshold - 1)
-    for parties in range(fewest, plan.participation.maximum + 1):
-        try:
-            ceremony = CeremonyContext(
-                chain_id=0,
-                contract=f"0x{0:040x}",
-                study_id=0,
-                ceremony=1,
-                first_round=1,
-                rounds=plan.participation.rounds,
-                parties=tuple(range(1, parties + 1)),
-                parameters=encryption_parameters(plan, parties),
-            )
-        except ParameterError as error:
-            raise StudyError(f"This plan's keys cannot be made with {parties} hospitals: {error}.") from None
-        size = dealing_size(ceremony)
-        if size > SIZE_MAX:
-            raise StudyError(
-                f"This plan's keys cannot be made with {parties} hospitals: for {ceremony.rounds} rounds each of them "
-                f"would have to send {size} bytes at once, and no file has more than {SIZE_MAX}."
-            )
-
-
-def check_privacy(plan: TrainingPlan) -> None:
-    """Raises StudyError where a round of the plan costs more privacy than it says, or its noise does not fit.
-
-    How far a neighbour moves a sum follows from the plan's training; the noise is that of the fewest hospitals. The
-    numbers of rows, by which a head's updates are weighted and its sum divided, are public and not protected.
-    """
-    if plan.privacy.level == "none":
-        return
-    hidden, people = plan.privacy, plan.participation.minimum
-    moved = privacy.sensitivity(plan.training, len(plan.model.initial))
-    rho = privacy.round_cost(moved, hidden.noise_variance, people, len(plan.model.initial))
-    if privacy.in_units(rho) > hidden.cost:
+def check_rules(plan: TrainingPlan) -> None:
+    """Raises StudyError where the plan's keys could not be made, or a round costs more privacy than it says."""
+    if wrong := broken(plan, RULES_OF_STUDY):
         raise StudyError(
-            f"This plan says that a round costs {hidden.cost / RHO_UNITS:.4g} rho; with the noise of {people} "
-            f"hospitals it costs {rho:.4g}. Do not take part; ask the sponsor for a plan that adds up."
+            f"This plan does not add up: {listing(wrong)}. Do not take part; ask the sponsor for a plan that does."
         )
-    if hidden.noise_bound < privacy.least_noise_bound(hidden.noise_variance):
-        raise StudyError("This plan's noise does not fit its bound: nothing could be submitted.")
 
 
 def check_key(reader: ChainReader, circuit_id: int, transcripts: Sequence[Path], artefacts: Path) -> KnownKey:
@@ -169,8 +124,7 @@ def enrol(
     """
     study = hospital.reader.study(study_id)
     plan = fetch_plan(hospital, study, plan_file)
-    check_encryption(plan)
-    check_privacy(plan)
+    check_rules(plan)
     for circuit_id in (study.plan.training_circuit, study.plan.aggregation_circuit):
         check_key(hospital.reader, circuit_id, hospital.transcripts, hospital.artefacts)
     features = extractor_file(plan, extractor, hospital.store.get)

@@ -14,7 +14,8 @@ from node.errors import DataError
 from node.learning import extractor, fixed_point, privacy, shortening
 from node.learning.scaling import Scaling, Values
 from node.learning.tables import read_table
-from node.plan import EXTRACTED, ROWS_LIMIT, HeadPlan, ImageHeadPlan
+from node.padding import padded_row, padded_vector
+from node.plan import ROWS_LIMIT, HeadPlan, ImageHeadPlan
 from node.proofs.commitments import data_commitment
 from node.proofs.statements import TrainingStatement, training_statement
 from node.steps.image_records import read_labelled_images
@@ -26,7 +27,7 @@ ROWS_MAXIMUM = ROWS_LIMIT - 1
 
 @dataclass(frozen=True)
 class HeadRecords:
-    """n rows of D integers with n labels, and the salt of their commitment."""
+    """n rows of the plan's k features as integers with n labels, and the salt of their commitment."""
 
     plan: HeadPlan
     table: tuple[tuple[int, ...], ...] = field(repr=False)
@@ -47,7 +48,7 @@ class HeadRecords:
         """The data root that the enrolment puts on chain."""
         training = self.plan.training
         return data_commitment(
-            self.table,
+            [padded_row(row, self.plan.width) for row in self.table],
             self.labels,
             capacity=training.rows_maximum,
             batch_size=training.batch_size,
@@ -74,7 +75,8 @@ class HeadRecords:
     def train(self, weights: tuple[int, ...], *, round: int, seed: str) -> Trained:
         """The sample-weighted update, shortened to the plan's bound, and this hospital's share of the noise.
 
-        Only the noise is drawn. The plan's bounds leave room for both in a value's bits.
+        Only the noise is drawn, and none for what the plan does not name: nothing is to be hidden where the update is
+        zero whatever the rows are. The plan's bounds leave room for both in a value's bits.
         """
         training = self.plan.training
         local = fixed_point.train(
@@ -88,8 +90,8 @@ class HeadRecords:
         )
         update = fixed_point.update(weights, local, self.rows, self.plan.quantisation.value_bits)
         factor = shortening.factor(update, training.update_bound)
-        noise = privacy.share_of_noise(self.plan.privacy, len(update))
-        return Trained(tuple(shortening.shorten(update, factor)), tuple(noise), factor)
+        noise = privacy.share_of_noise(self.plan.privacy, self.plan.trained_weights)
+        return Trained(tuple(shortening.shorten(update, factor)), padded_vector(noise, len(update)), factor)
 
     def statement(
         self, *, context: int, weights: tuple[int, ...], trained: Trained, blinding: int
@@ -118,7 +120,7 @@ class HeadRecords:
 
 @dataclass(frozen=True)
 class Rows:
-    """All of a hospital's rows as the plan scales them, n of D integers, with n labels, before they are committed to.
+    """All of a hospital's rows as the plan scales them, n of k integers, with n labels, before they are committed to.
 
     `warning`: what the hospital should know first, or None.
     """
@@ -139,15 +141,13 @@ def read_image_rows(path: Path, plan: ImageHeadPlan, extractor_weights: Sequence
     images = read_labelled_images(path, plan.model.label).split("train")
     if len(images) > ROWS_MAXIMUM:
         raise DataError(f"{path.name} has {len(images)} images; a hospital takes part with {ROWS_MAXIMUM} at most.")
-    found = extractor.features(extractor_weights, images.pixels, len(plan.model.features))
+    found = extractor.features(extractor_weights, images.pixels)
     return _scaled(plan, found, [int(y) for y in images.labels], "See whether your images are of the plan's kind")
 
 
 def _scaled(plan: HeadPlan, values: Values, labels: Sequence[int], advice: str) -> Rows:
     scaling = Scaling(plan.scaling)
-    # Of a feature that is always zero nothing is ever cut off: it would only dilute the share.
     told = [(share, name) for share, name in zip(scaling.clipped(values), plan.model.features, strict=True)]
-    told = told[:EXTRACTED] if isinstance(plan, ImageHeadPlan) else told
     share, limit = sum(part for part, _ in told) / len(told), plan.clip_warning_share_ppm / 1_000_000
     worst, feature = max(told)
     warning = (

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import ape
 import pytest
 
+from node.cli.drafting import complete
+from node.errors import DataError
+from node.steps.plan_rules import Venue, rules_of_network
 from node.types import StudyState
+from tests.support.plans import small_plan
 from tests.support.stage import Stage
 from tests.support.suite import FIELD_ORDER, REWARD, make_circuit
 
@@ -67,6 +72,82 @@ def test_publish__plan_that_does_not_hold__reverts(
     contract = stage.suite.studies if error.startswith("StudyRegistry") else stage.suite.catalogue
     with ape.reverts(getattr(contract, error), **values):
         stage.publish(**changes)
+
+
+#: Where a plan's document says what the contract holds; the rest follows from the document's bytes.
+PATHS = {
+    "threshold": "encryption.threshold",
+    "attempts": "encryption.attempts",
+    "minimum": "participation.minimum",
+    "maximum": "participation.maximum",
+    "rounds": "participation.rounds",
+    "batchRounds": "participation.batch_rounds",
+    "unopenedRounds": "money.unopened_rounds",
+    "verifiedShareBps": "money.verified_share_bps",
+    "bond": "money.bond",
+    "confirmations": "phases.confirmations",
+    "enrolLength": "phases.enrol",
+    "ceremonyStepLength": "phases.ceremony_step",
+    "submitLength": "phases.submit",
+    "attestLength": "phases.attest",
+    "openLength": "phases.open",
+    "privacyBudget": "privacy.budget",
+    "privacyCost": "privacy.cost",
+    "noiseBound": "privacy.noise_bound",
+    "updateBound": "training.update_bound",
+    "epochs": "training.epochs",
+    "learningRate": "training.learning_rate",
+    "trainingCircuit": "training.circuit",
+    "aggregationCircuit": "aggregation.circuit",
+}
+CIRCUITS = {1: "training_8x4", 2: "aggregation_5", 99: "training_1x1"}
+#: The stage's network: a block each second, and two seconds more.
+NETWORK = Venue(Venue.anywhere().circuits, rules_of_network(1, 2))
+
+
+def drafted(changes: dict[str, Any]) -> bytes:
+    """The small plan's draft with the same changes as a plan for the contract."""
+    draft = json.loads(small_plan().canonical())
+    for name, value in changes.items():
+        section, key = PATHS[name].split(".")
+        value = str(value) if name == "bond" else CIRCUITS[value] if key == "circuit" else value
+        draft[section][key] = value
+    return json.dumps(draft).encode()
+
+
+@pytest.mark.parametrize(
+    "changes", [changes for changes, *_ in REFUSED if changes.keys() <= PATHS.keys()], ids=lambda changes: str(changes)
+)
+def test_draft__of_a_plan_that_the_contract_refuses__is_refused_naming_the_key(changes: dict[str, Any]) -> None:
+    with pytest.raises(DataError) as refused:
+        complete(drafted(changes), None, venue=NETWORK)
+    assert any(PATHS[name] in str(refused.value) for name in changes)
+
+
+#: As far as each can go.
+FURTHEST: dict[str, Any] = {
+    "maximum": 64,
+    "attempts": 16,
+    "rounds": 65_535,
+    "batchRounds": 1,
+    "unopenedRounds": 255,
+    "enrolLength": 180 * DAY,
+    "ceremonyStepLength": 30 * DAY,
+    "submitLength": 30 * DAY,
+    "attestLength": 30 * DAY,
+    "openLength": 4,
+    "confirmations": 2,
+    "verifiedShareBps": 10_000,
+    "epochs": 2,
+    "learningRate": 1023,
+    "bond": (1 << 128) - 1,
+}
+
+
+def test_publish__plan_at_every_limit__is_taken_by_contract_and_draft(stage: Stage) -> None:
+    stage.publish(funded=False, **FURTHEST)
+    assert stage.state() is StudyState.PUBLISHED
+    assert complete(drafted(FURTHEST), None, venue=NETWORK).participation.rounds == 65_535
 
 
 def test_publish__sound_plan__is_published_until_funded(stage: Stage) -> None:

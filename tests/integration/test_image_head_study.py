@@ -29,7 +29,7 @@ from node.plan import ImageHeadPlan
 from node.storage.cid import address
 from node.types import Phase, StudyState
 from tests.support.consortium import Consortium, Member
-from tests.support.image_heads import EXTRACTOR, WEIGHTS, WIDTH, small_image_head
+from tests.support.image_heads import EXTRACTOR, WEIGHTS, small_image_head
 from tests.support.small_study import study_plan
 from tests.support.xrays import write_npz
 
@@ -125,7 +125,7 @@ def test_model__exported__scores_images_by_the_plans_extractor(story: Story) -> 
     )
     assert scored.code == 0, scored.err
     test = read_images(member.home / "heads.npz").split("test")
-    rows = Scaling(plan().scaling).apply(extractor.features(WEIGHTS, test.pixels, WIDTH))
+    rows = Scaling(plan().scaling).apply(extractor.features(WEIGHTS, test.pixels))
     scores = np.array([reference.score(model.weights, row) for row in rows])
     assert scored.value["auc"] == evaluate(scores / (1 << 12), test.labels).auc
 
@@ -160,6 +160,13 @@ def test_audit__of_the_study__shows_who_is_sampled_and_where_the_extractor_is(st
     assert isinstance(document, ImageHeadPlan)
     cid = address(EXTRACTOR)[0].cid
     assert any(cid in sentence for sentence in words.question(document))
+    # The circuit takes 30 features, of which the plan names 24: no page shows the others.
+    shown_weights = tables.weights(document, view.models[-1], view.models[0])
+    assert list(shown_weights["Feature"]) == [*document.model.features, "(bias)"] and len(shown_weights) == 25
+    assert len(tables.paths(view, document)) == 25 * (ROUNDS + 1)
+    assert any("25 weights" in sentence for sentence in words.training(document))
+    model = view.models[-1].weights
+    assert model is not None and len(model) == 31 and not any(model[24:30]) and any(model[:24])
     assert any("3 blocks of rows" in text for text in tables.events(view)["What happened"])
     checks = check_study(story.consortium.reader, contents, view)
     assert {check.verdict for check in checks} == {Verdict.PASSED}

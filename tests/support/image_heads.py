@@ -10,7 +10,6 @@ from node.plan import ImageHeadPlan
 from tests.support.plans import image_head_plan
 from tests.support.xrays import synthetic
 
-WIDTH = 30
 WEIGHTS = cnn.initial_weights("7")
 EXTRACTOR = extractor.to_bytes(WEIGHTS)
 
@@ -18,5 +17,5 @@ EXTRACTOR = extractor.to_bytes(WEIGHTS)
 @functools.cache
 def small_image_head() -> ImageHeadPlan:
     """For the circuits training_64x30 and aggregation_31, its scaling fitted on images that are nobody's."""
-    found = extractor.features(WEIGHTS, synthetic(60, seed=99)[0], WIDTH)
+    found = extractor.features(WEIGHTS, synthetic(60, seed=99)[0])
     return image_head_plan(EXTRACTOR, extractor.fit_scaling(found).features)

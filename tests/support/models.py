@@ -30,9 +30,8 @@ def cnn_model(seed: str = "0") -> ModelFile:
 
 
 def head_model(seed: str = "0") -> ModelFile:
-    """A head on the 24 features of a frozen network, padded to 30; its first feature counts, and the bias."""
+    """A head on the 24 features of a frozen network, for a circuit of 30; its first feature counts, and the bias."""
     weights = cnn.initial_weights(seed)
-    names = extractor.names(len(extractor.FEATURES) + PADDING)
     return ModelFile(
         architecture=IMAGE_HEAD,
         study=7,
@@ -42,8 +41,8 @@ def head_model(seed: str = "0") -> ModelFile:
         optimiser="mini-batch gradient descent",
         plan_digest=bytes(32),
         label=LABEL,
-        features=names,
-        scaling=extractor.fit_scaling(extractor.features(weights, synthetic(20)[0], len(names))).features,
-        weights=(1 << 16, *(0,) * (len(names) - 1), 1 << 14),
+        features=extractor.FEATURES,
+        scaling=extractor.fit_scaling(extractor.features(weights, synthetic(20)[0])).features,
+        weights=(1 << 16, *(0,) * (len(extractor.FEATURES) - 1), *(1 << 20,) * PADDING, 1 << 14),
         extractor=tuple(weights),
     )

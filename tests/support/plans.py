@@ -60,6 +60,24 @@ def small_plan() -> HeadPlan:
     )
 
 
+def large_plan() -> HeadPlan:
+    """Thirty features, for the circuits training_64x30 and aggregation_31."""
+    plan, features = small_plan(), tuple(f"feature {number}" for number in range(1, 31))
+    return replace(
+        plan,
+        model=replace(plan.model, features=features, initial=(0,) * 31),
+        scaling=(FeatureScaling("0", "1"),) * 30,
+        training=Training("training_64x30", batch_size=32, epochs=2, learning_rate=128, rows_maximum=64),
+        aggregation=Aggregation("aggregation_31"),
+    )
+
+
+def fewer_features(plan: HeadPlan, count: int) -> HeadPlan:
+    """The plan with the first `count` of its features alone, for the same circuits."""
+    model = replace(plan.model, features=plan.model.features[:count])
+    return replace(plan, model=model, scaling=plan.scaling[:count])
+
+
 def private_plan() -> HeadPlan:
     """The same with noise: a round costs half the squared length over the noise of three hospitals, and no more."""
     plan, length, variance = small_plan(), 30_000, 3_000_000
@@ -80,7 +98,7 @@ def private_plan() -> HeadPlan:
 
 
 def image_head_plan(extractor: bytes, scaling: Sequence[FeatureScaling]) -> ImageHeadPlan:
-    """A head on this extractor's features, padded to the thirty of the circuit training_64x30."""
+    """A head on this extractor's 24 features, for the circuit training_64x30."""
     head = small_plan()
     return ImageHeadPlan(
         title="A small study of what a network finds in images",
@@ -89,7 +107,7 @@ def image_head_plan(extractor: bytes, scaling: Sequence[FeatureScaling]) -> Imag
             family="logistic-head-on-images",
             loss="hard-sigmoid-logistic",
             optimiser="mini-batch gradient descent",
-            features=tuple(f"feature {number}" for number in range(1, 31)),
+            features=tuple(f"feature {number}" for number in range(1, 25)),
             label=Label("label", "1", "0"),
             initial=(0,) * 31,
             extractor=Extractor(hashlib.sha256(extractor).hexdigest(), len(extractor)),
@@ -151,7 +169,7 @@ def private(plan: NetworkPlan, *, rounds: int, local: LocalTraining | ClippedSte
         training,
         8.0,
         "0.00001",
-        parameters=len(plan.model.initial),
+        parameters=plan.trained_weights,
         rounds=rounds,
         hospitals=plan.participation.minimum,
     )

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from node.document import check_section, read
+from node.document import read
 from node.errors import DataError
 from node.learning.datasets.archive import read_arrays
 from node.learning.datasets.images import FORMAT, SIDE, Images, ImageSet, Pixels
@@ -99,7 +99,6 @@ def _label(path: Path, meta: NDArray[Any] | None, found: set[int], positive: int
         if not isinstance(value, dict) or value.get("format") != FORMAT or not found <= {0, 1}:
             raise ValueError
         label = read(Label, value.get("label"), "label")
-        check_section(label, "label")
     except (ValueError, RecursionError, DataError):
         _refuse(path, f"its meta does not describe images of the format {FORMAT}. Import the source again")
     return label

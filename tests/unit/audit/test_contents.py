@@ -80,7 +80,7 @@ def test_verdict__on_an_error__tells_wrong_from_away() -> None:
     [
         b"",
         b"[]",
-        b'{"consilium":"plan/1","weights":[1]}',
+        b'{"consilium":"plan/2","weights":[1]}',
         b'{"consilium":"model/1"}',
         b'{"consilium":"model/1","weights":[1.5]}',
         b'{"consilium":"model/1","weights":[true]}',

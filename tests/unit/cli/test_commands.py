@@ -203,10 +203,18 @@ def test_study__changed_document__is_refused_before_anything_is_sent(run: Run, n
 @pytest.mark.parametrize(
     ("there", "instead", "named"),
     [
-        (b'"batch_size":32', b'"batch_size":16', "training.batch_size is 16, not 32"),
-        (b'"rows_maximum":192', b'"rows_maximum":160', "training.rows_maximum is 160, not 192"),
-        (b'"epochs":4', b'"epochs":5', "training.epochs is 5, above 4"),
-        (b'"value_bits":26', b'"value_bits":27', "quantisation.value_bits is 27, not 26"),
+        (b'"batch_size":32', b'"batch_size":16', "training.batch_size is not 32, as training_192x30 has it: it is 16"),
+        (
+            b'"rows_maximum":192',
+            b'"rows_maximum":160',
+            "training.rows_maximum is not 192, as training_192x30 has it: it is 160",
+        ),
+        (b'"epochs":4', b'"epochs":5', "training.epochs is above 4, the most that training_192x30 proves: it is 5"),
+        (
+            b'"value_bits":26',
+            b'"value_bits":27',
+            "quantisation.value_bits is not 26, as training_192x30 has it: it is 27",
+        ),
     ],
 )
 def test_study__plan_its_circuits_do_not_prove__is_refused_before_anything_is_sent(

@@ -102,6 +102,19 @@ def test_train__masked_capacity__changes_nothing() -> None:
     assert reference.train([7] * 5, rows, labels, capacity=64, **arguments) == small
 
 
+@pytest.mark.parametrize("module", [reference, fixed_point])
+@pytest.mark.parametrize("named", [1, 13, 29])
+def test_train__rows_of_fewer_features_than_the_model__is_training_on_zeros_there(module: Any, named: int) -> None:
+    draw = random.Random(named)
+    weights = [draw.choice([WEIGHT_MIN, -1, 0, 1, WEIGHT_MAX, draw.randint(-(1 << 16), 1 << 16)]) for _ in range(31)]
+    rows = [[draw.randint(FEATURE_MIN, FEATURE_MAX) for _ in range(named)] for _ in range(50)]
+    labels = [draw.randint(0, 1) for _ in rows]
+    arguments = {"capacity": 64, "batch_size": 32, "epochs": 3, "learning_rate": 1023}
+    found = module.train(weights, rows, labels, **arguments)
+    assert found == reference.train(weights, [[*row, *[0] * (30 - named)] for row in rows], labels, **arguments)
+    assert found[named:30] == weights[named:30] and found[:named] != weights[:named] and found[30] != weights[30]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -109,7 +122,8 @@ def test_train__masked_capacity__changes_nothing() -> None:
         ({"rows": [[0, 0]] * 9, "labels": [0] * 9}, "1 to 8"),
         ({"rows": [[0, 128]]}, "Row 0 has a feature"),
         ({"rows": [[0, 0.5]]}, "Row 0 has a feature"),
-        ({"rows": [[0]]}, "1 features; the model has 2"),
+        ({"rows": [[0, 0, 0]]}, "3 features; the model has 2"),
+        ({"rows": [[0, 0], [0]], "labels": [0, 0]}, "Row 1 has 1 features; the first one has 2"),
         ({"labels": [2]}, "neither 0 nor 1"),
         ({"labels": []}, "0 labels"),
         ({"weights": [0, 0, 1 << 23]}, "Weight 2"),

@@ -12,11 +12,17 @@ import pytest
 
 from node.learning import fixed_point, reference, shortening
 from node.plan import NEIGHBOURS, Privacy
-from tests.support.plans import small_plan
+from node.proofs.artefacts import circuits
+from tests.support.plans import fewer_features, large_plan, small_plan
 
 VECTORS = Path(__file__).parents[2] / "vectors"
-TRAINING = json.loads((VECTORS / "training.json").read_text())["statements"]
+TRAINING = [
+    case
+    for name in ("training", "padding")
+    for case in json.loads((VECTORS / f"{name}.json").read_text())["statements"]
+]
 AGGREGATION = json.loads((VECTORS / "aggregation.json").read_text())["statements"]
+PLANS = {"training_8x4": small_plan, "training_64x30": large_plan}
 # The order of a training proof's public signals: context, rootBefore, dataRoot, rows, planRoot, Cx, Cy.
 ROWS, PLAN_ROOT = 3, 4
 
@@ -28,8 +34,8 @@ def test_update__golden_statement__is_the_circuit_s(case: dict[str, Any], module
         case["weights"],
         case["rows"],
         case["labels"],
-        capacity=8,
-        batch_size=4,
+        capacity=circuits()[case["circuit"]].parameters["capacity"],
+        batch_size=circuits()[case["circuit"]].parameters["batch_size"],
         epochs=case["epochs"],
         learning_rate=case["learning_rate"],
     )
@@ -41,7 +47,8 @@ def test_update__golden_statement__is_the_circuit_s(case: dict[str, Any], module
 
 @pytest.mark.parametrize("case", TRAINING, ids=range(len(TRAINING)))
 def test_plan_root__golden_statement__is_the_circuit_s(case: dict[str, Any]) -> None:
-    plan, bound = small_plan(), int(case["update_bound"])
+    features = len(case["rows"][0])
+    plan, bound = fewer_features(PLANS[case["circuit"]](), features), int(case["update_bound"])
     training = replace(plan.training, epochs=case["epochs"], learning_rate=case["learning_rate"], update_bound=bound)
     hidden = plan.privacy
     if bound:

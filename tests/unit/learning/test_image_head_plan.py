@@ -13,7 +13,7 @@ import pytest
 from node.errors import DataError
 from node.learning import extractor, model_file
 from node.learning.model_file import ModelFile
-from node.plan import FeatureScaling, HeadPlan, ImageHeadPlan, TrainingPlan
+from node.plan import HeadPlan, ImageHeadPlan, TrainingPlan
 from node.storage.cid import Address
 from tests.support.image_heads import EXTRACTOR, WEIGHTS, small_image_head
 from tests.support.plans import small_plan
@@ -41,12 +41,6 @@ def test_plan__names_its_extractor_by_what_gives_the_cid() -> None:
     assert extractor.from_bytes(EXTRACTOR, bytes.fromhex(named.digest)) == WEIGHTS
 
 
-def test_scaling__of_what_the_extractor_has_no_features_for__is_neutral() -> None:
-    plan = small_image_head()
-    assert set(plan.scaling[24:]) == {FeatureScaling("0", "1")} and len(plan.scaling) == 30
-    assert FeatureScaling("0", "1") not in plan.scaling[:24]
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -56,12 +50,14 @@ def test_scaling__of_what_the_extractor_has_no_features_for__is_neutral() -> Non
         (lambda d: d["model"]["extractor"].update(digest="AB" * 32), "model.extractor.digest is not a SHA-256"),
         (lambda d: d["model"]["extractor"].update(size=0), "model.extractor.size is not an integer"),
         (lambda d: d["model"]["extractor"].update(size=262_145), "model.extractor.size is not an integer"),
-        (lambda d: d["scaling"][24].update(mean="1"), r"scaling\[24\] is not mean"),
-        (lambda d: d["scaling"][29].update(std="2"), r"scaling\[29\] is not mean"),
-        (lambda d: d["scaling"].pop(), "scaling has 29 entries for 30 features"),
+        (lambda d: d["scaling"].pop(), "scaling has 23 entries for 24 features"),
         (
             lambda d: (d["model"].update(features=list("abcd"), initial=[0] * 5), d.update(scaling=d["scaling"][:4])),
             "model.features are 4, and an extractor gives 24",
+        ),
+        (
+            lambda d: (d["model"]["features"].append("25"), d["scaling"].append({"mean": "0", "std": "1"})),
+            "model.features are 25, and an extractor gives 24",
         ),
         (lambda d: d["privacy"].update(budget=1), "privacy"),
     ],

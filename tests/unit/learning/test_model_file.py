@@ -8,15 +8,16 @@ import json
 import pickle
 import random
 import zipfile
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
 
 from node.errors import DataError
-from node.learning import model_file
+from node.learning import model_file, scoring
 from node.learning.model_file import ModelFile
-from tests.support.plans import small_plan
+from tests.support.plans import fewer_features, small_plan
 
 
 def model() -> ModelFile:
@@ -51,6 +52,19 @@ def test_model_file__opened_with_plain_numpy__has_the_documented_arrays() -> Non
     assert meta["plan_digest"] == small_plan().digest().hex()
 
 
+def test_model_file__of_fewer_features_than_the_circuit__names_and_scores_its_own_and_keeps_what_is_hashed() -> None:
+    weights = [1 << 16, -(1 << 15), 9, 99, 1 << 14]
+    few = ModelFile.of(fewer_features(small_plan(), 2), study=1, round=2, root=3, weights=weights)
+    content = model_file.to_bytes(few)
+    assert model_file.from_bytes(content) == few
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        assert archive["weights"].tolist() == [1.0, -0.5, 0.25]
+        assert archive["weights_int"].tolist() == weights
+        assert archive["feature_names"].tolist() == ["a", "b"]
+    # (a − 0)/2 = 1 and (b − 1.5)/2 = −1: z = 1 + 0.5 + 0.25, and nothing of the two other weights.
+    assert scoring.of_rows(few, [(Decimal(2), Decimal("-0.5"))]).tolist() == [1.75 / 4 + 0.5]
+
+
 def test_of__weights_that_do_not_fit_the_plan__are_refused() -> None:
     with pytest.raises(DataError, match="4 weights do not fit"):
         ModelFile.of(small_plan(), study=1, round=1, root=0, weights=[0] * 4)
@@ -83,6 +97,8 @@ def header(text: str) -> bytes:
         repacked(weights_int=None),
         repacked(extra=np.zeros(3)),
         repacked(weights=np.zeros(5)),
+        repacked(feature_names=np.array(["a", "b", "c"]), mean=np.zeros(3), std=np.ones(3)),
+        repacked(weights_int=np.zeros(5, dtype=np.int64), weights=np.zeros(4)),
         repacked(weights_int=np.full(5, 1 << 40)),
         repacked(weights_int=np.zeros(4, dtype=np.int64), weights=np.zeros(4)),
         repacked(weights_int=np.zeros(5, dtype=np.float64)),

@@ -13,7 +13,7 @@ import pytest
 
 from node.errors import DataError
 from node.plan import TrainingPlan
-from tests.support.plans import small_plan
+from tests.support.plans import fewer_features, small_plan
 
 
 def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -45,7 +45,7 @@ def test_root__packs_the_proved_numbers_injectively() -> None:
         (lambda d: d.pop("question"), "question is missing"),
         (lambda d: d["money"].pop("bond"), "money.bond is missing"),
         (lambda d: d["training"].update(momentum=1), "training.momentum' is a key that no plan has"),
-        (lambda d: d.update(consilium="plan/2"), "is it a plan"),
+        (lambda d: d.update(consilium="plan/1"), "is it a plan"),
         (lambda d: d.update(model=[]), "model is not an object"),
         (lambda d: d.update(scaling={}), "scaling is not a list"),
         (lambda d: d.update(title=""), "title is not a text"),
@@ -54,8 +54,15 @@ def test_root__packs_the_proved_numbers_injectively() -> None:
         (lambda d: d["model"]["features"].__setitem__(1, d["model"]["features"][0]), "a name twice"),
         (lambda d: d["model"]["features"].__setitem__(1, 7), r"model.features\[1\] is not a text"),
         (lambda d: d["model"]["label"].update(name="a"), "model.label.name is also"),
-        (lambda d: d["model"]["label"].update(positive="no"), "model.label has the same value"),
-        (lambda d: d["model"]["initial"].append(0), "model.initial has 6 weights"),
+        (
+            lambda d: d["model"]["label"].update(positive="no"),
+            "model.label.negative is the same as the one that is positive",
+        ),
+        (lambda d: d["model"]["initial"].pop(), "model.initial has 4 weights for 4 features and one bias"),
+        (
+            lambda d: (d["model"]["initial"].__setitem__(3, 1), d["model"]["features"].pop(), d["scaling"].pop()),
+            "model.initial has a weight other than 0 for a feature that the plan does not name",
+        ),
         (lambda d: d["model"]["initial"].__setitem__(2, 1 << 23), r"model.initial\[2\] is not an integer"),
         (lambda d: d["model"]["initial"].__setitem__(2, True), r"model.initial\[2\] is not an integer"),
         (lambda d: d["scaling"].pop(), "scaling has 3 entries for 4 features"),
@@ -103,8 +110,8 @@ def test_parse__one_wrong_key__is_refused_by_its_name(change: Callable[[dict[str
         b"null",
         b"[]",
         b"[" * 100_000,
-        b'{"consilium":"plan/1","clip_warning_share_ppm":NaN}',
-        b'{"consilium":"plan/1","clip_warning_share_ppm":' + b"9" * 5000 + b"}",
+        b'{"consilium":"plan/2","clip_warning_share_ppm":NaN}',
+        b'{"consilium":"plan/2","clip_warning_share_ppm":' + b"9" * 5000 + b"}",
         b" " * 262_145,
         small_plan().canonical() + b"\n",
         small_plan().canonical().replace(b":", b": ", 1),
@@ -117,8 +124,15 @@ def test_parse__bytes_that_are_no_canonical_plan__are_refused(content: bytes) ->
         TrainingPlan.parse(content)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_plan__fewer_features_than_the_circuit__is_read_and_proves_by_the_circuits_number(count: int) -> None:
+    plan = fewer_features(replace(small_plan(), model=replace(small_plan().model, initial=(7, 0, 0, 0, -7))), count)
+    assert TrainingPlan.parse(plan.canonical()) == plan
+    assert (plan.width, plan.trained_weights, plan.root()) == (4, count + 1, small_plan().root())
+
+
 def test_plan__built_wrong__is_refused_like_one_that_was_read() -> None:
     with pytest.raises(DataError, match="question is not a text"):
         replace(small_plan(), question="")
-    with pytest.raises(DataError, match="training is not a Training"):
+    with pytest.raises(DataError, match="training is not an object: it is null"):
         replace(small_plan(), training=None)  # type: ignore[arg-type]

@@ -54,11 +54,11 @@ def test_of_images__network__is_its_softmax() -> None:
 def test_of_images__head__is_the_hard_sigmoid_of_the_scaled_features() -> None:
     pixels, _ = synthetic(20)
     model = head_model()
-    scaled = Scaling(model.scaling[: len(extractor.FEATURES)]).apply(extractor.features(model.extractor, pixels))
-    # Weight one on the first feature, in 1/32, and a bias of a quarter.
+    scaled = Scaling(model.scaling).apply(extractor.features(model.extractor, pixels))
+    # Weight one on the first feature, in 1/32, and a bias of a quarter; the six that have no name count for nothing.
     wanted = [min(max((row[0] / 32 + 0.25) / 4 + 0.5, 0), 1) for row in scaled]
     found = scoring.of_images(model, pixels)
-    assert len(set(wanted)) > 5 and len(model.features) == len(extractor.FEATURES) + PADDING
+    assert len(set(wanted)) > 5 and len(model.weights) == len(model.features) + PADDING + 1
     assert np.abs(found - wanted).max() <= 2**-12
 
 

@@ -17,7 +17,7 @@ from node.learning.datasets.medmnist import read_images
 from node.plan import CLIPPED, NetworkPlan, TrainingPlan
 from node.plan_training import ClippedStep
 from node.proofs.commitments import weights_root
-from node.steps.enrolment import check_plan, check_privacy, enrol
+from node.steps.enrolment import check_plan, check_rules, enrol
 from node.steps.image_records import ImageRecords, records_commitment
 from node.steps.records import read_records, stored_records
 from node.steps.submission import submit_update
@@ -129,30 +129,30 @@ def test_check_plan__circuit_of_the_other_kind__is_refused(
     chain, _ = cast
     assert check_plan(chain, chain.study_record, plan.canonical()) == plan  # type: ignore[arg-type]
     chain.circuit_records[1] = replace(chain.circuit_records[1], kind=CircuitKind.TRAINING)
-    with pytest.raises(StudyError, match="what the training circuit proves"):
+    with pytest.raises(StudyError, match=r"training.circuit is of the kind training, not bounded"):
         check_plan(chain, chain.study_record, plan.canonical())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("private_plan", [hospital_plan, patient_plan])
-def test_check_privacy__plan_that_understates_what_a_round_costs__is_refused(
+def test_check_rules__plan_that_understates_what_a_round_costs__is_refused(
     private_plan: Callable[[], NetworkPlan],
 ) -> None:
     plan = private_plan()
-    check_privacy(plan)
-    check_privacy(small_plan())
+    check_rules(plan)
+    check_rules(small_plan())
     cheap = replace(plan, privacy=replace(plan.privacy, cost=plan.privacy.cost - 1))
-    with pytest.raises(StudyError, match="it costs"):
-        check_privacy(cheap)
+    with pytest.raises(StudyError, match=r"privacy.cost is below"):
+        check_rules(cheap)
     narrow = replace(plan, privacy=replace(plan.privacy, noise_bound=plan.privacy.noise_bound - 1))
-    with pytest.raises(StudyError, match="does not fit its bound"):
-        check_privacy(narrow)
+    with pytest.raises(StudyError, match=r"privacy.noise_bound is below"):
+        check_rules(narrow)
 
 
-def test_check_privacy__a_step_that_reaches_further_at_the_same_cost__is_refused() -> None:
+def test_check_rules__a_step_that_reaches_further_at_the_same_cost__is_refused() -> None:
     plan = patient_plan()
     further = replace(plan.training, local=ClippedStep(clip="0.5", reach=401))
-    with pytest.raises(StudyError, match="it costs"):
-        check_privacy(replace(plan, training=further))
+    with pytest.raises(StudyError, match=r"privacy.cost is below"):
+        check_rules(replace(plan, training=further))
 
 
 def test_enrol__plan_that_understates_what_a_round_costs__commits_to_nothing(
@@ -164,7 +164,7 @@ def test_enrol__plan_that_understates_what_a_round_costs__commits_to_nothing(
     images = write_npz(tmp_path / "images.npz", train=20, val=4, test=4)
     document = tmp_path / "plan.json"
     document.write_bytes(cheap.canonical())
-    with pytest.raises(StudyError, match="it costs"):
+    with pytest.raises(StudyError, match=r"privacy.cost is below"):
         enrol(parties[0].hospital, chain.study_record.id, images, confirm=lambda _: True, plan_file=document)
     assert parties[0].ledger.sent == []
 

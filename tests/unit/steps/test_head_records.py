@@ -19,8 +19,8 @@ from node.steps.blocks import Blocks
 from node.steps.extractors import extractor_file, extractor_weights
 from node.steps.head_records import HeadRecords
 from node.steps.records import read_records, stored_records
-from tests.support.image_heads import EXTRACTOR, WEIGHTS, WIDTH, small_image_head
-from tests.support.plans import small_plan, tiny_network_plan
+from tests.support.image_heads import EXTRACTOR, WEIGHTS, small_image_head
+from tests.support.plans import fewer_features, private_plan, small_plan, tiny_network_plan
 from tests.support.small_study import records as table_rows
 from tests.support.small_study import write_table
 from tests.support.xrays import arrays, write_npz
@@ -40,12 +40,12 @@ def test_records_of_images__are_the_scaled_features_of_the_training_split(tmp_pa
     records, _ = read_records(images(tmp_path, 20), plan, 7, WEIGHTS)
     assert isinstance(records, HeadRecords) and records.count == records.rows == 20
     found = arrays(train=20, val=2, test=2)
-    rows = Scaling(plan.scaling).apply(extractor.features(WEIGHTS, found["train_images"], WIDTH))
+    rows = Scaling(plan.scaling).apply(extractor.features(WEIGHTS, found["train_images"]))
     assert records.table == tuple(map(tuple, rows))
     assert records.labels == tuple(found["train_labels"].ravel().tolist())
-    assert np.ptp(np.array(rows)[:, :24], axis=0).min() > 0
-    assert {row[24:] for row in records.table} == {(0,) * 6}
-    assert records.commitment() == data_commitment(rows, records.labels, capacity=64, batch_size=32, salt=7)
+    assert np.array(rows).shape == (20, 24) and np.ptp(np.array(rows), axis=0).min() > 0
+    padded = [[*row, 0, 0, 0, 0, 0, 0] for row in rows]
+    assert records.commitment() == data_commitment(padded, records.labels, capacity=64, batch_size=32, salt=7)
 
 
 def test_records_of_images__kept_and_read_again__are_the_same(tmp_path: Path) -> None:
@@ -55,11 +55,10 @@ def test_records_of_images__kept_and_read_again__are_the_same(tmp_path: Path) ->
 
 def test_records_of_images__that_clip_beyond_the_plans_share__warn_and_say_where(tmp_path: Path) -> None:
     plan = small_image_head()
-    away = FeatureScaling("1000", "1")
-    narrow = (*(away,) * 24, *plan.scaling[24:])
+    narrow = (FeatureScaling("1000", "1"),) * 24
     _, warning = read_records(images(tmp_path, 9), replace(plan, scaling=narrow), 7, WEIGHTS)
     assert warning is not None and "See whether your images" in warning and "feature" in warning
-    # Features that are always zero do not make the share smaller.
+    # Features that the plan does not name do not make the share smaller.
     assert warning.startswith("100.00%")
     assert read_records(images(tmp_path, 9), plan, 7, WEIGHTS)[1] is None
 
@@ -97,6 +96,27 @@ def test_extractor__without_a_file__comes_from_the_stores_by_its_address() -> No
     assert extractor_weights(plan, extractor_file(plan, None, get)) == WEIGHTS
     assert asked == [(hashlib.sha256(EXTRACTOR).digest(), len(EXTRACTOR))]
     assert extractor_file(small_plan(), None, get) == b"" and len(asked) == 1
+
+
+def test_records_of_fewer_features_than_the_circuit__train_and_prove_as_if_the_others_were_zero(
+    tmp_path: Path,
+) -> None:
+    plan = fewer_features(private_plan(), 2)
+    write_table(tmp_path / "two.csv", [(a, b, ill) for a, b, *_, ill in table_rows(1, 7)], ("a", "b", "ill"))
+    records, _ = read_records(tmp_path / "two.csv", plan, 7)
+    assert isinstance(records, HeadRecords) and {len(row) for row in records.table} == {2}
+    whole = HeadRecords(private_plan(), tuple((*row, 0, 0) for row in records.table), records.labels, 7)
+    assert records.commitment() == whole.commitment()
+    # A hospital that commits to something else than zeros leaves weights there: they change nobody else's training.
+    model = (40_000, -3, 17, -250_000, 900)
+    trained, wanted = (one.train(model, round=1, seed="") for one in (records, whole))
+    assert trained.update == wanted.update and trained.shortening == wanted.shortening
+    assert trained.update[2:4] == (0, 0) and any(trained.update[:2])
+    # What is zero whatever the rows are needs no noise, and whoever adds some there is only louder.
+    assert trained.noise[2:4] == (0, 0) and any(trained.noise[:2]) and len(trained.noise) == 5
+    statement = records.statement(context=1, weights=model, trained=trained, blinding=5)
+    assert statement.data_root == records.commitment() and statement.plan_root == plan.root()
+    assert plan.root() == private_plan().root()
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(9, [5, 4]), (16, [8, 8]), (17, [6, 6, 5]), (25, [7, 6, 6, 6])])

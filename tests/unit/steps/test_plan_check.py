@@ -11,7 +11,7 @@ import pytest
 from node.errors import ContentNotFound, ContractReverted, DataError, KeyNotTrusted, StudyError
 from node.plan import DOCUMENT_LIMIT
 from node.steps.advance import open_study
-from node.steps.enrolment import check_encryption, check_plan, data_file, enrol, fetch_plan
+from node.steps.enrolment import check_plan, check_rules, data_file, enrol, fetch_plan
 from node.steps.models import export
 from node.types import PlanTerms
 from tests.support.fake_chain import STUDY, FakeChain
@@ -42,11 +42,11 @@ NAMES = {
 CIRCUITS = {"training_circuit": 2, "aggregation_circuit": 1}
 PARTS = {
     "name": "training circuit",
-    "capacity": "rows of the circuit",
-    "batch_size": "batch size",
-    "features": "number of features",
-    "value_bits": "value bits",
-    "kind": "what the training circuit proves",
+    "capacity": "training.rows_maximum is not 9",
+    "batch_size": "training.batch_size is not 5",
+    "features": "model.initial has 5 weights, and training_8x4 6",
+    "value_bits": "quantisation.value_bits is not 27",
+    "kind": "training.circuit is of the kind aggregation, not training",
 }
 
 
@@ -76,18 +76,19 @@ def test_check_plan__document_as_published__is_taken(chain: FakeChain) -> None:
     ("part", "changes", "reason"),
     [
         ("encryption", {"statistical_security": 128}, "statistical security"),
-        ("participation", {"rounds": 1025}, "at most 1024"),
-        ("participation", {"rounds": 1000}, "bytes at once"),
+        ("participation", {"rounds": 1000, "batch_rounds": 1000}, "participation.batch_rounds .* bytes at once"),
     ],
-    ids=["security", "rounds", "size"],
+    ids=["security", "size"],
 )
-def test_check_encryption__ceremony_that_could_not_be_held__is_refused_before_a_bond_is_locked(
+def test_check_rules__ceremony_that_could_not_be_held__is_refused_before_a_bond_is_locked(
     chain: FakeChain, part: str, changes: dict[str, int], reason: str
 ) -> None:
-    check_encryption(chain.plan)
+    check_rules(chain.plan)
+    # One ceremony makes keys for a batch of rounds, however many batches a study has.
+    check_rules(replace(chain.plan, participation=replace(chain.plan.participation, rounds=5000)))
     plan = replace(chain.plan, **{part: replace(getattr(chain.plan, part), **changes)})
     with pytest.raises(StudyError, match=reason):
-        check_encryption(plan)
+        check_rules(plan)
 
 
 @pytest.mark.parametrize("name", [item.name for item in fields(PlanTerms)])
@@ -101,7 +102,7 @@ def test_check_plan__one_number_differs_on_chain__is_refused_naming_it(chain: Fa
 @pytest.mark.parametrize("name", PARTS)
 def test_check_plan__listed_circuit_differs__is_refused_naming_it(chain: FakeChain, name: str) -> None:
     circuit = chain.circuit_records[1]
-    value = "training_64x30" if name == "name" else getattr(circuit, name) + 1
+    value = "training_64x30" if name == "name" else type(getattr(circuit, name))(getattr(circuit, name) + 1)
     chain.circuit_records[1] = replace(circuit, **{name: value})
     with pytest.raises(StudyError, match=PARTS[name]):
         check_plan(chain, chain.study_record, chain.plan.canonical())  # type: ignore[arg-type]

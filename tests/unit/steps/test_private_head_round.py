@@ -13,7 +13,7 @@ from node.learning import bounded, fixed_point, privacy, shortening
 from node.learning.shortening import WHOLE
 from node.plan import NEIGHBOURS, HeadPlan, Privacy, TrainingPlan
 from node.proofs.commitments import weights_root
-from node.steps.enrolment import check_plan, check_privacy
+from node.steps.enrolment import check_plan, check_rules
 from node.steps.head_records import HeadRecords
 from node.steps.submission import submit_update
 from node.steps.trained import Trained
@@ -109,15 +109,15 @@ def test_check_plan__private_head__agrees_with_the_chain(cast: tuple[FakeChain, 
         check_plan(chain, replace(chain.study_record, plan=terms), plan.canonical())  # type: ignore[arg-type]
 
 
-def test_check_privacy__head_that_understates_what_a_round_costs__is_refused(plan: HeadPlan) -> None:
-    check_privacy(plan)
-    with pytest.raises(StudyError, match="it costs"):
-        check_privacy(replace(plan, privacy=replace(plan.privacy, cost=plan.privacy.cost - 1)))
+def test_check_rules__head_that_understates_what_a_round_costs__is_refused(plan: HeadPlan) -> None:
+    check_rules(plan)
+    with pytest.raises(StudyError, match=r"privacy.cost is below"):
+        check_rules(replace(plan, privacy=replace(plan.privacy, cost=plan.privacy.cost - 1)))
     longer = replace(plan, training=replace(plan.training, update_bound=plan.training.update_bound + 1))
-    with pytest.raises(StudyError, match="it costs"):
-        check_privacy(longer)
-    with pytest.raises(StudyError, match="does not fit its bound"):
-        check_privacy(replace(plan, privacy=replace(plan.privacy, noise_bound=13_856)))
+    with pytest.raises(StudyError, match=r"privacy.cost is below"):
+        check_rules(longer)
+    with pytest.raises(StudyError, match=r"privacy.noise_bound is below"):
+        check_rules(replace(plan, privacy=replace(plan.privacy, noise_bound=13_856)))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_head_plan__epsilon_of_8_over_five_rounds_of_five_full_hospitals__fits_2
     hidden = privacy.calibrated(training, 8.0, plan.privacy.delta, parameters=31, rounds=5, hospitals=5)
     people = replace(plan.participation, minimum=5)
     made = replace(plan, training=training, participation=people, privacy=hidden)
-    check_privacy(made)
+    check_rules(made)
     drawn = privacy.noise(hidden.noise_variance, 31, hidden.noise_bound)
     assert 0 < max(map(abs, drawn)) <= hidden.noise_bound and TrainingPlan.parse(made.canonical()) == made
 
