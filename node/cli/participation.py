@@ -16,6 +16,7 @@ from node.cli.session import Session, passphrase, sent, transaction
 from node.errors import StudyError, UsageError
 from node.payout import Payout, Payouts
 from node.types import Receipt
+from node.words import plain
 
 
 def add_participation_commands(cli: click.Group) -> None:
@@ -64,7 +65,7 @@ def add_participation_commands(cli: click.Group) -> None:
             if yes:
                 logging.getLogger("consilium").warning(warning)
                 return True
-            click.echo(warning, err=True)
+            click.echo(plain(warning), err=True)
             if not sys.stdin.isatty():
                 click.echo("Give --yes to enrol all the same.", err=True)
                 return False
