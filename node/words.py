@@ -27,6 +27,11 @@ def format_amount(amount: int, decimals: int) -> str:
     return f"{whole:,}" + (f".{digits}" if digits else "")
 
 
+def token_word(symbol: str) -> str:
+    """A token's name beside an amount: its symbol, unless that is more than a word and could add to the amount."""
+    return symbol if symbol.isascii() and symbol.isalnum() and symbol[0].isalpha() and len(symbol) <= 12 else "tokens"
+
+
 # What Unicode calls printable and nobody sees: fillers, joiners, selectors, an empty Braille cell.
 _UNSEEN = frozenset(
     (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2800, 0x3164, *range(0xFE00, 0xFE10), 0xFFA0)

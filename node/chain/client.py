@@ -24,6 +24,7 @@ from node.types import (
     StudyState,
     Withdrawal,
 )
+from node.words import token_word
 
 
 class ChainReader(RoundReader):
@@ -213,7 +214,7 @@ class ChainReader(RoundReader):
 
     def token_symbol(self) -> str:
         """The token's short name."""
-        return str(self.call("ConsiliumToken", "symbol"))
+        return token_word(str(self.call("ConsiliumToken", "symbol")))
 
     def token_decimals(self) -> int:
         """Digits after the point of a whole token."""

@@ -64,7 +64,7 @@ add_local_commands(cli)
 add_rotation_commands(keys, study)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, command: click.Command = cli, name: str = "consilium") -> int:
     """Run one command; returns its exit code. Expected failures become one line (or JSON) on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     session = Session(Options(as_json="--json" in given))
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Commands other than `node run` set up no log; their warnings go to standard error by way of this.
         logging.lastResort.setFormatter(LogLine())
     try:
-        code = cli.main(given, prog_name="consilium", standalone_mode=False, obj=session)
+        code = command.main(given, prog_name=name, standalone_mode=False, obj=session)
         return code if isinstance(code, int) else 0
     except ConsiliumError as error:
         show_error(error, session.options.as_json)
