@@ -35,8 +35,8 @@ from node.errors import ConfigError, UsageError
 from scripts.children import ROOT, find_foundry, free_port, public_environment, start, wait_for
 
 LATEST = ROOT / "out" / "demo" / "latest.json"
-_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_BASE_PATH = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_BASE_PATH = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 _NO_DEMO = (
     "There is no finished demo to show. Run `make demo` first; it takes a few minutes. "
     "To show another network: `consilium app --rpc URL --deployment FILE --store FOLDER`."
@@ -202,7 +202,7 @@ def app(
     assert session is not None, "main() hands one over"
     more = (tuple(store.resolve() for store in stores), gateways, study)
     # Both: a process started in the background by a script inherits SIGINT ignored. One under nohup stays.
-    for number in _ENDINGS:
+    for number in ENDINGS:
         if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
     try:
@@ -264,7 +264,7 @@ def _of_demo(
 
 def _end(number: int, frame: FrameType | None) -> None:
     # The children are ended in order; a second signal must not come in between.
-    for each in _ENDINGS:
+    for each in ENDINGS:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
