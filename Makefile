@@ -27,8 +27,8 @@ demo: setup ## a study from end to end on real records (STUDY=masses|pneumonia|p
 	@$(VENV)/python scripts/demo.py --study $(STUDY) --storage $(STORAGE) $(if $(DATA),--data $(DATA)) \
 	  $(if $(HOSPITALS),--hospitals $(HOSPITALS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-app: setup ## the audit page on the latest demo, in a browser
-	@$(VENV)/python scripts/app.py
+app: setup ## the audit page in a browser: of the network that CONSILIUM_RPC and CONSILIUM_DEPLOYMENT name, else of the latest demo
+	@bin/consilium app
 
 # Two at a time: most tests wait, for blocks or for a process, and use one core where they do not.
 test: setup ## every test, two of the four parts at a time: the one test command

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 import streamlit as st
 
 from app.services.settings import Settings
@@ -13,6 +16,8 @@ from node.audit.studies import list_studies, read_study
 from node.audit.views import StudyListing, StudyView
 from node.chain.client import ChainReader
 from node.chain.deployment import load_deployment
+from node.errors import ConfigError
+from node.words import plain
 
 # A local chain makes a block a second; nobody reads faster than this.
 _FRESH = 10.0
@@ -24,6 +29,14 @@ def _contents(settings: Settings, reader: ChainReader) -> ContentReader:
     # Nothing was named: ask the hospitals themselves, at the addresses that they put on the chain.
     gateways = [hospital.endpoint for hospital in reader.hospitals() if hospital.endpoint]
     return open_contents([], gateways, public_only=not reader.deployment.is_local)
+
+
+def chain_of(settings: Settings) -> int | None:
+    """The chain that the deployment record names; None where there is no such record."""
+    try:
+        return load_deployment(settings.deployment).chain_id
+    except ConfigError:
+        return None
 
 
 def _reader(settings: Settings) -> ChainReader:
@@ -40,9 +53,20 @@ def load_listings(settings: Settings) -> tuple[StudyListing, ...]:
 
 @st.cache_data(ttl=_FRESH, show_spinner="Reading the study from the chain and the stores …")
 def load_study(settings: Settings, study_id: int) -> StudyView:
-    """One study as it is now; raises ConsiliumError."""
+    """One study as it is now, its hospitals told apart; raises ConsiliumError."""
     reader = _reader(settings)
-    return read_study(reader, _contents(settings, reader), study_id)
+    return _told_apart(read_study(reader, _contents(settings, reader), study_id))
+
+
+def _told_apart(view: StudyView) -> StudyView:
+    """Hospitals under plain names; those that look the same get their numbers, or a chart would make one of them."""
+    looks = {hospital.hospital_id: " ".join(plain(hospital.name).split()) for hospital in view.hospitals}
+    seen = Counter(looks.values())
+    hospitals = (
+        replace(hospital, name=f"{name} (no. {number})" if seen[name] > 1 else name)
+        for hospital, (number, name) in zip(view.hospitals, looks.items(), strict=True)
+    )
+    return replace(view, hospitals=tuple(hospitals))
 
 
 @st.cache_data(ttl=6 * _FRESH, max_entries=32, show_spinner="Checking proofs, sums and files again …")

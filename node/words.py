@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a failed round, an offence, an amount and a time are put, in a node's log, its commands and the audit page."""
+"""How a failed round, an offence, an amount, a time and a stranger's text are put: in logs, commands and the page."""
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime
 
 from node.types import FailureReason, Offence
@@ -54,3 +55,33 @@ def format_span(seconds: int) -> str:
     first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
     shown = [f"{count:,} {unit}" for count, unit in parts[first : first + 2] if count]
     return " ".join(shown) or "0 s"
+
+
+def token_word(symbol: str) -> str:
+    """A token's name beside an amount: its symbol, unless that is more than a word and could add to the amount."""
+    return symbol if symbol.isascii() and symbol.isalnum() and symbol[0].isalpha() and len(symbol) <= 12 else "tokens"
+
+
+# What Unicode calls printable and nobody sees: fillers, joiners, selectors, an empty Braille cell.
+_UNSEEN = frozenset(
+    (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2800, 0x3164, *range(0xFE00, 0xFE10), 0xFFA0)
+) | frozenset(range(0xE0100, 0xE01F0))
+# No script needs more marks on one letter; more of them paint over the lines above and below.
+_MARKS_MOST = 4
+_LONGEST = 2000
+
+
+def plain(text: str) -> str:
+    """A stranger's text on one line, for eyes: what could steer a terminal, forge a line or hide is an escape.
+
+    That is every control and format character, line break and invisible sign, as Python writes them (\\x1b), and
+    marks that are piled up. Of a text beyond 2,000 characters the rest is counted. Of what is plain, nothing changes.
+    """
+    shown: list[str] = []
+    marks = 0
+    for sign in text[:_LONGEST]:
+        marks = marks + 1 if unicodedata.category(sign).startswith("M") else 0
+        seen = sign.isprintable() and ord(sign) not in _UNSEEN and marks <= _MARKS_MOST
+        shown.append(sign if seen else sign.encode("unicode_escape").decode())
+    rest = len(text) - _LONGEST
+    return "".join(shown) + (f" … and {rest:,} characters more" if rest > 0 else "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every program here needs that starts others: a free port, Foundry's programs, an end with the parent."""
+"""What every program needs that starts others: a free port, Foundry's programs, a start, an end with the parent."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from node.config import PASSPHRASE_VARIABLE
+from node.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 _PR_SET_PDEATHSIG = 1
+_PATIENCE = 60.0
 
 
 def find_foundry(program: str) -> Path:
@@ -67,3 +73,41 @@ def reach_this_machine_directly() -> None:
         # The one in small letters counts where both are there.
         listed = os.environ.get(name) or os.environ.get(name.swapcase(), "")
         os.environ[name] = ",".join(filter(None, (listed, "127.0.0.1", "localhost")))
+
+
+def start(command: list[str], log: Path, stack: ExitStack, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Starts a child that ends when `stack` is left; its output goes to a log."""
+    stream = stack.enter_context(log.open("wb"))
+    # A session of its own: Ctrl-C reaches this process alone, which then ends its children in order.
+    child = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=stream,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
+        preexec_fn=end_with_parent,
+    )
+    stack.callback(stop, child)
+    return child
+
+
+def stop(child: subprocess.Popen[bytes]) -> None:
+    """Ends a child, by force if it does not listen."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def wait_for(what: str, answers: Callable[[], bool], child: subprocess.Popen[bytes], log: Path) -> None:
+    """Waits until a child answers; raises ConfigError with the end of its log where it does not."""
+    deadline = time.monotonic() + _PATIENCE
+    while not answers():
+        if child.poll() is not None or time.monotonic() > deadline:
+            end = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
+            raise ConfigError(f"{what} did not start: " + " | ".join(end))
+        time.sleep(0.1)

@@ -6,12 +6,13 @@ from __future__ import annotations
 import time
 
 from rich.console import Console
+from rich.markup import escape
 
 from node.chain.client import ChainReader
 from node.chain.events import EventScanner, MemoryCheckpoints
 from node.errors import ChainUnavailable
 from node.types import CeremonyStep, ChainEvent, FailureReason, Offence
-from node.words import FAILURE, OFFENCE
+from node.words import FAILURE, OFFENCE, plain
 from scripts.demo_plan import Cast
 
 _QUIET_SECONDS = 5.0
@@ -74,11 +75,11 @@ class Progress:
     def _tell(self, event: ChainEvent) -> None:
         said = event.arguments
         number = said.get("round", 0)
-        who = self._names.get(said.get("hospitalId", 0), f"hospital {said.get('hospitalId', '')}")
+        who = escape(self._names.get(said.get("hospitalId", 0), f"hospital {said.get('hospitalId', '')}"))
         match event.name:
             case "HospitalRegistered":
-                self._names[said["hospitalId"]] = said.get("name", who)
-                self.say("hospitals", f"{self._names[said['hospitalId']]} registered")
+                self._names[said["hospitalId"]] = plain(said["name"])
+                self.say("hospitals", f"{escape(self._names[said['hospitalId']])} registered")
                 self._waiting_for = "bonds and enrolments"
             case "HospitalAdmitted":
                 self.say("council", f"admitted {who}")

@@ -15,6 +15,7 @@ from statistics import mean
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from node.chain.client import ChainReader
@@ -22,6 +23,7 @@ from node.proofs.artefacts import circuits
 from node.proofs.model_document import read_model_document
 from node.storage.local import LocalStore
 from node.types import CeremonyStep, ChainEvent, Phase, indices
+from node.words import plain
 from scripts.demo_plan import NAMES, Cast
 from scripts.localnet import Anvil
 
@@ -117,7 +119,7 @@ def summary(report: Report, players: Cast) -> str:
         table.add_row(
             str(entry["round"]),
             entry["status"],
-            ", ".join(name.removeprefix("Hospital ") for name in entry["participants"]),
+            escape(plain(", ".join(name.removeprefix("Hospital ") for name in entry["participants"]))),
             str(entry["proofs"]),
             f"{gas:,}",
             f"{entry['seconds']['total']:.0f}",

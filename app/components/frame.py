@@ -9,7 +9,9 @@ from typing import NoReturn
 import streamlit as st
 
 from app import data
+from app.components.parts import prose
 from app.services import format as fmt
+from app.services.html import Line
 from app.services.settings import Settings, read_settings
 from app.services.words import STATE
 from node.audit.basics import Check
@@ -23,6 +25,7 @@ _CHOSEN = "study"
 def open_study() -> StudyView:
     """The study that the reader chose, with the sidebar drawn; ends the page where there is none to show."""
     settings = _settings()
+    _which_network(settings)
     try:
         listings = data.load_listings(settings)
         if not listings:
@@ -72,9 +75,20 @@ def _choose(listings: tuple[StudyListing, ...], settings: Settings) -> int:
     return int(chosen)
 
 
+def _which_network(settings: Settings) -> None:
+    """Says first of all what is shown, and so also where nothing can be."""
+    st.logo(LOGO, size="large")
+    with st.sidebar, st.container(border=True):
+        if settings.demo:
+            st.badge("Demo on this machine", icon=":material/science:", color="orange")
+        else:
+            st.badge("The network that was named", icon=":material/hub:", color="blue")
+        chain = data.chain_of(settings)
+        prose(*([] if chain is None else [Line("Chain", f"{chain}")]), Line("Deployment", f"{settings.deployment}"))
+
+
 def _sidebar(view: StudyView) -> None:
     network = view.network
-    st.logo(LOGO, size="large")
     with st.sidebar:
         st.caption(
             f"**Study {view.study_id}** on chain {network.chain_id}, read at block {network.head.number:,} of "
@@ -86,7 +100,10 @@ def _sidebar(view: StudyView) -> None:
                 "Development keys: whoever knows their public seed can forge proofs here. For trying out only.",
                 icon=":material/key_off:",
             )
-        st.caption("This page only reads: it holds no key, and it stores and sends nothing.")
+        st.caption(
+            "This page holds no key and changes nothing. Your browser asks its server and nobody else; the server "
+            "reads the chain from its endpoint, and files from stores or from the hospitals' own addresses."
+        )
 
 
 def _refresh() -> None:
@@ -98,16 +115,19 @@ def _refresh() -> None:
 def _explain(error: ConsiliumError) -> NoReturn:
     if isinstance(error, ChainUnavailable):
         st.title("The chain is away")
-        st.error(str(error), icon=":material/cloud_off:")
+        st.error("The network cannot be read:", icon=":material/cloud_off:")
+        prose(str(error))
         st.markdown(
             "Nothing can be shown without it. If this is the demo, end this page's command and run `make app` again: "
             "it starts the demo's chain. Otherwise check the address given with `--rpc`."
         )
     elif isinstance(error, ChainMismatch):
         st.title("Another network")
-        st.error(str(error), icon=":material/link_off:")
+        st.error("The chain and the deployment record do not belong together:", icon=":material/link_off:")
+        prose(str(error))
     else:
         st.title("The study cannot be shown")
-        st.error(str(error), icon=":material/error:")
+        st.error("Something it needs cannot be read:", icon=":material/error:")
+        prose(str(error))
     _refresh()
     st.stop()

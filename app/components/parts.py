@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small parts: files with their CID, checks in a line, tables, sentences."""
+"""Small parts: files with their CID, checks in a line, tables, sentences.
+
+`identifier`, `verdict`, `figures` and `chart` take labels of the page's own, which Streamlit reads as Markdown;
+a stranger's text goes to `prose`, `sentences`, `table`, or into an identifier's value.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,10 @@ import pandas as pd
 import streamlit as st
 
 from app.services import format as fmt
-from app.services import tables
+from app.services import html
 from app.services.charts import Chart
 from node.audit.basics import Check, FileView, Verdict
+from node.words import plain
 
 _BADGE = {
     Verdict.PASSED: (":material/check_circle:", "green"),
@@ -25,7 +30,7 @@ def identifier(label: str, text: str, note: str = "") -> None:
     """A long identifier that a click copies."""
     with st.container(gap=None):
         st.caption(f"{label}{' · ' + note if note else ''}")
-        st.code(text, language=None, wrap_lines=True)
+        st.code(plain(text), language=None, wrap_lines=True)
 
 
 def stored_file(label: str, file: FileView) -> None:
@@ -55,6 +60,7 @@ def table(frame: pd.DataFrame, empty: str, *, alt: str) -> None:
     if frame.empty:
         st.caption(empty)
         return
+    frame = frame.map(lambda cell: plain(cell) if isinstance(cell, str) else cell)
     numbers = {
         name: st.column_config.NumberColumn(format="%+.5f")
         for name in frame.columns
@@ -65,7 +71,7 @@ def table(frame: pd.DataFrame, empty: str, *, alt: str) -> None:
 
 def check_table(checks: Iterable[Check]) -> None:
     """Checks with their results, every word to be read."""
-    st.table(tables.checks(checks), border="horizontal", hide_index=True)
+    st.html(html.checks(checks))
 
 
 def figures(items: Iterable[tuple[str, str]]) -> None:
@@ -80,6 +86,25 @@ def chart(picture: Chart, alt: str) -> None:
     st.altair_chart(picture, width="stretch", alt=alt)
 
 
-def sentences(items: Iterable[str]) -> None:
-    """Sentences as a list."""
-    st.markdown("\n".join(f"- {item}" for item in items))
+def prose(*paragraphs: str | html.Line) -> None:
+    """Sentences, whoever wrote them."""
+    st.html("".join(map(html.paragraph, paragraphs)))
+
+
+def sentences(items: Iterable[str | html.Line]) -> None:
+    """Sentences as a list, whoever wrote them."""
+    st.html(html.items(items))
+
+
+def asked(title: str, question: str) -> None:
+    """What a sponsor asks, marked as the sponsor's own words."""
+    with st.container(border=True):
+        st.caption("The sponsor's own words")
+        st.html(html.heading(title) + html.paragraph(question))
+
+
+def problem(sentence: str, detail: str, *, icon: str = ":material/help:") -> None:
+    """What is not as it should be, in the page's own words, and below it what somebody else says of it."""
+    st.warning(sentence, icon=icon)
+    if detail:
+        prose(detail)

@@ -12,17 +12,34 @@ from node.errors import ConfigError
 
 RPC, DEPLOYMENT = "CONSILIUM_RPC", "CONSILIUM_DEPLOYMENT"
 STORES, GATEWAYS, STUDY = "CONSILIUM_STORES", "CONSILIUM_GATEWAYS", "CONSILIUM_STUDY"
+DEMO = "CONSILIUM_DEMO"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Endpoints of one chain, its deployment record, block folders and gateways, and the study to open first."""
+    """Endpoints of one chain, its deployment record, block folders and gateways, and the study to open first.
+
+    `demo`: nobody named this network; it is what a demo left on this machine.
+    """
 
     rpc_urls: tuple[str, ...]
     deployment: Path
     stores: tuple[Path, ...]
     gateways: tuple[str, ...]
     study_id: int | None
+    demo: bool
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The variables that `read_settings` makes these settings of; paths absolute."""
+    return {
+        RPC: " ".join(settings.rpc_urls),
+        DEPLOYMENT: str(settings.deployment),
+        STORES: os.pathsep.join(map(str, settings.stores)),
+        GATEWAYS: " ".join(settings.gateways),
+        STUDY: str(settings.study_id or ""),
+        DEMO: "1" if settings.demo else "",
+    }
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -42,4 +59,5 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         stores=tuple(Path(part) for part in environment.get(STORES, "").split(os.pathsep) if part),
         gateways=tuple(environment.get(GATEWAYS, "").split()),
         study_id=int(study) if study else None,
+        demo=bool(environment.get(DEMO)),
     )

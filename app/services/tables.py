@@ -3,26 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
 from app.services import format as fmt
 from app.services.words import PHASE, STEP
-from node.audit.basics import Check, Verdict
 from node.audit.money_views import PaymentView
 from node.audit.views import CeremonyView, HospitalView, ModelView, RoundView, StudyView
 from node.padding import named
 from node.plan import HeadPlan, TrainingPlan
 from node.types import CeremonyStep, CircuitKind, Phase
-from node.words import OFFENCE
+from node.words import OFFENCE, plain
 
-VERDICT = {
-    Verdict.PASSED: ":green-badge[:material/check_circle: ok]",
-    Verdict.FAILED: ":red-badge[:material/cancel: failed]",
-    Verdict.UNREACHABLE: ":orange-badge[:material/help: content not reachable]",
-    Verdict.PENDING: ":gray-badge[:material/hourglass_empty: not yet]",
-}
 INCLUDED, WAITING, LEFT_OUT = "included", "submitted, not yet decided", "submitted, left out"
 UNUSED, ABSENT = "submitted, round failed", "nothing submitted"
 
@@ -199,7 +192,7 @@ def _told(plan: TrainingPlan, weights: Sequence[int]) -> Sequence[int]:
 def weight_names(plan: TrainingPlan) -> list[str]:
     """What each weight belongs to: a feature, or a place in a network's canonical order."""
     if isinstance(plan, HeadPlan):
-        return [*plan.model.features, "(bias)"]
+        return [*map(plain, plan.model.features), "(bias)"]
     return [f"parameter {number}" for number in range(len(plan.model.initial))]
 
 
@@ -223,6 +216,14 @@ def weights(plan: TrainingPlan, model: ModelView, before: ModelView | None) -> p
     return table
 
 
+def scaling(plan: HeadPlan) -> pd.DataFrame:
+    """With which constants each feature is scaled."""
+    return pd.DataFrame(
+        {"Feature": name, "Mean": item.mean, "Standard deviation": item.std}
+        for name, item in zip(plan.model.features, plan.scaling, strict=True)
+    )
+
+
 def changes(view: StudyView) -> pd.DataFrame:
     """How far each round moved the model: columns round, change (L2 norm); only between readable models."""
     pairs = zip(view.models, view.models[1:], strict=False)
@@ -244,14 +245,6 @@ def paths(view: StudyView, plan: TrainingPlan) -> pd.DataFrame:
         for model in view.models
         if model.weights is not None
         for name, value in zip(names, _told(plan, model.weights), strict=True)
-    )
-
-
-def checks(items: Iterable[Check]) -> pd.DataFrame:
-    """Checks with their results, as Markdown."""
-    return pd.DataFrame(
-        {"Result": VERDICT[item.verdict], "Statement": item.statement, "What was compared": item.detail}
-        for item in items
     )
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from app.services import format as fmt
+from app.services.html import Line
 from node.audit.views import PlanView, RoundView, StudyView
 from node.plan import (
     CLIPPED,
@@ -108,34 +109,37 @@ def failure(item: RoundView, plan: PlanView) -> str:
     return "Its deadline passed without a result; it waits for anyone to record that."
 
 
-def optimiser(plan: TrainingPlan) -> str:
-    """How one hospital steps, in a line of Markdown."""
+def optimiser(plan: TrainingPlan) -> Line:
+    """How one hospital steps."""
     match plan:
         case HeadPlan():
             part = plan.training
-            return (
-                f"**Optimiser:** {OPTIMISER[plan.model.optimiser]} with learning rate {fmt.rate(part.learning_rate)}, "
+            return Line(
+                "Optimiser",
+                f"{OPTIMISER[plan.model.optimiser]} with learning rate {fmt.rate(part.learning_rate)}, "
                 f"{fmt.count(part.epochs, 'epoch')} a round, batches of {fmt.count(part.batch_size, 'row')} in the "
-                "committed order."
+                "committed order.",
             )
         case NetworkPlan():
             local = plan.training.local
             if isinstance(local, ClippedStep):
-                return (
-                    f"**Optimiser:** {OPTIMISER[plan.model.optimiser]}: the gradient of each image is shortened to a "
+                return Line(
+                    "Optimiser",
+                    f"{OPTIMISER[plan.model.optimiser]}: the gradient of each image is shortened to a "
                     f"norm of at most {local.clip}, and one image moves an update by at most "
-                    f"{local.reach / (1 << WEIGHT_FRACTION_BITS):.3g} (L2 norm over all weights)."
+                    f"{local.reach / (1 << WEIGHT_FRACTION_BITS):.3g} (L2 norm over all weights).",
                 )
-            return (
-                f"**Optimiser:** {OPTIMISER[plan.model.optimiser]} {local.momentum}, "
+            return Line(
+                "Optimiser",
+                f"{OPTIMISER[plan.model.optimiser]} {local.momentum}, "
                 f"{fmt.count(local.epochs, 'epoch')} a round, batches of {fmt.count(local.batch_size, 'image')}, "
                 f"learning rate {float(local.learning_rates[0]):.3g} at first and "
-                f"{float(local.learning_rates[-1]):.3g} in the last round."
+                f"{float(local.learning_rates[-1]):.3g} in the last round.",
             )
     raise AssertionError("a plan is one of the two kinds")
 
 
-def question(plan: TrainingPlan) -> list[str]:
+def question(plan: TrainingPlan) -> list[str | Line]:
     """What is asked, of which data."""
     label = plan.model.label
     of_images = (
@@ -146,34 +150,37 @@ def question(plan: TrainingPlan) -> list[str]:
         "Features are scaled with constants that the plan makes public: (value − mean) / standard deviation, cut "
         "to the range from −4 to 4 and rounded to 8 bits. No hospital's data went into another's scaling."
     )
+    asked = Line("Question", plan.question)
     match plan:
         case NetworkPlan():
-            return [plan.question, of_images]
+            return [asked, of_images]
         case ImageHeadPlan():
             file = plan.model.extractor
             return [
-                plan.question,
+                asked,
                 of_images,
                 f"A frozen network, the sponsor's, makes {EXTRACTED} features of each image; its file is "
-                f"`{cid_of(bytes.fromhex(file.digest), file.size)}`. That a hospital's features are those of its "
+                f"{cid_of(bytes.fromhex(file.digest), file.size)}. That a hospital's features are those of its "
                 "images is not proved: what is proved begins with the features.",
                 scaled,
             ]
     return [
-        plan.question,
+        asked,
         f"Each row of a hospital's table is one case with {fmt.count(plan.trained_weights - 1, 'feature')} and the "
         f"column “{label.name}”, which says “{label.positive}” or “{label.negative}”.",
         scaled,
     ]
 
 
-def training(plan: TrainingPlan) -> list[str]:
+def training(plan: TrainingPlan) -> list[Line]:
     """How one hospital trains in one round."""
     start = "all weights zero" if not any(plan.model.initial) else "the weights given in the plan"
     lines = [
-        f"**Model:** {FAMILY[plan.model.family]}. It has {fmt.count(plan.trained_weights, 'weight')} and starts "
-        f"from {start}.",
-        f"**Loss:** {LOSS[plan.model.loss]}.",
+        Line(
+            "Model",
+            f"{FAMILY[plan.model.family]}. It has {fmt.count(plan.trained_weights, 'weight')} and starts from {start}.",
+        ),
+        Line("Loss", f"{LOSS[plan.model.loss]}."),
         optimiser(plan),
     ]
     match plan:
@@ -184,44 +191,63 @@ def training(plan: TrainingPlan) -> list[str]:
     raise AssertionError("a plan is one of the two kinds")
 
 
-def _bounded_training(plan: NetworkPlan) -> list[str]:
+def _bounded_training(plan: NetworkPlan) -> list[Line]:
     part = plan.training
     norm = part.update_bound**0.5 / (1 << WEIGHT_FRACTION_BITS)
     return [
-        f"**Bound:** an update moves the model by at most {norm:.3g} (L2 norm over all weights).",
-        "**Weight of a hospital:** every included hospital counts the same, and is paid for an accepted update: how "
-        "many images it has is claimed, not proved.",
-        f"**Proof:** every update comes with a proof (circuit `{part.circuit}`) that it is within that bound, that "
-        "each of its values is in range, and that the commitment which enters the sum is to exactly this update. How "
-        "it was trained, and on which images, is not proved.",
+        Line("Bound", f"an update moves the model by at most {norm:.3g} (L2 norm over all weights)."),
+        Line(
+            "Weight of a hospital",
+            "every included hospital counts the same, and is paid for an accepted update: how many images it has is "
+            "claimed, not proved.",
+        ),
+        Line(
+            "Proof",
+            f"every update comes with a proof (circuit “{part.circuit}”) that it is within that bound, that each of "
+            "its values is in range, and that the commitment which enters the sum is to exactly this update. How it "
+            "was trained, and on which images, is not proved.",
+        ),
     ]
 
 
-def _proved_training(plan: HeadPlan) -> list[str]:
+def _proved_training(plan: HeadPlan) -> list[Line]:
     part = plan.training
     reach = part.update_bound**0.5 / (1 << WEIGHT_FRACTION_BITS)
     hidden = (
         [
-            f"**Bound:** an update longer than {reach:.3g} (L2 norm over all weights, times the number of rows) is "
-            "shortened to that and no further, and then gets its noise. The proof covers both: the shortening exactly, "
-            "and of the noise that none is larger than the plan allows.",
+            Line(
+                "Bound",
+                f"an update longer than {reach:.3g} (L2 norm over all weights, times the number of rows) is shortened "
+                "to that and no further, and then gets its noise. The proof covers both: the shortening exactly, and "
+                "of the noise that none is larger than the plan allows.",
+            )
         ]
         if part.update_bound
         else []
     )
     return [
-        f"**Rows:** at most {fmt.count(part.rows_maximum, 'row')} of a hospital, the same in every round, fixed by a "
-        "commitment at enrolment. Of a hospital with more rows, the hash of a later block of the chain draws the block "
-        "of rows that it trains on.",
-        f"**Arithmetic:** whole numbers throughout, weights of {plan.quantisation.weight_bits} bits with "
-        f"{WEIGHT_FRACTION_BITS} after the point, so that the computer program and the proof agree to the last bit.",
-        f"**Proof:** every update comes with a proof (circuit `{part.circuit}`) that exactly this training was run on "
-        "exactly the committed rows. The contract checks it before it accepts the update.",
+        Line(
+            "Rows",
+            f"at most {fmt.count(part.rows_maximum, 'row')} of a hospital, the same in every round, fixed by a "
+            "commitment at enrolment. Of a hospital with more rows, the hash of a later block of the chain draws the "
+            "block of rows that it trains on.",
+        ),
+        Line(
+            "Arithmetic",
+            f"whole numbers throughout, weights of {plan.quantisation.weight_bits} bits with "
+            f"{WEIGHT_FRACTION_BITS} after the point, so that the computer program and the proof agree to the last "
+            "bit.",
+        ),
+        Line(
+            "Proof",
+            f"every update comes with a proof (circuit “{part.circuit}”) that exactly this training was run on "
+            "exactly the committed rows. The contract checks it before it accepts the update.",
+        ),
         *hidden,
     ]
 
 
-def protection(plan: TrainingPlan) -> list[str]:
+def protection(plan: TrainingPlan) -> list[str | Line]:
     """Who can read what."""
     t, people = plan.encryption.threshold, plan.participation
     return [
@@ -233,20 +259,21 @@ def protection(plan: TrainingPlan) -> list[str]:
         f"What opens a sum hides the rest with {plan.encryption.statistical_security} bits of statistical security. "
         f"An opening has {fmt.count(plan.encryption.attempts, 'attempt')}.",
         _privacy(plan.privacy),
-        f"The sum and the new model are proved as well (circuit `{plan.aggregation.circuit}`): nobody can finalise a "
+        f"The sum and the new model are proved as well (circuit “{plan.aggregation.circuit}”): nobody can finalise a "
         "wrong one.",
     ]
 
 
-def _privacy(hidden: Privacy) -> str:
+def _privacy(hidden: Privacy) -> str | Line:
     if hidden.level == "none":
         return "There is no differential privacy in this study: its budget is 0."
-    return (
-        f"**Differential privacy** at the level of a {hidden.level}, by noise that each hospital adds to its update "
-        f"before it encrypts. Two sets of data that differ in {hidden.neighbours} give nearly the same models. "
-        f"Sampling: {hidden.sampling}. A round costs {hidden.cost / RHO_UNITS:.4g} rho of zero-concentrated "
-        f"differential privacy, and the contract ends the study before more than {hidden.budget / RHO_UNITS:.4g} is "
-        f"spent; the epsilon of it is told for δ = {hidden.delta}. That the noise was drawn at random is not proved."
+    return Line(
+        "Differential privacy",
+        f"at the level of a {hidden.level}, by noise that each hospital adds to its update before it encrypts. "
+        f"Two sets of data that differ in {hidden.neighbours} give nearly the same models. Sampling: "
+        f"{hidden.sampling}. A round costs {hidden.cost / RHO_UNITS:.4g} rho of zero-concentrated differential "
+        f"privacy, and the contract ends the study before more than {hidden.budget / RHO_UNITS:.4g} is spent; the "
+        f"epsilon of it is told for δ = {hidden.delta}. That the noise was drawn at random is not proved.",
     )
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 from app.components.frame import open_checks, open_study
 from app.components.parts import check_table, identifier, sentences, summary_of, verdict
 from app.services import format as fmt
+from app.services.html import Line
 from app.services.words import NOT_PROVED
 from node.audit.basics import Verdict
 
@@ -18,9 +19,10 @@ st.markdown(
     "is taken from the hospitals' word."
 )
 verdict(*summary_of(checks))
-for check in checks:
-    if check.verdict is Verdict.FAILED:
-        st.error(f"**{check.subject}:** {check.statement}: failed. {check.detail}", icon=":material/cancel:")
+failed = [check for check in checks if check.verdict is Verdict.FAILED]
+if failed:
+    st.error("What is on the chain or in the files is not what it should be:", icon=":material/cancel:")
+    sentences(Line(check.subject, f"{check.statement}: failed. {check.detail}") for check in failed)
 
 for subject in dict.fromkeys(check.subject for check in checks):
     st.subheader(subject)

@@ -4,9 +4,10 @@
 import streamlit as st
 
 from app.components.frame import open_study
-from app.components.parts import identifier, table
+from app.components.parts import identifier, prose, table
 from app.services import format as fmt
 from app.services import tables
+from app.services.html import Line
 from app.services.words import STEP
 
 view = open_study()
@@ -21,25 +22,25 @@ if view.hospitals:
         "circuit takes cuts them into blocks, commits to all of them, and trains on one that the hash of a later block "
         "of the chain draws: it is sampled."
     )
-    for tab, hospital in zip(st.tabs([item.name for item in view.hospitals]), view.hospitals, strict=True):
-        with tab:
-            left, right = st.columns(2, gap="large")
-            with left:
-                identifier("Data commitment", fmt.field_hex(hospital.data_root), fmt.count(hospital.rows, "row"))
-                if hospital.blocks:
-                    st.markdown(f"**Sampled:** {hospital.sampled}.")
-                identifier("Enrolled in transaction", hospital.enrolled.tx_hash, fmt.time(hospital.enrolled.timestamp))
-            with right:
-                identifier("Owner (is paid)", hospital.owner)
-                identifier("Operator in this study (its node signs with it)", hospital.operator)
+    # Not tabs, whose labels are Markdown; a selection's options are text.
+    hospital = st.selectbox("Hospital", view.hospitals, format_func=lambda item: item.name)
+    left, right = st.columns(2, gap="large")
+    with left:
+        identifier("Data commitment", fmt.field_hex(hospital.data_root), fmt.count(hospital.rows, "row"))
+        if hospital.blocks:
+            prose(Line("Sampled", f"{hospital.sampled}."))
+        identifier("Enrolled in transaction", hospital.enrolled.tx_hash, fmt.time(hospital.enrolled.timestamp))
+    with right:
+        identifier("Owner (is paid)", hospital.owner)
+        identifier("Operator in this study (its node signs with it)", hospital.operator)
 
 st.subheader("Key ceremony")
 if not view.ceremonies:
     st.caption("It begins when enrolment ends.")
 for run in view.ceremonies:
-    st.markdown(
-        f"**Ceremony {run.number}:** "
-        + (
+    prose(
+        Line(
+            f"Ceremony {run.number}",
             f"complete since {fmt.time(run.completed.timestamp)}; all acknowledged the same transcript. "
             f"Rounds from {run.rounds[0]} on have its keys."
             if run.completed
@@ -49,7 +50,7 @@ for run in view.ceremonies:
             + fmt.names([view.name_of(hospital) for hospital in run.barred])
             + "."
             if run.failed
-            else "going on."
+            else "going on.",
         )
     )
     if run.completed:

@@ -4,9 +4,10 @@
 import streamlit as st
 
 from app.components.frame import open_study
-from app.components.parts import chart, identifier, stored_file, table
+from app.components.parts import chart, identifier, problem, prose, stored_file, table
 from app.services import charts, tables
 from app.services import format as fmt
+from app.services.html import Line
 from app.services.words import FAMILY, LOSS, optimiser
 from node.plan import HeadPlan
 
@@ -28,23 +29,20 @@ model, before = view.models[place], view.models[place - 1] if place else None
 if document:
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown(f"**Type:** {FAMILY[document.model.family]}.")
-        st.markdown(f"**Loss:** {LOSS[document.model.loss]}.")
+        prose(Line("Type", f"{FAMILY[document.model.family]}."), Line("Loss", f"{LOSS[document.model.loss]}."))
     with right:
-        st.markdown(optimiser(document))
-        st.markdown(
-            f"**Result:** a probability that a case is “{document.model.label.positive}” rather than "
-            f"“{document.model.label.negative}”."
-        )
+        label = document.model.label
+        result = f"a probability that a case is “{label.positive}” rather than “{label.negative}”."
+        prose(optimiser(document), Line("Result", result))
 else:
-    st.warning(f"The plan document cannot be read: {view.plan.problem}", icon=":material/help:")
+    problem("The plan document cannot be read.", view.plan.problem)
 
 identifier("Root of the weights on chain", fmt.field_hex(model.root))
 if model.file:
     stored_file("Model file CID", model.file)
 
 if document is None or model.weights is None:
-    st.warning(f"The weights cannot be shown. {model.problem}", icon=":material/help:")
+    problem("The weights cannot be shown.", model.problem)
     st.stop()
 
 frame = tables.weights(document, model, before)

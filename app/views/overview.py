@@ -4,7 +4,7 @@
 import streamlit as st
 
 from app.components.frame import open_checks, open_study
-from app.components.parts import chart, figures, summary_of, table, verdict
+from app.components.parts import asked, chart, figures, problem, summary_of, table, verdict
 from app.services import charts, tables
 from app.services import format as fmt
 from app.services.words import STATE, failure
@@ -15,11 +15,11 @@ view = open_study()
 checks = open_checks(view)
 document = view.plan.document
 
-st.title(view.title)
+st.title(f"Study {view.study_id}")
 if document:
-    st.markdown(document.question)
+    asked(document.title, document.question)
 else:
-    st.warning(f"The plan document cannot be read: {view.plan.problem}", icon=":material/help:")
+    problem("The plan document cannot be read.", view.plan.problem)
 with st.container(horizontal=True):
     st.badge(f"Study {STATE[view.state]}", icon=":material/flag:", color="blue")
     verdict(*summary_of(checks))
@@ -62,7 +62,7 @@ with right:
             "The ten largest weights of the global model",
         )
     else:
-        st.caption(f"Its weights cannot be shown. {view.model.problem}")
+        problem("Its weights cannot be shown.", view.model.problem)
 
 st.subheader("What happened")
 table(tables.events(view), "Nothing yet.", alt="Events of the study in their order")

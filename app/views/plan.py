@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan in words, and the document itself."""
 
-import pandas as pd
 import streamlit as st
 
 from app.components.frame import open_study
-from app.components.parts import identifier, sentences, stored_file
+from app.components.parts import identifier, problem, sentences, stored_file, table
 from app.services import format as fmt
-from app.services import words
+from app.services import tables, words
 from node.plan import HeadPlan
 
 view = open_study()
@@ -16,7 +15,7 @@ document = plan.document
 
 st.title("The plan")
 if document is None:
-    st.warning(f"The plan document cannot be read: {plan.problem}", icon=":material/help:")
+    problem("The plan document cannot be read.", plan.problem)
     st.markdown("The contract holds these numbers of it:")
 else:
     for title, items in (
@@ -40,21 +39,13 @@ with left:
     identifier("Sponsor", view.sponsor)
 with right:
     for circuit, what in ((plan.training, "Training"), (plan.aggregation, "Aggregation")):
-        identifier(f"{what} circuit {circuit.name}: verifier", circuit.verifier)
-        identifier(
-            f"{what} circuit {circuit.name}: digest of the verifying key", "0x" + circuit.verifying_key_digest.hex()
-        )
+        identifier(f"{what} circuit", circuit.name)
+        identifier(f"{what} circuit: verifier", circuit.verifier)
+        identifier(f"{what} circuit: digest of the verifying key", "0x" + circuit.verifying_key_digest.hex())
 if document:
     if isinstance(document, HeadPlan):
         with st.expander(f"Scaling constants of the {len(document.model.features)} features"):
-            st.dataframe(
-                pd.DataFrame(
-                    {"Feature": name, "Mean": item.mean, "Standard deviation": item.std}
-                    for name, item in zip(document.model.features, document.scaling, strict=True)
-                ),
-                hide_index=True,
-                alt="Mean and standard deviation of each feature",
-            )
+            table(tables.scaling(document), "", alt="Mean and standard deviation of each feature")
     st.download_button(
         "The plan document as published (JSON)",
         document.canonical(),

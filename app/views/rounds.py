@@ -4,7 +4,7 @@
 import streamlit as st
 
 from app.components.frame import open_checks, open_study
-from app.components.parts import chart, check_table, figures, identifier, stored_file, table
+from app.components.parts import chart, check_table, figures, identifier, sentences, stored_file, table
 from app.services import charts, tables
 from app.services import format as fmt
 from app.services.words import PHASE, failure
@@ -65,9 +65,10 @@ if item.submissions:
 
 st.subheader("Opening")
 if item.quorums:
-    for attempt, quorum in enumerate(item.quorums):
-        people = fmt.names([view.name_of(hospital) for hospital in quorum])
-        st.markdown(f"- Attempt {attempt + 1} was for {people}.")
+    sentences(
+        f"Attempt {attempt} was for {fmt.names([view.name_of(hospital) for hospital in quorum])}."
+        for attempt, quorum in enumerate(item.quorums, start=1)
+    )
 table(tables.shares(view, item), "No opening share was posted.", alt="The opening shares of the round")
 if item.included:
     left, right = st.columns(2, gap="large")

@@ -8,6 +8,7 @@ files that fit it; the quality is measured by whoever asks for the card, on data
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from node.errors import StudyError
 from node.plan import RHO_UNITS, ImageHeadPlan, NetworkPlan, TrainingPlan
 from node.storage.cid import cid_of
 from node.types import Circuit, Phase
+from node.words import plain
 
 FORMAT = "consilium/model-card/1"
 
@@ -103,19 +105,21 @@ def model_card(
 
 
 def markdown(card: dict[str, Any]) -> str:
-    """The card for people."""
+    """The card for people; whatever strangers wrote stands in it as code, which no reader of Markdown interprets."""
     model, network, spent, quality = card["model"], card["network"], card["privacy"], card["quality"]
+    label = {key: literal(text) for key, text in model["label"].items()}
     lines = [
-        f"# {card['title']}",
-        f"{card['question']}",
+        f"# Model of study {card['study']} after round {card['round']}",
         "",
-        f"Model of study {card['study']} after round {card['round']}, read at block {network['block']} of chain "
-        f"{network['chain_id']}"
+        f"- Title, as the sponsor wrote it: {literal(card['title'])}",
+        f"- Question, as the sponsor wrote it: {literal(card['question'])}",
+        "",
+        f"Read at block {network['block']} of chain {network['chain_id']}"
         + (" (proved under development keys: anybody could have forged it)." if network["development_keys"] else "."),
         "",
         "## Model",
         f"{model['family']}, {model['parameters']} parameters, {model['loss']}, {model['optimiser']}. It tells "
-        f"“{model['label']['positive']}” from “{model['label']['negative']}” ({model['label']['name']}).",
+        f"{label['positive']} from {label['negative']} ({label['name']}).",
         "",
         f"- root on chain: `{model['root']}`",
         *(f"- file: `{cid}`" for cid in model["files"]),
@@ -125,7 +129,8 @@ def markdown(card: dict[str, Any]) -> str:
         "| hospital | in this round's sum | rows | commitment |",
         "|---|---|---|---|",
         *(
-            f"| {part['hospital']} | {'yes' if part['included'] else 'no'} | {_rows(part)} | `{part['commitment']}` |"
+            f"| {literal(part['hospital'])} | {'yes' if part['included'] else 'no'} | {_rows(part)} | "
+            f"`{part['commitment']}` |"
             for part in card["data"]
         ),
         "",
@@ -134,7 +139,10 @@ def markdown(card: dict[str, Any]) -> str:
         "",
         "| proof | circuit | transaction | SHA-256 of the proof |",
         "|---|---|---|---|",
-        *(f"| {p['of']} | {p['circuit']} | `{p['transaction']}` | `{p['sha256']}` |" for p in card["proofs"]),
+        *(
+            f"| {literal(p['of'])} | {literal(p['circuit'])} | `{p['transaction']}` | `{p['sha256']}` |"
+            for p in card["proofs"]
+        ),
         "",
         "## Privacy",
         "No differential privacy: the budget is 0."
@@ -148,10 +156,26 @@ def markdown(card: dict[str, Any]) -> str:
     if quality is None:
         lines.append("Not measured: name labelled data with --data.")
     else:
-        where = quality["file"] if quality["split"] is None else f"{quality['file']}, split {quality['split']}"
+        file = literal(quality["file"])
+        where = file if quality["split"] is None else f"{file}, split {literal(quality['split'])}"
         lines += [f"On {where} (SHA-256 `{quality['sha256']}`):", "", "| figure | value |", "|---|---|"]
         lines += [f"| {name.replace('_', ' ')} | {_shown(value)} |" for name, value in quality["figures"].items()]
     return "\n".join([*lines, "", "## Limits", *(f"- {sentence}" for sentence in card["limits"]), ""])
+
+
+def literal(text: str) -> str:
+    """A stranger's text as Markdown code on one line, its backticks fenced by longer ones.
+
+    A bar would end a table's cell even in code: it stands outside, as a character reference.
+    """
+    return "&#124;".join(_code(part) if part else "" for part in plain(text).split("|"))
+
+
+def _code(text: str) -> str:
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    # One space on either side is not part of the code: text that begins or ends with a space or a backtick needs both.
+    edge = " " if {text[0], text[-1]} & {" ", "`"} and text.strip(" ") else ""
+    return f"{fence}{edge}{text}{edge}{fence}"
 
 
 def _rows(part: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from node.audit.basics import Act, FileView, NetworkView
 from node.chain.records import to_record
 from node.storage.cid import cid_of
 from node.types import BlockRef, ChainEvent, Deployment
+from node.words import token_word
 
 _Record = TypeVar("_Record")
 
@@ -77,7 +78,7 @@ class Ledger:
             head=self.head,
             development_keys=self.deployment.development_keys,
             contracts=dict(self.deployment.contracts),
-            token_symbol=str(self.call("ConsiliumToken", "symbol")),
+            token_symbol=token_word(str(self.call("ConsiliumToken", "symbol"))),
             token_decimals=int(self.call("ConsiliumToken", "decimals")),
         )
 

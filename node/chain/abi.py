@@ -12,8 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eth_abi.abi import decode, encode
+from eth_abi.abi import encode
+from eth_abi.codec import ABIDecoder
+from eth_abi.decoding import StringDecoder
 from eth_abi.exceptions import DecodingError, EncodingError
+from eth_abi.registry import BaseEquals, registry
 from web3 import Web3
 
 from node.chain.refusals import Show, refusal
@@ -33,6 +36,23 @@ _PANICS = {
     0x41: "out of memory",
     0x51: "call of an unset function",
 }
+
+
+class _TextDecoder(StringDecoder):
+    """Text of a contract: bytes that are no UTF-8 become escapes, or one such name kept all others from being read."""
+
+    def __init__(self) -> None:
+        super().__init__("backslashreplace")  # type: ignore[no-untyped-call]
+
+
+def _decoder() -> ABIDecoder:
+    ours = registry.copy()  # type: ignore[no-untyped-call]
+    ours.unregister_decoder("string")
+    ours.register_decoder(BaseEquals("string"), _TextDecoder, label="string")  # type: ignore[no-untyped-call]
+    return ABIDecoder(ours)
+
+
+decode = _decoder().decode
 
 
 class Interfaces:

@@ -26,7 +26,7 @@ from node.types import (
     StudyState,
     Withdrawal,
 )
-from node.words import format_amount
+from node.words import format_amount, token_word
 
 
 class ChainReader(RoundReader):
@@ -228,7 +228,7 @@ class ChainReader(RoundReader):
 
     def token_symbol(self) -> str:
         """The token's short name."""
-        return str(self.call("ConsiliumToken", "symbol"))
+        return token_word(str(self.call("ConsiliumToken", "symbol")))
 
     def token_decimals(self) -> int:
         """Digits after the point of a whole token."""

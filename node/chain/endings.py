@@ -18,7 +18,7 @@ from node.types import (
     StudyState,
     indices,
 )
-from node.words import FAILURE
+from node.words import FAILURE, plain
 
 
 class Result(enum.Enum):
@@ -84,8 +84,7 @@ def failures(reader: ChainReader, study: int) -> Mapping[int, FailureReason]:
 
 def hospital_name(reader: ChainReader, hospital_id: int) -> str:
     """A hospital by number and name, fit for a log and a terminal: the name is whatever its owner put on chain."""
-    name = reader.hospital(hospital_id).name
-    return f"{hospital_id} ({''.join(sign if sign.isprintable() else '�' for sign in name)})"
+    return f"{hospital_id} ({plain(reader.hospital(hospital_id).name)})"
 
 
 def _completed(reader: ChainReader, study: Study) -> tuple[Result, str, tuple[int, ...]]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from node.cli.keys import keys
 from node.cli.local import add_local_commands
 from node.cli.models import add_predict_command, model
 from node.cli.network import network
-from node.cli.output import show_error
+from node.cli.output import LogLine, show_error
 from node.cli.participation import add_participation_commands
 from node.cli.process import node
 from node.cli.rotation import add_rotation_commands
@@ -67,12 +68,15 @@ add_local_commands(cli)
 add_rotation_commands(keys, study)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, command: click.Command = cli, name: str = "consilium") -> int:
     """Run one command; returns its exit code. Expected failures become one line (or JSON) on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     session = Session(Options(as_json="--json" in given))
+    if logging.lastResort is not None:
+        # Commands other than `node run` set up no log; their warnings go to standard error by way of this.
+        logging.lastResort.setFormatter(LogLine())
     try:
-        code = cli.main(given, prog_name="consilium", standalone_mode=False, obj=session)
+        code = command.main(given, prog_name=name, standalone_mode=False, obj=session)
         return code if isinstance(code, int) else 0
     except ConsiliumError as error:
         error.args = (session.hinted(str(error)),)

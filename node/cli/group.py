@@ -15,11 +15,11 @@ from node.cli.session import Session
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def common_options(*, hidden: bool) -> Callable[[_Function], _Function]:
-    """The options that say where: shown once, at the top, and understood everywhere."""
+def common_options(*, hidden: bool, signing: bool = True) -> Callable[[_Function], _Function]:
+    """The options that say where: shown once, at the top, and understood everywhere; less the key where none signs."""
 
     def decorate(function: _Function) -> _Function:
-        for option in reversed(_options(hidden)):
+        for option in reversed(_options(hidden, signing)):
             function = option(function)
         return function
 
@@ -35,7 +35,20 @@ def command(group: click.Group, name: str, **settings: Any) -> Callable[[Callabl
     return decorate
 
 
-def _options(hidden: bool) -> list[Callable[[Any], Any]]:
+def typed(context: click.Context, session: Session) -> list[str]:
+    """The common options that were typed, before the command's name or after it, which wins, for another program."""
+    found: list[str] = []
+    for parameter in context.command.params:
+        levels = [level for level in (context, context.parent) if level is not None]
+        sources = [level.get_parameter_source(parameter.name or "") for level in levels]
+        if ParameterSource.COMMANDLINE in sources and parameter.param_type_name == "option":
+            value = getattr(session.options, str(parameter.name))
+            for one in value if isinstance(value, tuple) else (value,):
+                found += [parameter.opts[0]] if one is True else [parameter.opts[0], str(one)]
+    return found
+
+
+def _options(hidden: bool, signing: bool) -> list[Callable[[Any], Any]]:
     def option(*names: str, variable: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         return click.option(
             *names,
@@ -49,6 +62,12 @@ def _options(hidden: bool) -> list[Callable[[Any], Any]]:
         )
 
     path = click.Path(path_type=Path)
+    key = option(
+        "--keyfile",
+        variable="CONSILIUM_KEYFILE",
+        type=path,
+        help="Key to sign with [owner.json or operator.json in the node's folder].",
+    )
     return [
         option("--home", variable="CONSILIUM_HOME", type=path, help="The node's folder [~/.consilium]."),
         option(
@@ -64,12 +83,7 @@ def _options(hidden: bool) -> list[Callable[[Any], Any]]:
             type=path,
             help="Deployment record [the node's, or ./deployment.json].",
         ),
-        option(
-            "--keyfile",
-            variable="CONSILIUM_KEYFILE",
-            type=path,
-            help="Key to sign with [owner.json or operator.json in the node's folder].",
-        ),
+        *([key] if signing else []),
         option("--json", "as_json", is_flag=True, default=None, help="Print JSON, errors too."),
     ]
 

@@ -10,6 +10,7 @@ import click
 from node.cli.group import command
 from node.cli.session import Session
 from node.errors import DataError
+from node.words import plain
 
 _FILE_LIMIT = 1 << 31
 
@@ -42,5 +43,5 @@ def inspect_file(session: Session, file: Path) -> None:
         raise DataError(f"The file {file} is larger than any file of the encryption.")
     found = inspect(content)
     if not session.out.as_json:
-        click.echo(found.purpose)
+        click.echo(plain(found.purpose))
     session.out.record(found.title, {**found.facts, **({"purpose": found.purpose} if session.out.as_json else {})})

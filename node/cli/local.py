@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`consilium demo` and `consilium app`: the checkout's own scripts, as child processes."""
+"""`consilium demo` and `consilium app`: the checkout's own scripts, into which this process turns.
+
+As one process they get every signal themselves, and relative paths mean the caller's folder.
+"""
 
 from __future__ import annotations
 
-import signal
-import subprocess
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
-from node.errors import ConsiliumError, UsageError
-from node.programs import ending_signal, how_it_ended
+from node.cli.group import command, typed
+from node.cli.session import Session
+from node.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
@@ -20,28 +24,26 @@ _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 def add_local_commands(cli: click.Group) -> None:
     """Add the commands at the top level."""
 
-    @cli.command("demo", context_settings=_PASS_ON)
+    @command(cli, "demo", context_settings=_PASS_ON)
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-    def demo(arguments: tuple[str, ...]) -> int:
+    @click.pass_context
+    def demo(context: click.Context, session: Session, arguments: tuple[str, ...]) -> None:
         """Run a whole study on this machine. `consilium demo --help` lists its options."""
-        return _script("demo.py", arguments)
+        if named := typed(context, session):
+            raise UsageError(f"The demo makes a network, folders and keys of its own: leave out {named[0]}.")
+        _become("demo.py", *arguments)
 
-    @cli.command("app", context_settings=_PASS_ON)
+    @command(cli, "app", context_settings=_PASS_ON)
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-    def app(arguments: tuple[str, ...]) -> int:
+    @click.pass_context
+    def app(context: click.Context, session: Session, arguments: tuple[str, ...]) -> None:
         """Open the audit page in a browser. `consilium app --help` lists its options."""
-        return _script("app.py", arguments)
+        _become("app.py", *typed(context, session), *arguments)
 
 
-def _script(name: str, arguments: tuple[str, ...]) -> int:
+def _become(name: str, *arguments: str) -> NoReturn:
     script = ROOT / "scripts" / name
     if not script.exists():
         raise UsageError(f"{script} is missing: run this from a complete checkout.")
-    try:
-        code = subprocess.call([sys.executable, str(script), *arguments], cwd=ROOT)
-    except KeyboardInterrupt:
-        # The child was interrupted too and has said so.
-        return 130
-    if ending_signal(code) not in (None, signal.SIGINT):
-        raise ConsiliumError(f"{name} {how_it_ended(code)}.")
-    return code
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, str(script), *arguments])

@@ -183,8 +183,8 @@ def card(
         quality = Quality(source.name, digest, (split or "test") if loaded.takes_images else None, figures)
     made = model_card(reader, view, number, quality, epsilon)
     files = out.with_name(out.name + ".json"), out.with_name(out.name + ".md")
-    files[0].write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
-    files[1].write_text(markdown(made))
+    files[0].write_text(json.dumps(made, indent=1) + "\n")
+    files[1].write_text(markdown(made), encoding="utf-8")
     session.out.done(
         f"The card of study {study_id}, round {number}: {files[0]} and {files[1]}",
         {"study": study_id, "round": number, "json": str(files[0]), "markdown": str(files[1])},

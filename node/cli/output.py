@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import enum
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from node.errors import ConsiliumError, ContractReverted
+from node.words import plain
 
 
 class Output:
@@ -25,43 +27,56 @@ class Output:
     def record(self, title: str, values: Mapping[str, Any], shown: Mapping[str, str] | None = None) -> None:
         """One thing's values; `shown` replaces how some read in the table for people."""
         if self.as_json:
-            click.echo(json.dumps(_plain(values)))
+            click.echo(json.dumps(_json(values)))
             return
         table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
         for name, value in values.items():
             told = (shown or {}).get(name)
             # What is shown in words has its unit in them.
             label = name if told is None else name.removesuffix("_wei").removesuffix("_bps")
-            table.add_row(label.replace("_", " "), Text(_text(value) if told is None else told))
+            table.add_row(Text(plain(label.replace("_", " "))), Text(_text(value) if told is None else _lines(told)))
         console = _console()
         # Not the table's own title: that would wrap at the table's width.
-        console.print(title, style="italic", markup=False)
+        console.print(Text(plain(title), style="italic"))
         console.print(table)
 
     def rows(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
         """A list of things, one to a row; `empty` is said where there are none."""
         found = [list(row) for row in rows]
         if self.as_json:
-            click.echo(json.dumps([_plain(dict(zip(columns, row, strict=True))) for row in found]))
+            click.echo(json.dumps([_json(dict(zip(columns, row, strict=True))) for row in found]))
             return
         if not found:
-            click.echo(empty)
+            click.echo(plain(empty))
             return
-        table = Table(title=title, title_justify="left", header_style="bold")
+        table = Table(title=Text(plain(title)), title_justify="left", header_style="bold")
         for column in columns:
-            table.add_column(column.replace("_", " "), overflow="fold")
+            table.add_column(Text(plain(column.replace("_", " "))), overflow="fold")
         for row in found:
             table.add_row(*[Text(_text(value)) for value in row])
         _console().print(table)
 
     def done(self, sentence: str, values: Mapping[str, Any]) -> None:
         """What a command did: a sentence for people, its values for programs."""
-        click.echo(json.dumps(_plain(values)) if self.as_json else sentence)
+        click.echo(json.dumps(_json(values)) if self.as_json else plain(sentence))
 
     def note(self, sentence: str) -> None:
         """Something to know on the way, on standard error; programs are not told."""
         if not self.as_json:
-            click.echo(sentence, err=True)
+            click.echo(plain(sentence), err=True)
+
+
+class LogLine(logging.Formatter):
+    """One entry of a log: no stranger's text in it can end the line, pass for another entry or steer a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The entry without its traceback."""
+        record.message = plain(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        """The traceback, further in than an entry begins."""
+        return "\n".join("    " + plain(line) for line in super().formatException(ei).splitlines())
 
 
 def show_error(error: ConsiliumError, as_json: bool) -> None:
@@ -74,9 +89,9 @@ def show_error(error: ConsiliumError, as_json: bool) -> None:
         }
         if isinstance(error, ContractReverted):
             values |= {"revert": error.name, "values": error.values, "call": error.call}
-        click.echo(json.dumps(_plain(values)), err=True)
+        click.echo(json.dumps(_json(values)), err=True)
     else:
-        click.echo("consilium: " + _printable(" ".join(str(error).split())), err=True)
+        click.echo("consilium: " + plain(" ".join(str(error).split())), err=True)
 
 
 def _console() -> Console:
@@ -95,25 +110,25 @@ def _text(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, (list, tuple)):
-        return ", ".join(_text(item) for item in value) or "none"
-    return _printable(str(value))
+        return plain(", ".join(map(_text, value))) or "none"
+    return plain(str(value))
 
 
-def _printable(text: str) -> str:
-    """Names come from strangers by way of the chain: nothing in them may steer a terminal."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
+def _lines(text: str) -> str:
+    """Text whose line breaks are the command's own."""
+    return "\n".join(map(plain, text.split("\n")))
 
 
-def _plain(value: Any) -> Any:
+def _json(value: Any) -> Any:
     """JSON without surprises: enums by name, bytes as hex, integers past 2^53 as text."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _json(item) for key, item in value.items()}
     if isinstance(value, enum.Enum):
         return value.name.lower()
     if isinstance(value, bytes):
         return "0x" + value.hex()
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_json(item) for item in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
         return str(value)
     return value

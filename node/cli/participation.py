@@ -18,6 +18,7 @@ from node.errors import StudyError, UsageError
 from node.files import locked
 from node.payout import Payout, Payouts
 from node.types import Receipt
+from node.words import plain
 
 #: Rounds of one transaction. With 4 hospitals the first costs 151,000 gas and each further one 56,000; with 64 the
 #: first costs 52,000 more. A transaction may use 16,777,216 on Ethereum (EIP-7825), elsewhere what a block holds.
@@ -73,7 +74,7 @@ def add_participation_commands(cli: click.Group) -> None:
             if yes:
                 logging.getLogger("consilium").warning(warning)
                 return True
-            click.echo(warning, err=True)
+            click.echo(plain(warning), err=True)
             if not sys.stdin.isatty():
                 click.echo("Give --yes to enrol all the same.", err=True)
                 return False

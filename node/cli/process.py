@@ -13,6 +13,7 @@ from node.chain.deployment import load_deployment
 from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, create_keyfile, keyfile_address
 from node.cli.amounts import parse_amount
 from node.cli.group import command
+from node.cli.output import LogLine
 from node.cli.session import DEFAULT_RPC, Session, passphrase
 from node.cli.study import sampled, waits_for
 from node.config import FILE_NAME, NodeConfig, ProverName, StorageConfig
@@ -200,7 +201,7 @@ def _step(key: str, done_at: float | None) -> str:
 
 def _log_to(path: Path) -> None:
     """The node's own log to its file and to standard error; other libraries' at warnings and above."""
-    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    formatter = LogLine("%(asctime)s %(levelname)s %(message)s")
     path.touch(mode=0o600)
     for handler in (logging.FileHandler(path), logging.StreamHandler()):
         handler.setFormatter(formatter)

@@ -32,6 +32,7 @@ from node.types import Address, Receipt, TransactionStatus
 
 Role = Literal["owner", "operator"]
 DEFAULT_RPC = "http://127.0.0.1:8545"
+DEPLOYMENT_HERE = Path("deployment.json")
 
 
 @dataclass
@@ -89,24 +90,31 @@ class Session:
     @cached_property
     def reader(self) -> ChainReader:
         """The chain, checked to be the deployment's."""
-        urls = self.options.rpc_urls or (self.config.rpc_urls if self.has_config else (DEFAULT_RPC,))
-        reader = ChainReader(urls, load_deployment(self.deployment_path))
+        reader = ChainReader(self.rpc_urls, load_deployment(self.deployment_path))
         reader.verify()
         return reader
 
     @property
-    def deployment_path(self) -> Path:
-        """The deployment record: the option's, the node's, or the one in this folder."""
-        if not self.names_network:
-            raise UsageError("Name the deployment record with --deployment FILE (or CONSILIUM_DEPLOYMENT).")
-        if self.options.deployment is not None:
-            return self.options.deployment
-        return self.config.deployment if self.has_config else Path("deployment.json")
+    def names_network(self) -> bool:
+        """Whether anything says which network is meant: options, variables, the node, a record in this folder."""
+        given = bool(self.options.rpc_urls or self.options.deployment or self.has_config)
+        return given or DEPLOYMENT_HERE.exists()
 
     @property
-    def names_network(self) -> bool:
-        """Whether options or folders say which network is meant."""
-        return self.options.deployment is not None or self.has_config or Path("deployment.json").exists()
+    def rpc_urls(self) -> tuple[str, ...]:
+        """The chain's endpoints: the options', the node's, or this machine's."""
+        return self.options.rpc_urls or (self.config.rpc_urls if self.has_config else (DEFAULT_RPC,))
+
+    @property
+    def deployment_path(self) -> Path:
+        """The deployment record: the option's, the node's, or the one in this folder."""
+        if self.options.deployment is not None:
+            return self.options.deployment
+        if self.has_config:
+            return self.config.deployment
+        if DEPLOYMENT_HERE.exists():
+            return DEPLOYMENT_HERE
+        raise UsageError("Name the deployment record with --deployment FILE (or CONSILIUM_DEPLOYMENT).")
 
     def keyfile(self, role: Role) -> Path:
         """The keyfile a command signs with: the option's, the node's, or the one in the home folder."""

@@ -7,6 +7,7 @@ import pytest
 
 from app.services import format as fmt
 from app.services import words
+from app.services.html import Line
 from node.audit.basics import NetworkView
 from node.plan import TrainingPlan
 from node.plan_training import ClippedStep
@@ -78,7 +79,8 @@ def test_names__read_as_a_sentence() -> None:
     ],
 )
 def test_words__of_a_plan__tell_level_relation_sampling_and_delta(plan: TrainingPlan, said: list[str]) -> None:
-    text = "\n".join([words.optimiser(plan), *words.protection(plan)])
+    lines = [words.optimiser(plan), *words.protection(plan)]
+    text = "\n".join(f"{line.lead}: {line.text}" if isinstance(line, Line) else line for line in lines)
     assert all(part in text for part in said), text
     private_words = ["every hospital and every record in every round", "δ = 0.00001"]
-    assert all((part in text) == ("**Differential privacy**" in text) for part in private_words)
+    assert all((part in text) == ("Differential privacy: " in text) for part in private_words)

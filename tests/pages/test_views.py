@@ -8,7 +8,7 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import OpenPage
+from tests.pages.conftest import OpenPage, checked, prose
 from tests.support.played_study import NAMES, Played
 
 PAGES = ("overview", "plan", "rounds", "hospitals", "model", "money", "audit")
@@ -17,7 +17,7 @@ PAGES = ("overview", "plan", "rounds", "hospitals", "model", "money", "audit")
 def words(page: AppTest) -> str:
     """All text of a page."""
     kinds = (page.title, page.header, page.subheader, page.markdown, page.caption, page.error, page.warning)
-    return "\n".join(str(item.value) for kind in kinds for item in kind)
+    return "\n".join([*(str(item.value) for kind in kinds for item in kind), *prose(page)])
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -30,7 +30,8 @@ def test_page__of_a_finished_study__shows_no_error(played_study: Played, open_pa
 
 def test_overview__shows_figures_with_their_units(played_study: Played, open_page: OpenPage) -> None:
     page = open_page(played_study)
-    assert page.title[0].value == "Benign or malignant?"
+    assert page.title[0].value == "Study 1"
+    assert prose(page)[0].startswith("Benign or malignant?Can four measurements of cell nuclei")
     figures = {metric.label: metric.value for metric in page.metric}
     assert figures == {
         "Hospitals": "3",
@@ -78,7 +79,7 @@ def test_rounds__show_participants_cids_and_what_was_checked(played_study: Playe
     assert set(updates["Ciphertext"]) == {"293.0 KiB"}
     assert all(cid.startswith("bafybei") for cid in updates["Ciphertext CID"])
     assert len(shares) == 2
-    assert all("ok" in result for result in page.table[0].value["Result"])
+    assert len(checked(page)) == 9 and all(result == "✓ ok" for result, _, _ in checked(page))
 
 
 def test_rounds__on_a_failed_one__say_why(played_study: Played, open_page: OpenPage) -> None:
@@ -95,7 +96,9 @@ def test_hospitals__show_what_each_committed_and_earned(played_study: Played, op
     table = page.dataframe[0].value
     assert list(table["Rows"]) == [8, 6, 5] and set(table["Sampled"]) == {"no: all rows"}
     assert list(table["Earned"]) == ["≈ 84.21 CSL", "≈ 63.16 CSL", "≈ 52.63 CSL"]
-    assert [tab.label for tab in page.tabs] == list(NAMES)
+    assert page.selectbox[0].options == list(NAMES)
+    page.selectbox[0].set_value(page.selectbox[0].options[2]).run()
+    assert f"0x{1002:064x}" in [item.value for item in page.code]
 
 
 def test_model__shows_type_optimiser_and_every_weight(played_study: Played, open_page: OpenPage) -> None:
@@ -124,10 +127,10 @@ def test_money__shows_what_came_in_and_where_it_is(played_study: Played, open_pa
     assert figures["Taken by hospitals"] == "≈ 84.21 CSL"
     assert figures["Still in the pool"] == "≈ 215.79 CSL"
     assert figures["Held"] == "120 CSL"
-    assert len(page.table[0].value) == 7
+    assert len(checked(page)) == 7
 
 
 def test_audit__lists_every_check_and_what_is_not_proved(played_study: Played, open_page: OpenPage) -> None:
     page = open_page(played_study, "audit")
-    assert sum(len(table.value) for table in page.table) == 35
+    assert len(checked(page)) == 35
     assert "honest medicine" in words(page)

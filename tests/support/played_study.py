@@ -26,7 +26,7 @@ from node.chain.deployment import CONTRACTS, load_deployment
 from node.chain.evidence import opening_share
 from node.chain.records import to_struct
 from node.cli.publishing import plan_terms
-from node.plan import TrainingPlan
+from node.plan import Label, TrainingPlan
 from node.proofs.commitments import weights_root
 from node.proofs.pedersen import commit
 from node.storage.local import LocalStore
@@ -39,6 +39,21 @@ UNIT = 10**18
 NAMES = ("St. Anna University Hospital", "Klinikum Nord", "Hospital San Rafael")
 ROWS = (8, 6, 5)
 _KEY_DIGEST = bytes(range(32))
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What a sponsor and hospitals write in their own words; the label is its name and its two values."""
+
+    title: str = "Benign or malignant?"
+    question: str = "Can four measurements of cell nuclei tell malignant tumours from benign ones?"
+    features: tuple[str, ...] = ("radius", "texture", "smoothness", "concavity")
+    label: tuple[str, str, str] | None = None
+    names: tuple[str, ...] = NAMES
+    aggregation: str = "aggregation_5"
+
+
+HONEST = Texts()
 
 
 @dataclass(frozen=True)
@@ -57,8 +72,9 @@ class Played:
 class Stage:
     """Deploys the suite and acts for everybody in it, with anvil's unlocked accounts."""
 
-    def __init__(self, anvil: Anvil, folder: Path) -> None:
+    def __init__(self, anvil: Anvil, folder: Path, texts: Texts = HONEST) -> None:
         self.anvil = anvil
+        self.texts = texts
         self.interfaces = load_interfaces()
         self.accounts: list[str] = anvil.request("eth_accounts")
         self.sponsor, self.owners, self.operators = self.accounts[0], self.accounts[1:4], self.accounts[4:7]
@@ -182,9 +198,14 @@ class Stage:
         plan = small_plan()
         return replace(
             plan,
-            title="Benign or malignant?",
-            question="Can four measurements of cell nuclei tell malignant tumours from benign ones?",
-            model=replace(plan.model, features=("radius", "texture", "smoothness", "concavity")),
+            title=self.texts.title,
+            question=self.texts.question,
+            model=replace(
+                plan.model,
+                features=self.texts.features,
+                label=Label(*self.texts.label) if self.texts.label else plan.model.label,
+            ),
+            aggregation=replace(plan.aggregation, circuit=self.texts.aggregation),
             money=replace(plan.money, bond=str(40 * UNIT), reward_per_round=str(100 * UNIT)),
             participation=replace(plan.participation, maximum=3),
         )
@@ -216,7 +237,7 @@ class Stage:
             self._transact({"from": deployer, "data": code[name] + b"".join(map(_word, words[name])).hex()}, name)
         self.contracts = at
         training = ("training_8x4", 1, at["VerifierDouble"], 4, 4, 2, 8, 26, 1, False, _KEY_DIGEST)
-        aggregation = ("aggregation_5", 2, at["VerifierDouble"], 5, 0, 0, 0, 26, 0, False, _KEY_DIGEST)
+        aggregation = (self.texts.aggregation, 2, at["VerifierDouble"], 5, 0, 0, 0, 26, 0, False, _KEY_DIGEST)
         names = (
             "name", "kind", "verifier", "features", "batchSize", "maxEpochs", "capacity", "valueBits", "loss", "noisy",
             "verifyingKeyDigest",
@@ -224,7 +245,7 @@ class Stage:
         for circuit in (training, aggregation):
             self.send(deployer, "CircuitCatalogue", "listCircuit", dict(zip(names, circuit, strict=True)))
         for number, (owner, operator) in enumerate(zip(self.owners, self.operators, strict=True)):
-            self.send(owner, "HospitalRegistry", "register", operator, NAMES[number], "http://127.0.0.1:1")
+            self.send(owner, "HospitalRegistry", "register", operator, self.texts.names[number], "http://127.0.0.1:1")
             self.send(deployer, "HospitalRegistry", "admit", number + 1)
             self.send(deployer, "ConsiliumToken", "approve", at["StakeVault"], 500 * UNIT)
             self.send(deployer, "StakeVault", "deposit", number + 1, 500 * UNIT)
@@ -236,7 +257,7 @@ class Stage:
             "start_block": 0,
             "development_keys": True,
             "contracts": {name: self.contracts[name] for name in CONTRACTS},
-            "circuits": {"training_8x4": {"id": 1, **circuit}, "aggregation_5": {"id": 2, **circuit}},
+            "circuits": {"training_8x4": {"id": 1, **circuit}, self.texts.aggregation: {"id": 2, **circuit}},
         }
 
     def _transact(self, transaction: dict[str, str], what: str) -> None:
@@ -246,9 +267,9 @@ class Stage:
         assert int(receipt["status"], 16) == 1, f"{what} reverted"
 
 
-def play_study(anvil: Anvil, folder: Path) -> Played:
+def play_study(anvil: Anvil, folder: Path, texts: Texts = HONEST) -> Played:
     """Three rounds of three hospitals: finalised, failed for want of updates, finalised; one took its reward."""
-    stage = Stage(anvil, folder)
+    stage = Stage(anvil, folder, texts)
     study = stage.publish()
     stage.enrol(study)
     stage.hold_ceremony(study)

@@ -1,29 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`scripts/app.py` as a person runs it: its output read until it names the page, ended like with Ctrl-C."""
+"""`consilium app` as a person runs it: its output read until it names the page, ended like with Ctrl-C."""
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.children import ROOT
 
-_SHOWN = re.compile(r"shown at\s+(http://127\.0\.0\.1:\d+)")
+_SHOWN = re.compile(r"shown at\s+(http://127\.0\.0\.1:\d+\S*)")
 
 
 @dataclass(frozen=True)
 class RunningApp:
-    """The page's address and the process that serves it."""
+    """The page's address, the process that serves it, and what it said until then."""
 
     url: str
     process: subprocess.Popen[str]
+    said: str
 
     def children(self) -> list[int]:
         """Processes that it started and that still run."""
@@ -36,16 +38,24 @@ class RunningApp:
         return self.process.wait(timeout=30)
 
 
-def app_command(*options: str) -> list[str]:
-    """The command line."""
-    return [sys.executable, str(ROOT / "scripts" / "app.py"), *options]
+def consilium(*arguments: str) -> list[str]:
+    """A command line."""
+    return [sys.executable, "-m", "node.cli", *arguments]
+
+
+def surroundings(home: Path, **variables: str) -> dict[str, str]:
+    """An environment in which nothing but these variables names a network; `home` is the user's folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CONSILIUM_")}
+    return {**kept, "HOME": str(home), "PYTHONPATH": str(ROOT), **variables}
 
 
 @contextmanager
-def running_app(*options: str) -> Iterator[RunningApp]:
-    """Starts the page and waits until it says where it is."""
+def running_app(
+    *arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> Iterator[RunningApp]:
+    """Starts the page, as `consilium` with these arguments, and waits until it says where it is."""
     process = subprocess.Popen(
-        app_command(*options), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        consilium(*arguments), cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
         said = ""
@@ -53,7 +63,7 @@ def running_app(*options: str) -> Iterator[RunningApp]:
         for line in process.stdout:
             said += line
             if found := _SHOWN.search(line):
-                yield RunningApp(found[1], process)
+                yield RunningApp(found[1], process, said)
                 return
         raise AssertionError(f"The page did not start:\n{said}")
     finally:

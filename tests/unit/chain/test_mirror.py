@@ -8,6 +8,7 @@ import json
 import re
 
 import pytest
+from eth_abi.abi import encode
 
 from node.chain.abi import ABI_FOLDER, load_interfaces
 from node.chain.client import ChainReader
@@ -113,6 +114,11 @@ def test_interfaces__error_of_any_contract__is_named() -> None:
     import_error = interfaces.decode_revert(bytes.fromhex("deadbeef"), "call")
     assert import_error.name == "UnknownError"
     assert interfaces.decode_revert(None, "call").name == "RevertWithoutReason"
+
+
+def test_interfaces__text_that_is_no_utf8__is_read_with_escapes() -> None:
+    name = encode(["bytes"], [b"St. Anna\xff\xc3"])
+    assert load_interfaces().decode_result("ConsiliumToken", "symbol", name) == r"St. Anna\xff\xc3"
 
 
 def test_bitmap__there_and_back__is_the_same() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import json
+import logging
 import os
 import pty
 import select
@@ -22,8 +24,9 @@ from node.chain.deployment import CONTRACTS
 from node.chain.wallet import keyfile_address
 from node.cli import cli
 from node.cli.local import ROOT
-from node.cli.output import Output
+from node.cli.output import LogLine, Output, show_error
 from node.config import NodeConfig, load_config
+from node.errors import UsageError
 from scripts.children import free_port, give_home
 from tests.support.network import PASSPHRASE, Run
 
@@ -217,11 +220,48 @@ def test_error__folder_that_cannot_be_made__is_one_line_without_a_traceback(offl
 def test_output__name_from_a_stranger__neither_steers_the_terminal_nor_breaks_the_table(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    name = "[/nothing] \x1b[2J[red]St. Anna"
-    Output(False).rows("Hospitals", ("name",), [(name,)], "none")
-    Output(False).record("Hospital", {"name": name})
+    name = "[/nothing] \x1b[2J[red]St. Anna\n\u202eand all"
+    out = Output(False)
+    out.rows(name, (name,), [(name,)], name)
+    out.rows(name, (name,), [], name)
+    out.record(name, {name: name, "names": [name]}, {"shown": name})
+    out.done(name, {})
+    out.note(name)
+    show_error(UsageError(name.replace("\n", "")), False)
+    said = capsys.readouterr()
+    shown = r"[/nothing] \x1b[2J[red]St. Anna\n\u202eand all"
+    # Of a table, its title, header and cell; of a record, its title, a name and two values.
+    assert said.out.count(shown) == 3 + 1 + 4 + 1
+    assert said.err.splitlines() == [shown, "consilium: " + shown.replace(r"\n", "")]
+    assert not {"\x1b", "\u202e"} & set(said.out + said.err)
+
+
+def test_output__as_json__keeps_a_strangers_text_exactly(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "\x1b[2J\u202eSt. Anna\n" + 3000 * "x"
+    Output(True).record("Hospital", {"name": name})
     said = capsys.readouterr().out
-    assert said.count("[/nothing] \ufffd[2J[red]St. Anna") == 2 and "\x1b[2J" not in said
+    assert json.loads(said) == {"name": name} and said.isascii() and "\x1b" not in said
+
+
+def test_log__text_from_a_stranger__stays_in_its_entry() -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(LogLine("%(levelname)s %(message)s"))
+    log = logging.Logger("test")
+    log.addHandler(handler)
+    log.warning("not attesting: %s", "\nINFO round 1: finalised\r\x9b2J\u202e")
+    try:
+        raise ValueError("\nINFO round 2: finalised")
+    except ValueError:
+        log.exception("failed")
+    first, second, *traceback = stream.getvalue().splitlines()
+    assert first == r"WARNING not attesting: \nINFO round 1: finalised\r\x9b2J\u202e" and second == "ERROR failed"
+    assert traceback[-1] == "    INFO round 2: finalised" and all(line.startswith("    ") for line in traceback)
+
+
+def test_log__of_a_command_that_keeps_none__is_as_plain(offline: Run) -> None:
+    offline("--help")
+    assert isinstance(logging.lastResort.formatter if logging.lastResort else None, LogLine)
 
 
 def init(offline: Run, tmp_path: Path, *more: str) -> Run:
