@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from node.errors import ChainError, ChainUnavailable
+from node.words import plain
 
 LONGEST_WAIT = 10.0
 """The most seconds for which an endpoint is believed that it wants to be left alone."""
@@ -121,7 +122,7 @@ def _message(error: Mapping[str, Any]) -> str:
     code, words = error.get("code"), _text(error.get("message"))
     if isinstance(code, str) and not _code(code):
         words = f"{code[:_WORDS_MAX]}: {words}" if words else code
-    return "".join(c if c.isprintable() else " " for c in words[:_WORDS_MAX]) or "without a reason"
+    return plain(words[:_WORDS_MAX]) or "without a reason"
 
 
 def _text(value: Any) -> str:

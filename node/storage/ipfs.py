@@ -38,6 +38,7 @@ from node.storage.transfer import (
     TransferFailed,
     Visit,
 )
+from node.words import plain
 
 # A daemon looks for a missing block until it is told to stop.
 TIMEOUT_SECONDS = 30.0
@@ -264,4 +265,4 @@ def _message(said: bytes) -> str:
 
 
 def _shown(text: str) -> str:
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:200])
+    return plain(text[:200])

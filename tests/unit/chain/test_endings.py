@@ -199,4 +199,4 @@ def test_name__that_would_steer_a_terminal__is_shown_without_it(
 ) -> None:
     found = replace(theatre.reader.hospital(1), name="St.\x1b[2J Anna\n2026 ERROR pay")
     monkeypatch.setattr(ChainReader, "hospital", lambda _self, _number: found)
-    assert hospital_name(theatre.reader, 1) == "1 (St.\ufffd[2J Anna\ufffd2026 ERROR pay)"
+    assert hospital_name(theatre.reader, 1) == r"1 (St.\x1b[2J Anna\n2026 ERROR pay)"
