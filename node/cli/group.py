@@ -69,6 +69,11 @@ def _options(hidden: bool) -> list[Callable[[Any], Any]]:
             type=path,
             help="Key to sign with [owner.json or operator.json in the node's folder].",
         ),
+        option(
+            "--fee-cap",
+            variable="CONSILIUM_FEE_CAP",
+            help="Most that the key may ever pay in fees, in ether [the configuration's, or 1].",
+        ),
         option("--json", "as_json", is_flag=True, default=None, help="Print JSON, errors too."),
     ]
 
