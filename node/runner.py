@@ -29,6 +29,7 @@ from node.errors import (
     ConfigError,
     ConsiliumError,
     ContractReverted,
+    KeyInUse,
     SpendingCapReached,
     StopAsked,
     StorageError,
@@ -41,6 +42,7 @@ from node.state import NodeState
 from node.steps.advance import advance, open_study
 from node.steps.context import Hospital, StudyContext
 from node.steps.notices import ClockComparison, notices
+from node.steps.older_memory import is_silent, take_over
 from node.stopping import Stopping, stop_signals
 from node.storage.store import Store, open_store
 from node.types import StudyState
@@ -56,7 +58,7 @@ START_PATIENCE = 60.0
 SERVING_SECONDS = 6.0
 
 #: What no retry mends: the node stops and says so.
-FATAL = (ChainMismatch, ConfigError, SpendingCapReached)
+FATAL = (ChainMismatch, ConfigError, KeyInUse, SpendingCapReached)
 
 
 @contextlib.contextmanager
@@ -66,7 +68,7 @@ def open_hospital(
     """Everything a hospital's steps use, opened and checked against each other; closed at the end.
 
     `pause` is how it waits for the chain (seconds). Raises `ConfigError` where keys, folder and passphrase do not
-    fit, `ChainMismatch` where the chain is not the deployment's.
+    fit, `ChainMismatch` where the chain is not the deployment's, `KeyInUse` where another node has the same key.
     """
     log = logging.getLogger("consilium.node")
     reader = ChainReader(config.rpc_urls, load_deployment(config.deployment), pause=pause)
@@ -88,7 +90,7 @@ def open_hospital(
         stack.enter_context(_private_temporaries(config.home / "tmp"))
         sender = TransactionSender(reader, wallet, state, SendingPolicy(spending_cap=config.spending_cap_wei))
         store = stack.enter_context(contextlib.closing(_store(config, reader, number)))
-        yield Hospital(
+        hospital = Hospital(
             id=number,
             name=record.name,
             operator=wallet.address,
@@ -103,13 +105,15 @@ def open_hospital(
             log=log,
             transcripts=config.transcripts,
         )
+        take_over(hospital)
+        yield hospital
 
 
 def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> None:
     """Run the node until it is told to stop (SIGTERM, SIGINT): within seconds, whatever it is doing then.
 
     `until_ended`: return once every study that this hospital is enrolled in has ended. An error in one
-    study is logged and tried again; raises what `open_hospital` raises, and `SpendingCapReached`.
+    study is logged and tried again; raises what `open_hospital` raises, `KeyInUse` and `SpendingCapReached`.
     """
     with _passphrase_kept_back(), stop_signals() as stopping:
         try:
@@ -121,8 +125,8 @@ def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> No
 
 def _follow_chain(hospital: Hospital, config: NodeConfig, stopping: Stopping, until_ended: bool) -> None:
     """Do what the chain asks for, until every study has ended where `until_ended`; else until told to stop."""
-    _announce_endpoint(hospital)
     _check_store(hospital)
+    announced = False
     scanner = EventScanner(hospital.reader, hospital.state)
     with ActivityWatcher(hospital.reader, config.websocket_url) as watcher:
         follower, clocks = _Follower(hospital, config.studies), ClockComparison()
@@ -133,6 +137,9 @@ def _follow_chain(hospital: Hospital, config: NodeConfig, stopping: Stopping, un
                 # Before anything is due by it.
                 if told := clocks.notice(time.time(), hospital.reader.clock.now()):
                     hospital.log.warning("%s", told)
+            with _logged(hospital):
+                hospital.ledger.key.check_alone()
+                announced = announced or _announce_endpoint(hospital)
             with _logged(hospital), follower.hearing(scanner) as passed:
                 for notice in notices(hospital, passed.events):
                     hospital.log.warning("%s", notice)
@@ -313,11 +320,19 @@ def colleagues(reader: ChainReader, own: int) -> Callable[[], list[str]]:
     return endpoints
 
 
-def _announce_endpoint(hospital: Hospital) -> None:
-    """Put on record where the others fetch this hospital's blocks, when that has changed."""
-    endpoint = hospital.store.endpoint
+def _announce_endpoint(hospital: Hospital) -> bool:
+    """Put on record where the others fetch this hospital's blocks, when that has changed; whether it is done.
+
+    What is announced and not seen to be mined is waited for at the next look, not paid for again.
+    """
+    if is_silent(hospital):
+        return False
+    endpoint, key = hospital.store.endpoint, hospital.ledger.key
     if endpoint and endpoint != hospital.reader.hospital(hospital.id).endpoint:
-        hospital.ledger.set_endpoint(f"endpoint/{endpoint}/{int(time.time())}", hospital.id, endpoint)
+        intent = key.intent(f"endpoint/{endpoint}")
+        hospital.ledger.set_endpoint(intent, hospital.id, endpoint)
+        key.finish(intent)
+    return True
 
 
 def _check_store(hospital: Hospital) -> None:
