@@ -19,6 +19,8 @@ from node.errors import ConfigError, UsageError
 FILE_NAME = "config.toml"
 #: The environment variable that holds the passphrase of keyfiles and secrets.
 PASSPHRASE_VARIABLE = "CONSILIUM_PASSPHRASE"
+#: The most in fees that a key pays where nothing else is said: one ether.
+DEFAULT_CAP_WEI = 10**18
 StorageBackend = Literal["local", "ipfs"]
 ProverName = Literal["native", "snarkjs", "rapidsnark"]
 
@@ -46,7 +48,8 @@ class NodeConfig:
     """What a node needs to know; `studies` None follows every study its hospital is enrolled in.
 
     `owner_keyfile` may be absent from the machine: a running node needs the operator's alone. `rapidsnark`
-    None takes the program on PATH, where that prover is chosen.
+    None takes the program on PATH, where that prover is chosen. The caps are on all that the operator's and the
+    owner's key ever pay in fees.
     """
 
     home: Path
@@ -60,7 +63,8 @@ class NodeConfig:
     storage: StorageConfig = StorageConfig()
     prover: ProverName = "native"
     rapidsnark: Path | None = None
-    spending_cap_wei: int = 10**18
+    spending_cap_wei: int = DEFAULT_CAP_WEI
+    owner_spending_cap_wei: int = DEFAULT_CAP_WEI
     studies: tuple[int, ...] | None = None
 
     @property
@@ -117,7 +121,9 @@ def load_config(home: Path) -> NodeConfig:
 def parse_config(home: Path, content: Mapping[str, Any]) -> NodeConfig:
     """Check a configuration that is already parsed as TOML; raises `ConfigError`."""
     _refuse_unknown(content, {"chain", "keys", "data", "proofs", "storage", "studies"}, "")
-    chain = _table(content, "chain", {"rpc_urls", "websocket_url", "deployment", "spending_cap_wei"})
+    chain = _table(
+        content, "chain", {"rpc_urls", "websocket_url", "deployment", "spending_cap_wei", "owner_spending_cap_wei"}
+    )
     keys = _table(content, "keys", {"operator", "owner"})
     data = _table(content, "data", {"path"})
     proofs = _table(content, "proofs", {"prover", "artefacts", "rapidsnark"})
@@ -129,6 +135,7 @@ def parse_config(home: Path, content: Mapping[str, Any]) -> NodeConfig:
         websocket_url=_websocket(chain.get("websocket_url")),
         deployment=_path(home, chain, "chain.deployment", "deployment"),
         spending_cap_wei=_natural(chain.get("spending_cap_wei"), "chain.spending_cap_wei"),
+        owner_spending_cap_wei=_natural(chain.get("owner_spending_cap_wei"), "chain.owner_spending_cap_wei"),
         operator_keyfile=_path(home, keys, "keys.operator", "operator"),
         owner_keyfile=None if owner is None else _path(home, keys, "keys.owner", "owner"),
         data=_path(home, data, "data.path", "path"),

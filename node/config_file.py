@@ -38,7 +38,9 @@ def _render(config: NodeConfig) -> str:
 # With two or more endpoints, the node acts on final blocks only where all of them agree.
 rpc_urls = {_list(config.rpc_urls)}
 {websocket}deployment = {_text(_short(config, config.deployment))}
+# The most that a key may ever pay in fees: the operator's, with which the node signs, and the owner's
 spending_cap_wei = {config.spending_cap_wei}
+owner_spending_cap_wei = {config.owner_spending_cap_wei}
 
 [keys]
 operator = {_text(_short(config, config.operator_keyfile))}

@@ -35,6 +35,8 @@ CREATE TABLE attempts (
     FOREIGN KEY (sender, intent_key) REFERENCES transactions ON DELETE CASCADE
 ) STRICT;
 CREATE TABLE fees (tx_hash TEXT PRIMARY KEY, sender TEXT NOT NULL, wei TEXT NOT NULL) STRICT;
+CREATE TABLE nonces (sender TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT;
+CREATE TABLE finished (sender TEXT NOT NULL, intent_key TEXT NOT NULL, PRIMARY KEY (sender, intent_key)) STRICT;
 CREATE TABLE opened_sets (
     study INTEGER NOT NULL, round INTEGER NOT NULL, members TEXT NOT NULL, recorded_at REAL NOT NULL,
     PRIMARY KEY (study, round)

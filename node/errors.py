@@ -68,8 +68,16 @@ class DrawLost(ChainError):
     """The chain no longer knows the hash that drew a hospital's block, and nobody had kept the draw."""
 
 
+class NonceLost(ChainError):
+    """Another transaction has the nonce of a payment, which was therefore not made and is not made anew by itself."""
+
+
+class KeyInUse(ChainError):
+    """Another node or program signs with this node's key; one of them must stop."""
+
+
 class SpendingCapReached(ChainError):
-    """The node's cap on fees is used up; raise it in the configuration or wait."""
+    """A key's cap on fees is used up; raise it or wait."""
 
 
 class StorageError(ConsiliumError):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from node.chain.endings import Ending, ending, hospital_name
 from node.chain.events import EventScanner, NumbersNamed, ScanPass
 from node.chain.limits import RpcError
-from node.errors import ChainMismatch, ConfigError, SpendingCapReached, StudyIncomplete
+from node.errors import ChainMismatch, ConfigError, KeyInUse, SpendingCapReached, StudyIncomplete
 from node.pace import Pace
 from node.steps.advance import advance, open_study
 from node.steps.context import Hospital, StudyContext
@@ -21,7 +21,7 @@ from node.types import StudyState
 NAMES_AGAIN = 120.0
 
 #: What no retry mends: the node stops and says so.
-FATAL = (ChainMismatch, ConfigError, SpendingCapReached)
+FATAL = (ChainMismatch, ConfigError, KeyInUse, SpendingCapReached)
 
 
 @contextlib.contextmanager

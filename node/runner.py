@@ -36,6 +36,7 @@ from node.state import NodeState
 from node.steps.announcing import announce
 from node.steps.context import Hospital
 from node.steps.notices import ClockComparison, notices
+from node.steps.older_memory import take_over
 from node.stopping import Stopping, stop_signals
 from node.storage.store import Store, open_store
 
@@ -56,7 +57,7 @@ def open_hospital(
 
     `pause` is how it waits for the chain (seconds). `beside`: for a command, whether or not the node runs; it serves
     nothing, and the temporary files are the node's. Raises `ConfigError` where keys, folder and passphrase do not
-    fit, `ChainMismatch` where the chain is not the deployment's.
+    fit, `ChainMismatch` where the chain is not the deployment's, `KeyInUse` where another node has the same key.
     """
     log = logging.getLogger("consilium.node")
     reader = ChainReader(config.rpc_urls, load_deployment(config.deployment), pause=pause)
@@ -78,7 +79,7 @@ def open_hospital(
             stack.enter_context(_private_temporaries(config.home / "tmp"))
         sender = TransactionSender(reader, wallet, state, SendingPolicy(spending_cap=config.spending_cap_wei))
         store = stack.enter_context(contextlib.closing(_store(config, reader, number, serve=not beside)))
-        yield Hospital(
+        hospital = Hospital(
             id=number,
             name=record.name,
             operator=wallet.address,
@@ -93,14 +94,17 @@ def open_hospital(
             log=log,
             transcripts=config.transcripts,
         )
+        if not beside:
+            take_over(hospital)
+        yield hospital
 
 
 def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> None:
     """Run the node until it is told to stop (SIGTERM, SIGINT): within seconds, whatever it is doing then.
 
     `until_ended`: return once every study that it follows has ended, or raise `StudyIncomplete` where one of them
-    was not completed. An error in one study is logged and tried again; raises what `open_hospital` raises, and
-    `SpendingCapReached`.
+    was not completed. An error in one study is logged and tried again; raises what `open_hospital` raises, `KeyInUse`
+    and `SpendingCapReached`.
     """
     with _passphrase_kept_back(), stop_signals() as stopping:
         try:
@@ -112,8 +116,8 @@ def run(config: NodeConfig, passphrase: str, *, until_ended: bool = False) -> No
 
 def _follow_chain(hospital: Hospital, config: NodeConfig, stopping: Stopping, until_ended: bool) -> None:
     """Do what the chain asks for, until every study has ended where `until_ended`; else until told to stop."""
-    announce(hospital, config.storage)
     _check_store(hospital)
+    announced = False
     scanner = EventScanner(hospital.reader, hospital.state)
     with ActivityWatcher(hospital.reader, config.websocket_url) as watcher:
         follower, clocks = Follower(hospital, config.studies), ClockComparison()
@@ -124,6 +128,9 @@ def _follow_chain(hospital: Hospital, config: NodeConfig, stopping: Stopping, un
                 # Before anything is due by it.
                 if told := clocks.notice(time.time(), hospital.reader.clock.now()):
                     hospital.log.warning("%s", told)
+            with logged(hospital, "the key"):
+                hospital.ledger.key.check_alone()
+                announced = announced or announce(hospital, config.storage)
             with logged(hospital, "events"), follower.hearing(scanner) as passed:
                 for notice in notices(hospital, passed.events):
                     hospital.log.warning("%s", notice)

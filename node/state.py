@@ -223,10 +223,15 @@ class NodeState:
         return found[0] if found else None
 
     def open_transactions(self, sender: str, from_nonce: int) -> tuple[TransactionRecord, ...]:
-        """What still needs looking after: pending, or with a nonce that the chain has not used (any more)."""
+        """What still needs looking after while the chain has used the nonces below `from_nonce`.
+
+        Pending ones; those that were mined and are not any more; and those that no endpoint took, whose nonce was
+        used all the same.
+        """
         return self._transactions(
-            "sender = ? AND (status = 'pending' OR (nonce >= ? AND status != 'displaced')) ORDER BY nonce",
-            (sender, from_nonce),
+            "sender = ? AND (status = 'pending' OR (status IN ('mined', 'reverted') AND nonce >= ?) "
+            "OR (status = 'refused' AND nonce < ?)) ORDER BY nonce",
+            (sender, from_nonce, from_nonce),
         )
 
     def save_transaction(self, record: TransactionRecord) -> None:
@@ -249,10 +254,43 @@ class NodeState:
                 ],
             )
 
-    def drop_transaction(self, sender: str, intent_key: str) -> None:
-        """Forget a transaction that no endpoint ever took."""
+    def drop_refused(self, sender: str, nonce: int) -> None:
+        """Forget transactions that no endpoint took, once another one has their nonce."""
         with self._write() as database:
-            database.execute("DELETE FROM transactions WHERE sender = ? AND intent_key = ?", (sender, intent_key))
+            database.execute(
+                "DELETE FROM transactions WHERE sender = ? AND nonce = ? AND status = 'refused'", (sender, nonce)
+            )
+
+    def is_own(self, tx_hash: str) -> bool:
+        """Whether a transaction was signed from here."""
+        found = "SELECT 1 FROM attempts WHERE tx_hash = ? UNION SELECT 1 FROM fees WHERE tx_hash = ?"
+        return bool(self._all(found, (tx_hash, tx_hash)))
+
+    def next_nonce(self, sender: str) -> int:
+        """The first nonce that nothing known here has; 0 where nothing is known of the key."""
+        found = self._one(
+            "SELECT max(next) FROM (SELECT next FROM nonces WHERE sender = ? "
+            "UNION ALL SELECT nonce + 1 FROM transactions WHERE sender = ? AND status != 'refused')",
+            (sender, sender),
+        )
+        return int(found[0] or 0)
+
+    def adopt_nonce(self, sender: str, nonce: int) -> None:
+        """Take note that the chain has used all nonces below this one, by whomever."""
+        with self._write() as database:
+            database.execute(
+                "INSERT INTO nonces VALUES (?, ?) ON CONFLICT DO UPDATE SET next = max(next, excluded.next)",
+                (sender, nonce),
+            )
+
+    def is_finished(self, sender: str, intent_key: str) -> bool:
+        """Whether whoever gave an intent has seen it carried out."""
+        return bool(self._all("SELECT 1 FROM finished WHERE sender = ? AND intent_key = ?", (sender, intent_key)))
+
+    def finish(self, sender: str, intent_key: str) -> None:
+        """Take note that whoever gave an intent has seen it carried out."""
+        with self._write() as database:
+            database.execute("INSERT OR IGNORE INTO finished VALUES (?, ?)", (sender, intent_key))
 
     def add_fee(self, sender: str, tx_hash: str, wei: int) -> None:
         """Count what a mined transaction cost; counting it twice does nothing."""

@@ -19,6 +19,8 @@ _SHOWN = 40
 
 RawLog = Mapping[str, Any]
 """A log as an endpoint gives it, every member that is used being of the right form."""
+RawReceipt = Mapping[str, Any]
+"""A mined transaction's receipt as an endpoint gives it, every member that is used being of the right form."""
 _Parsed = TypeVar("_Parsed")
 
 
@@ -64,6 +66,24 @@ def logs(value: Any) -> Sequence[RawLog]:
     return value
 
 
+def receipt(value: Any) -> RawReceipt | None:
+    """The receipt of a mined transaction; None where it is not mined, or where the endpoint does not have it yet."""
+    if value is None or (isinstance(value, dict) and value.get("blockNumber") is None):
+        return None
+    for name, parse in _RECEIPT.items():
+        member(value, name, parse)
+    return value  # type: ignore[no-any-return]
+
+
+def transactions(value: Any) -> Sequence[tuple[str, str, int]]:
+    """Hash and sender (in lower case) and nonce of a block's transactions; none where the endpoint does not have it."""
+    found = [] if value is None else member(value, "transactions", _list)
+    return [
+        (member(each, "hash", _hash).lower(), member(each, "from", _address).lower(), member(each, "nonce", quantity))
+        for each in found
+    ]
+
+
 def member(value: Any, name: str, parse: Callable[[Any], _Parsed]) -> _Parsed:
     """A member of an object."""
     if not isinstance(value, dict):
@@ -92,10 +112,14 @@ def _address(value: Any) -> str:
     return value
 
 
-def _topics(value: Any) -> None:
+def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise OddAnswer(f"{_shown(value)} where a list of topics belongs")
-    for topic in value:
+        raise OddAnswer(f"{_shown(value)} where a list belongs")
+    return value
+
+
+def _topics(value: Any) -> None:
+    for topic in _list(value):
         _hash(topic)
 
 
@@ -107,6 +131,15 @@ _LOG: Mapping[str, Callable[[Any], object]] = {
     "blockHash": _hash,
     "transactionHash": _hash,
     "logIndex": quantity,
+}
+_RECEIPT: Mapping[str, Callable[[Any], object]] = {
+    "transactionHash": _hash,
+    "blockNumber": quantity,
+    "blockHash": _hash,
+    "gasUsed": quantity,
+    "effectiveGasPrice": quantity,
+    "status": quantity,
+    "logs": logs,
 }
 
 

@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from node.types import TransactionRecord
+from node.chain.connection import RESCAN_WINDOW
+from node.errors import SpendingCapReached
+from node.types import Address, TransactionRecord
 
 
 class TransactionJournal(Protocol):
@@ -21,13 +23,28 @@ class TransactionJournal(Protocol):
         """The transaction of an intent, or None."""
 
     def open_transactions(self, sender: str, from_nonce: int) -> tuple[TransactionRecord, ...]:
-        """Pending ones, and those from a nonce on that the chain has not used, by nonce."""
+        """Those that need looking after while the chain has used the nonces below one, by nonce."""
 
     def save_transaction(self, record: TransactionRecord) -> None:
         """Write a transaction with its attempts, durably."""
 
-    def drop_transaction(self, sender: str, intent_key: str) -> None:
-        """Forget a transaction that no endpoint took."""
+    def drop_refused(self, sender: str, nonce: int) -> None:
+        """Forget transactions that no endpoint took, once another one has their nonce."""
+
+    def is_own(self, tx_hash: str) -> bool:
+        """Whether a transaction was signed from here."""
+
+    def next_nonce(self, sender: str) -> int:
+        """The first nonce that nothing known here has; 0 where nothing is known of the key."""
+
+    def adopt_nonce(self, sender: str, nonce: int) -> None:
+        """Take note that the chain has used all nonces below this one, by whomever."""
+
+    def is_finished(self, sender: str, intent_key: str) -> bool:
+        """Whether whoever gave an intent has seen it carried out."""
+
+    def finish(self, sender: str, intent_key: str) -> None:
+        """Take note that whoever gave an intent has seen it carried out."""
 
     def add_fee(self, sender: str, tx_hash: str, wei: int) -> None:
         """Count what a mined transaction cost, once."""
@@ -38,9 +55,25 @@ class TransactionJournal(Protocol):
 
 @dataclass(frozen=True)
 class SendingPolicy:
-    """Limits of a sender: fees in wei over the key's whole life (None: no cap), times in seconds."""
+    """Limits of a sender: fees in wei over the key's whole life (None: no cap), times in seconds.
+
+    `cap_setting`: what to raise where the cap is reached. `look_after`: for how long a used nonce may be without a
+    receipt before it is looked up who has it. `depth`: how many blocks must lie on another transaction before the
+    nonce counts as lost.
+    """
 
     spending_cap: int | None = None
+    cap_setting: str = "spending_cap_wei"
     bump_after: float = 30.0
     timeout: float = 600.0
     poll_interval: float = 0.25
+    look_after: float = 5.0
+    depth: int = RESCAN_WINDOW
+
+    def check_cap(self, address: Address, paid: int, cost: int) -> None:
+        """Raise `SpendingCapReached` where a key that has paid so much must not pay `cost` more."""
+        if self.spending_cap is not None and paid + cost > self.spending_cap:
+            raise SpendingCapReached(
+                f"{address} has paid {paid} wei in fees and the next transaction may cost {cost} wei: that passes the "
+                f"cap of {self.spending_cap} wei. Raise `{self.cap_setting}`."
+            )

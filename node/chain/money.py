@@ -13,7 +13,8 @@ class MoneyWriter(Writer):
     """Moves tokens, in the token's smallest unit.
 
     Nothing here happens only once in a key's life, so each call takes an `intent` of its own; the same one
-    again returns the first receipt instead of paying twice.
+    again returns the first receipt instead of paying twice. A payment whose nonce was lost is not made anew by
+    itself: whoever gave the order looks and decides.
     """
 
     def transfer(self, intent: str, to: Address, amount: int) -> Receipt:
@@ -21,9 +22,9 @@ class MoneyWriter(Writer):
         return self._sender.send(intent, "ConsiliumToken", "transfer", to, amount)
 
     def approve(self, intent: str, contract: str, amount: int) -> Receipt:
-        """Let a contract of the suite take up to `amount` from the sender."""
+        """Let a contract of the suite take up to `amount` from the sender, in the place of what it might before."""
         spender = self._sender.reader.address(contract)
-        return self._sender.send(intent, "ConsiliumToken", "approve", spender, amount)
+        return self._sender.send(intent, "ConsiliumToken", "approve", spender, amount, repeatable=True)
 
     def deposit(self, intent: str, hospital_id: int, amount: int) -> Receipt:
         """Approve and add to a hospital's bond; anyone."""
@@ -45,7 +46,9 @@ class MoneyWriter(Writer):
 
     def claim_slashed(self, pot_id: int, hospital_id: int) -> Receipt:
         """Add a hospital's part of a pot to its available bond; anyone, once."""
-        return self._sender.send(f"pot/{pot_id}/claim/{hospital_id}", "StakeVault", "claimSlashed", pot_id, hospital_id)
+        return self._sender.send(
+            f"pot/{pot_id}/claim/{hospital_id}", "StakeVault", "claimSlashed", pot_id, hospital_id, repeatable=True
+        )
 
     def claim_bounty(self, intent: str) -> Receipt:
         """Pay the sender what it earned by reporting equivocations."""

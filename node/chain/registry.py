@@ -12,20 +12,22 @@ class RegistryWriter(Writer):
 
     def register(self, operator: Address, name: str, endpoint: str) -> Receipt:
         """Register the sender's address as the owner of a hospital; once per address."""
-        return self._sender.send("hospital/register", "HospitalRegistry", "register", operator, name, endpoint)
+        return self._sender.send(
+            "hospital/register", "HospitalRegistry", "register", operator, name, endpoint, repeatable=True
+        )
 
     def rotate_operator(self, intent: str, hospital_id: int, operator: Address) -> Receipt:
         """Replace the operator for future enrolments; the owner."""
         return self._sender.send(intent, "HospitalRegistry", "rotateOperator", hospital_id, operator)
 
     def set_endpoint(self, intent: str, hospital_id: int, endpoint: str) -> Receipt:
-        """Change where others fetch this hospital's blocks; the owner or the operator."""
+        """Change where others fetch this hospital's blocks; the owner or the operator. Each time costs its fee."""
         return self._sender.send(intent, "HospitalRegistry", "setEndpoint", hospital_id, endpoint)
 
     def admit(self, intent: str, hospital_id: int) -> Receipt:
         """Let a hospital enrol; the council."""
-        return self._sender.send(intent, "HospitalRegistry", "admit", hospital_id)
+        return self._sender.send(intent, "HospitalRegistry", "admit", hospital_id, repeatable=True)
 
     def suspend(self, intent: str, hospital_id: int) -> Receipt:
         """Bar a hospital from new enrolments; the council."""
-        return self._sender.send(intent, "HospitalRegistry", "suspend", hospital_id)
+        return self._sender.send(intent, "HospitalRegistry", "suspend", hospital_id, repeatable=True)

@@ -46,8 +46,8 @@ class RoundWriter(Writer):
         return self._send(study, round_number, "finalise", "finalise", *total, root_after, to_struct(proof))
 
     def post_model(self, study: int, round_number: int, digest: bytes, size: int) -> Receipt:
-        """Log where a finalised model's file can be found; anyone."""
-        return self._send(study, round_number, "model", "postModel", digest, size)
+        """Log where a finalised model's file can be found; anyone. A second time does no harm but its fee."""
+        return self._send(study, round_number, "model", "postModel", digest, size, repeatable=False)
 
     def fail_round(self, study: int, round_number: int) -> Receipt:
         """Record a round whose phase is Failed; anyone."""
@@ -68,8 +68,13 @@ class RoundWriter(Writer):
             first.signature,
             second.digest,
             second.signature,
+            repeatable=True,
         )
 
-    def _send(self, study: int, round_number: int, step: str, function: str, *arguments: object) -> Receipt:
+    def _send(
+        self, study: int, round_number: int, step: str, function: str, *arguments: object, repeatable: bool = True
+    ) -> Receipt:
         intent = f"study/{study}/round/{round_number}/{step}"
-        return self._sender.send(intent, "RoundManager", function, study, round_number, *arguments)
+        return self._sender.send(
+            intent, "RoundManager", function, study, round_number, *arguments, repeatable=repeatable
+        )

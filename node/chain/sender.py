@@ -2,39 +2,37 @@
 """Transactions that are sent once, whatever happens in between.
 
 An intent ("submit the update of study 1, round 2") is signed, written down, then sent. After a crash the same
-intent is looked for and waited on, never signed with another nonce while the first may still be mined. One
-transaction of a key is on its way at a time; a slow one is sent again under the same nonce with higher fees.
+intent is looked for and waited on, never signed with another nonce while the first may still be mined: not before
+the chain shows another transaction with its nonce, deep enough and on every endpoint. One transaction of a key is on
+its way at a time; a slow one is sent again under the same nonce with higher fees.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from node.chain import answers
 from node.chain.connection import Connection
-from node.chain.fees import Fees, raised, suggest
+from node.chain.delivery import Delivery, in_use
+from node.chain.fees import suggest
 from node.chain.journal import SendingPolicy, TransactionJournal
 from node.chain.limits import RpcError
-from node.chain.refusals import refusal
+from node.chain.nonces import fewest_transactions, transaction_count
 from node.chain.wallet import Wallet
-from node.errors import ChainError, ChainUnavailable, ContractReverted, SpendingCapReached
-from node.types import Address, Receipt, TransactionAttempt, TransactionRecord, TransactionStatus
+from node.errors import ChainUnavailable, ContractReverted, NonceLost
+from node.types import Address, Receipt, TransactionRecord, TransactionStatus
 
 log = logging.getLogger("consilium.chain")
-
-_MISSES = 5
-"""Polls without a receipt, the nonce being used, before a transaction counts as displaced by another."""
-_TAKEN = ("already known", "already imported", "known transaction", "already in the pool")
-_TOO_CHEAP = ("underpriced", "less than block base fee", "fee too low", "max fee per gas")
 
 
 class TransactionSender:
     """Sends one key's transactions. Raises `ContractReverted` before sending what a contract would refuse,
-    `SpendingCapReached`, `ChainUnavailable` (send the same intent again later), and `ChainError`.
+    `SpendingCapReached`, `ChainUnavailable` (send the same intent again later), `NonceLost` (see what was done instead
+    and decide), `KeyInUse` once the key was taken over, and `ChainError`.
     """
 
     def __init__(
@@ -50,18 +48,41 @@ class TransactionSender:
         self._journal = journal
         self._policy = policy or SendingPolicy()
         self._lock = threading.RLock()
+        self._delivery = Delivery(reader, wallet, journal, self._policy)
 
-    def send(self, intent_key: str, contract: str, function: str, *arguments: Any) -> Receipt:
+    def send(self, intent_key: str, contract: str, function: str, *arguments: Any, repeatable: bool = False) -> Receipt:
         """Carry out an intent and return the receipt of the block that includes it.
 
         An intent that was sent before is not sent again: the call first recorded stands, its receipt is
-        returned. One that was mined and refused, or whose nonce another transaction used, is sent anew.
+        returned. One that was mined and refused is sent anew. So is one whose nonce another transaction used, if
+        it is `repeatable`: if it does no harm twice, mostly since the contract refuses the second.
         """
         with self._lock, self._journal.sending(self.reader.pause):
-            receipt = self._look_after_open(intent_key) or self._known(intent_key)
+            receipt = self._look_after_open(intent_key)
             while receipt is None:
-                receipt = self._drive(self._sign_new(intent_key, contract, function, arguments))
+                record = self._journal.transaction(self.address, intent_key)
+                if record is not None and record.status is TransactionStatus.MINED:
+                    receipt = self._delivery.drive(record)
+                    continue
+                if record is not None and record.status is TransactionStatus.DISPLACED and not repeatable:
+                    raise self._lost(record)
+                receipt = self._delivery.drive(self._sign_new(intent_key, contract, function, arguments))
             return receipt
+
+    def intent(self, name: str) -> str:
+        """A name for something that may be done again: that of the same thing left unfinished, or else a new one.
+
+        So what was cut off and is asked for once more is brought to its end instead of being paid for twice. Whoever
+        has seen the end says so with `finish`.
+        """
+        number = 0
+        while self._is_over(f"{name}/{number}"):
+            number += 1
+        return f"{name}/{number}"
+
+    def finish(self, intent_key: str) -> None:
+        """Take note that whoever gave an intent has seen its receipt."""
+        self._journal.finish(self.address, intent_key)
 
     def sign_typed(self, message: Mapping[str, Any]) -> bytes:
         """The key's signature of typed data (EIP-712); nothing is sent."""
@@ -72,37 +93,83 @@ class TransactionSender:
         with self._lock, self._journal.sending(self.reader.pause):
             self._look_after_open("")
 
+    def unknown_transactions(self) -> int:
+        """How many transactions of this key the chain has that this memory does not know; nothing is sent."""
+        with self._lock:
+            count, lost = fewest_transactions(self.reader, self.address), 0
+            for record in self._journal.open_transactions(self.address, count):
+                # Only those whose nonce was used: they are looked up, not sent.
+                if record.nonce < count:
+                    self._look_after(record)
+                    after = self._journal.transaction(self.address, record.intent_key)
+                    lost += after is not None and after.status is TransactionStatus.DISPLACED
+            return lost + max(0, count - self._known())
+
+    def take_over(self) -> None:
+        """From now on nobody else signs with this key: whatever another one does with it raises `KeyInUse`."""
+        with self._lock:
+            self._delivery.alone_from = fewest_transactions(self.reader, self.address)
+            self._journal.adopt_nonce(self.address, self._delivery.alone_from)
+
+    def check_alone(self) -> None:
+        """Raise `KeyInUse` where the chain has a transaction of the key, since it was taken over, from elsewhere."""
+        with self._lock:
+            if self._delivery.alone_from is not None:
+                self._check_alone(self._count())
+
+    def _check_alone(self, count: int) -> None:
+        if count <= self._known():
+            return
+        # What an endpoint refused and had taken all the same was sent from here.
+        for record in self._journal.open_transactions(self.address, count):
+            self._look_after(record)
+        known = self._known()
+        if fewest_transactions(self.reader, self.address) > known:
+            raise in_use(f"the chain has transaction {known} of {self.address}, which was not sent from here")
+        if count > known:
+            raise ChainUnavailable(
+                f"The RPC endpoints disagree about how many transactions {self.address} has sent: "
+                "waiting until they agree."
+            )
+
     def _look_after_open(self, intent_key: str) -> Receipt | None:
         """Drive open transactions in order of nonce; the receipt of `intent_key` where it is among them."""
         found = None
-        for record in self._journal.open_transactions(self.address, self._nonce()):
-            log.info("looking after %s (%s.%s)", record.intent_key, record.contract, record.function)
-            try:
-                receipt = self._drive(record)
-            except ContractReverted:
-                if record.intent_key == intent_key:
-                    raise
+        for record in self._journal.open_transactions(self.address, self._count()):
+            own = record.intent_key == intent_key
+            if record.status is TransactionStatus.REFUSED and not own:
                 continue
-            if record.intent_key == intent_key:
-                found = receipt
+            receipt = self._look_after(record, raising=own)
+            found = receipt if own else found
         return found
 
-    def _known(self, intent_key: str) -> Receipt | None:
-        record = self._journal.transaction(self.address, intent_key)
-        if record is None or record.status is not TransactionStatus.MINED:
+    def _look_after(self, record: TransactionRecord, *, raising: bool = False) -> Receipt | None:
+        log.info("looking after %s (%s.%s)", record.intent_key, record.contract, record.function)
+        try:
+            return self._delivery.drive(record)
+        except ContractReverted:
+            if raising:
+                raise
             return None
-        return self._drive(record)
+
+    def _is_over(self, intent_key: str) -> bool:
+        record = self._journal.transaction(self.address, intent_key)
+        if record is None or record.status in (TransactionStatus.PENDING, TransactionStatus.REFUSED):
+            return False
+        return record.status is not TransactionStatus.MINED or self._journal.is_finished(self.address, intent_key)
 
     def _sign_new(self, intent_key: str, contract: str, function: str, arguments: tuple[Any, ...]) -> TransactionRecord:
+        nonce = self._next_nonce()
         data = self.reader.interfaces.encode_call(contract, function, arguments)
         destination = self.reader.address(contract)
         gas_limit = self._estimate(destination, data, f"{contract}.{function}")
         fees = suggest(self.reader)
-        self._check_cap(gas_limit, fees)
+        self._delivery.check_cap(gas_limit, fees)
+        refused = self._journal.transaction(self.address, intent_key)
         record = TransactionRecord(
             sender=self.address,
             intent_key=intent_key,
-            nonce=self._nonce(),
+            nonce=nonce,
             contract=contract,
             function=function,
             destination=destination,
@@ -110,166 +177,43 @@ class TransactionSender:
             gas_limit=gas_limit,
             status=TransactionStatus.PENDING,
             tx_hash=None,
-            attempts=(),
+            # An endpoint that refused it may have taken it all the same: any of them can be mined.
+            attempts=refused.attempts if refused is not None and refused.nonce == nonce else (),
         )
-        return self._sign(record, fees)
+        return self._delivery.sign(record, fees)
 
-    def _sign(self, record: TransactionRecord, fees: Fees) -> TransactionRecord:
-        """Sign with these fees and write it down; nothing has left yet."""
-        tx_hash, raw = self._wallet.sign_transaction(
-            {
-                "type": 2,
-                "chainId": self.reader.deployment.chain_id,
-                "nonce": record.nonce,
-                "to": record.destination,
-                "data": record.data,
-                "value": 0,
-                "gas": record.gas_limit,
-                "maxFeePerGas": fees.maximum,
-                "maxPriorityFeePerGas": fees.priority,
-            }
-        )
-        attempt = TransactionAttempt(tx_hash, raw, fees.maximum, fees.priority)
-        record = dataclasses.replace(record, attempts=(*record.attempts, attempt))
-        self._journal.save_transaction(record)
-        return record
-
-    def _drive(self, record: TransactionRecord) -> Receipt | None:
-        """Wait until a transaction is mined, sending it again as needed; None when it was displaced."""
+    def _next_nonce(self) -> int:
+        """The nonce after all that were used, once the endpoint knows of all that were sent from here."""
         deadline = time.monotonic() + self._policy.timeout
-        sent_at: float | None = None
-        misses = 0
-        while True:
-            mined = self._find_receipt(record)
-            if mined is not None:
-                return self._conclude(record, mined)
-            now = time.monotonic()
-            if self._nonce() > record.nonce:
-                misses += 1
-                if misses >= _MISSES:
-                    self._displace(record)
-                    return None
-            elif sent_at is None:
-                record, sent_at = self._broadcast(record), now
-                continue
-            elif now - sent_at >= self._policy.bump_after:
-                record, sent_at = self._bump(record), now
-            if now > deadline:
+        while (count := self._count()) < self._known():
+            if time.monotonic() > deadline:
                 raise ChainUnavailable(
-                    f"{record.contract}.{record.function} was sent ({record.attempts[-1].tx_hash}) "
-                    "and is not mined yet: it is waited for again on the next try, not sent twice."
+                    f"The RPC endpoint knows of {count} transactions of {self.address} and {self._known()} were mined: "
+                    "it is behind, or the chain went back. Give another endpoint, or wait."
                 )
             self.reader.pause(self._policy.poll_interval)
+        if self._delivery.alone_from is not None:
+            self._check_alone(count)
+        return count
 
-    def _broadcast(self, record: TransactionRecord) -> TransactionRecord:
-        """Send the latest attempt; mark it as accepted, or raise its fees where it is too cheap."""
-        attempt = record.attempts[-1]
-        try:
-            self.reader.request("eth_sendRawTransaction", "0x" + attempt.raw.hex())
-        except RpcError as error:
-            message = error.message.lower()
-            if any(text in message for text in _TOO_CHEAP):
-                if len(record.attempts) > 1 and record.attempts[-2].accepted:
-                    return record
-                return self._bump(record)
-            if "nonce too low" in message or "nonce is too low" in message:
-                return record
-            if not any(text in message for text in _TAKEN):
-                return self._refused(record, error)
-        accepted = dataclasses.replace(attempt, accepted=True)
-        record = dataclasses.replace(record, attempts=(*record.attempts[:-1], accepted))
-        self._journal.save_transaction(record)
-        return record
+    def _known(self) -> int:
+        return self._journal.next_nonce(self.address)
 
-    def _refused(self, record: TransactionRecord, error: RpcError) -> TransactionRecord:
-        if not any(attempt.accepted for attempt in record.attempts):
-            # No endpoint has it, so its nonce is free for whatever comes next.
-            self._journal.drop_transaction(self.address, record.intent_key)
-        if "insufficient funds" in error.message.lower():
-            cost = record.gas_limit * record.attempts[-1].max_fee
-            raise ChainError(
-                f"{self.address} holds {self.reader.balance(self.address)} wei and "
-                f"{record.contract}.{record.function} may cost {cost} wei in fees: "
-                "send it some, then try again."
-            ) from None
-        raise self.reader.translate(error, f"{record.contract}.{record.function}") from None
-
-    def _bump(self, record: TransactionRecord) -> TransactionRecord:
-        last = record.attempts[-1]
-        fees = raised(Fees(last.max_fee, last.priority_fee), suggest(self.reader))
-        try:
-            self._check_cap(record.gas_limit, fees)
-        except SpendingCapReached:
-            if not any(attempt.accepted for attempt in record.attempts):
-                self._journal.drop_transaction(self.address, record.intent_key)
-                raise
-            log.warning("%s waits at its old fee: a higher one would pass the spending cap", record.intent_key)
-            return record
-        log.info("%s is slow: raising its fee to %d wei per gas", record.intent_key, fees.maximum)
-        return self._broadcast(self._sign(record, fees))
-
-    def _find_receipt(self, record: TransactionRecord) -> Mapping[str, Any] | None:
-        for attempt in reversed(record.attempts):
-            receipt: Mapping[str, Any] | None = self.reader.request("eth_getTransactionReceipt", attempt.tx_hash)
-            if receipt is not None and receipt.get("blockNumber") is not None:
-                return receipt
-        return None
-
-    def _conclude(self, record: TransactionRecord, mined: Mapping[str, Any]) -> Receipt:
-        receipt = Receipt(
-            intent_key=record.intent_key,
-            call=f"{record.contract}.{record.function}",
-            tx_hash=mined["transactionHash"],
-            block_number=int(mined["blockNumber"], 16),
-            block_hash=mined["blockHash"],
-            gas_used=int(mined["gasUsed"], 16),
-            effective_gas_price=int(mined.get("effectiveGasPrice", "0x0"), 16),
-            events=self.reader.decode_logs(mined["logs"]),
-        )
-        succeeded = int(mined["status"], 16) == 1
-        status = TransactionStatus.MINED if succeeded else TransactionStatus.REVERTED
-        self._journal.add_fee(self.address, receipt.tx_hash, receipt.fee)
-        self._journal.save_transaction(dataclasses.replace(record, status=status, tx_hash=receipt.tx_hash))
-        if not succeeded:
-            raise self._reason(record, receipt)
-        return receipt
-
-    def _reason(self, record: TransactionRecord, receipt: Receipt) -> Exception:
-        """Why a mined transaction was refused, by running it again on the state before its block."""
-        call = {"from": self.address, "to": record.destination, "data": "0x" + record.data.hex()}
-        try:
-            self.reader.request("eth_call", call, hex(receipt.block_number - 1))
-        except RpcError as error:
-            translated = self.reader.translate(error, receipt.call)
-            if isinstance(translated, ContractReverted):
-                return translated
-        if receipt.gas_used >= record.gas_limit:
-            return refusal("OutOfGas", {"gas_limit": record.gas_limit}, receipt.call)
-        return refusal("RevertedWhenMined", {"transaction": receipt.tx_hash}, receipt.call)
-
-    def _displace(self, record: TransactionRecord) -> None:
-        log.warning("%s: its nonce %d was used by another transaction", record.intent_key, record.nonce)
-        self._journal.save_transaction(dataclasses.replace(record, status=TransactionStatus.DISPLACED))
+    def _count(self) -> int:
+        return transaction_count(self.reader, self.address)
 
     def _estimate(self, destination: Address, data: bytes, call: str) -> int:
         transaction = {"from": self.address, "to": destination, "data": "0x" + data.hex()}
         try:
-            estimate = int(self.reader.request("eth_estimateGas", transaction), 16)
+            estimate = self.reader.request("eth_estimateGas", transaction, parse=answers.quantity)
         except RpcError as error:
             raise self.reader.translate(error, call) from None
         # Room for what others change between the estimate and the block.
         return estimate * 13 // 10 + 20_000
 
-    def _check_cap(self, gas_limit: int, fees: Fees) -> None:
-        cap = self._policy.spending_cap
-        if cap is None:
-            return
-        paid = self._journal.fees_paid(self.address)
-        if paid + gas_limit * fees.maximum > cap:
-            raise SpendingCapReached(
-                f"{self.address} has paid {paid} wei in fees and the next transaction may cost "
-                f"{gas_limit * fees.maximum} wei: that passes the cap of {cap} wei. Raise `spending_cap_wei`."
-            )
-
-    def _nonce(self) -> int:
-        return int(self.reader.request("eth_getTransactionCount", self.address, "latest"), 16)
+    def _lost(self, record: TransactionRecord) -> NonceLost:
+        return NonceLost(
+            f"{record.contract}.{record.function} was signed with nonce {record.nonce} of {self.address}, which "
+            f"another transaction used that was not sent from here: {record.tx_hash}. Look what that one did. If it "
+            "was this very order, nothing is left to do; if not, give the order again."
+        )

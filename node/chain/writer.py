@@ -8,8 +8,14 @@ from node.chain.sender import TransactionSender
 
 class Writer:
     """Writes with one sender's key. An `intent` names what is to be done once: the same name again returns
-    the first receipt. Methods without one name their intent themselves.
+    the first receipt. Methods without one name their intent themselves. What the contract refuses the second time
+    is `repeatable`: it is sent anew by itself where its nonce was lost.
     """
 
     def __init__(self, sender: TransactionSender) -> None:
         self._sender = sender
+
+    @property
+    def key(self) -> TransactionSender:
+        """The key that is written with."""
+        return self._sender

@@ -68,6 +68,11 @@ def _options(hidden: bool, signing: bool) -> list[Callable[[Any], Any]]:
         type=path,
         help="Key to sign with [owner.json or operator.json in the node's folder].",
     )
+    fee_cap = option(
+        "--fee-cap",
+        variable="CONSILIUM_FEE_CAP",
+        help="Most that the key may ever pay in fees, in ether [the configuration's, or 1].",
+    )
     return [
         option("--home", variable="CONSILIUM_HOME", type=path, help="The node's folder [~/.consilium]."),
         option(
@@ -83,7 +88,7 @@ def _options(hidden: bool, signing: bool) -> list[Callable[[Any], Any]]:
             type=path,
             help="Deployment record [the node's, or ./deployment.json].",
         ),
-        *([key] if signing else []),
+        *([key, fee_cap] if signing else []),
         option("--json", "as_json", is_flag=True, default=None, help="Print JSON, errors too."),
     ]
 

@@ -49,7 +49,8 @@ def node() -> None:
 @click.option("--rapidsnark", type=_FILE, help="Your rapidsnark program, for that prover [found on PATH].")
 @click.option("--artefacts", type=_FILE, help="Compiled circuits and keys [this checkout's .cache/circuits].")
 @click.option("--websocket", help="ws:// address of the chain, to hear of blocks at once [polling].")
-@click.option("--spending-cap", default="1", show_default=True, help="Most to pay in fees ever, in ether.")
+@click.option("--spending-cap", default="1", show_default=True, help="Most that the node pays in fees ever, in ether.")
+@click.option("--owner-spending-cap", default="1", show_default=True, help="The same for the owner's key.")
 @click.option("--study", "studies", type=click.IntRange(min=1), multiple=True, help="Follow only these [all].")
 @click.option("--owner-keyfile", type=_FILE, help="An owner's keyfile that exists [made as owner.json].")
 @click.option("--light-kdf", is_flag=True, help="Weaker keyfiles, for local test networks.")
@@ -68,6 +69,7 @@ def init(
     artefacts: Path | None,
     websocket: str | None,
     spending_cap: str,
+    owner_spending_cap: str,
     studies: tuple[int, ...],
     owner_keyfile: Path | None,
     light_kdf: bool,
@@ -106,6 +108,7 @@ def init(
         prover=prover,
         rapidsnark=rapidsnark.resolve() if rapidsnark else None,
         spending_cap_wei=parse_amount(spending_cap, 18),
+        owner_spending_cap_wei=parse_amount(owner_spending_cap, 18),
         studies=studies or None,
     )
     make_private_folder(home)

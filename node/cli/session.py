@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,7 @@ from node.chain.wallet import Wallet, keyfile_address
 from node.chain.writes import Ledger
 from node.cli.amounts import parse_amount
 from node.cli.output import Output
-from node.config import FILE_NAME, PASSPHRASE_VARIABLE, NodeConfig, load_config
+from node.config import DEFAULT_CAP_WEI, FILE_NAME, PASSPHRASE_VARIABLE, NodeConfig, load_config
 from node.errors import ConfigError, UsageError
 from node.secrets import checked_passphrase
 from node.state import NodeState
@@ -33,6 +33,7 @@ from node.types import Address, Receipt, TransactionStatus
 Role = Literal["owner", "operator"]
 DEFAULT_RPC = "http://127.0.0.1:8545"
 DEPLOYMENT_HERE = Path("deployment.json")
+MEMORY_SUFFIX = ".transactions.sqlite"
 
 
 @dataclass
@@ -43,6 +44,7 @@ class Options:
     rpc_urls: tuple[str, ...] = ()
     deployment: Path | None = None
     keyfile: Path | None = None
+    fee_cap: str | None = None
     as_json: bool = False
 
 
@@ -137,11 +139,12 @@ class Session:
         keyfile_address(path)
         reader = self.reader
         wallet = Wallet.load(path, passphrase())
-        cap = self.config.spending_cap_wei if self._is_operator(path) else None
         with NodeState(self._memory(path)) as state:
             state.bind(reader.identity())
-            sender = TransactionSender(reader, wallet, state, SendingPolicy(spending_cap=cap))
-            yield Signing(Ledger(sender), wallet.address, state)
+            sender = TransactionSender(reader, wallet, state, self._policy(path))
+            signing = Signing(Ledger(sender), wallet.address, state, self.out)
+            yield signing
+            signing.finish()
 
     def hospital_id(self, hospital_id: int | None) -> int:
         """The hospital named, or the one whose owner or operator the session's key is."""
@@ -177,11 +180,23 @@ class Session:
         return home is not None and (home / FILE_NAME).exists()
 
     def _is_operator(self, path: Path) -> bool:
-        return self.has_config and path.resolve() == self.config.operator_keyfile.resolve()
+        """Whether a keyfile, wherever it lies, holds the key that the node of the home folder signs with."""
+        operator = self.config.operator_keyfile if self.has_config else None
+        return operator is not None and operator.exists() and keyfile_address(path) == keyfile_address(operator)
 
     def _memory(self, path: Path) -> Path:
         """A node's operator key is remembered by the node; every other key beside its keyfile."""
-        return self.config.state_file if self._is_operator(path) else path.with_suffix(".transactions.sqlite")
+        return self.config.state_file if self._is_operator(path) else path.resolve().with_suffix(MEMORY_SUFFIX)
+
+    def _policy(self, path: Path) -> SendingPolicy:
+        """How much a key may pay in fees: what the option says, the node's configuration, or one ether."""
+        if self.options.fee_cap is not None:
+            return SendingPolicy(parse_amount(self.options.fee_cap, 18), "--fee-cap")
+        if not self.has_config:
+            return SendingPolicy(DEFAULT_CAP_WEI, "--fee-cap")
+        if self._is_operator(path):
+            return SendingPolicy(self.config.spending_cap_wei, "spending_cap_wei")
+        return SendingPolicy(self.config.owner_spending_cap_wei, "owner_spending_cap_wei")
 
 
 def _default_home() -> Path | None:
@@ -199,19 +214,28 @@ class Signing:
     ledger: Ledger
     address: Address
     state: NodeState
+    out: Output
+    _given: list[str] = field(default_factory=list)
 
     def intent(self, name: str) -> str:
-        """A name for something that may be done again: a new one, or that of the same thing left unfinished.
+        """A name for something that may be done again: a new one, or that of the same order left unfinished.
 
-        So a command that was cut off and is repeated finishes what it began instead of paying twice.
+        So an order that was cut off and is repeated finishes what it began instead of paying twice, and says so.
         """
-        number = 0
-        while True:
-            intent = f"{name}/{number}"
-            known = self.state.transaction(self.address, intent)
-            if known is None or known.status is TransactionStatus.PENDING:
-                return intent
-            number += 1
+        intent = self.ledger.key.intent(name)
+        known = self.state.transaction(self.address, intent)
+        if known is not None and known.status is not TransactionStatus.REFUSED:
+            self.out.note(
+                f"This order was given before ({known.attempts[-1].tx_hash}) and its end was not seen: it is brought "
+                "to its end now, and nothing is paid twice. Give it once more to pay once more."
+            )
+        self._given.append(intent)
+        return intent
+
+    def finish(self) -> None:
+        """Take note that all orders of this command came to their end, and that a person is told."""
+        for intent in self._given:
+            self.ledger.key.finish(intent)
 
 
 def transaction(receipt: Receipt) -> dict[str, object]:

@@ -17,7 +17,7 @@ from node.errors import (
 )
 from node.steps.attestation import attest_ciphertexts, release_own
 from node.steps.ceremony import advance_ceremony, erase_superseded, forget_ceremony_seed
-from node.steps.context import Hospital, StudyContext, plan_document
+from node.steps.context import Hospital, StudyContext, is_left_to_others, plan_document
 from node.steps.drawn import use_drawn_block
 from node.steps.enrolment import check_plan
 from node.steps.evidence import watch_shares
@@ -39,14 +39,15 @@ def advance(context: StudyContext) -> bool:
     """Do what the study's state asks for; True once the study has ended and nothing is left to do."""
     reader = context.hospital.reader
     state = reader.study_state(context.id)
-    if not state.ended:
+    sends = not is_left_to_others(context.hospital, context.id)
+    if sends and not state.ended:
         with _set_aside(context, "the block that was drawn"):
             use_drawn_block(context)
     if state in (StudyState.NONE, StudyState.PUBLISHED, StudyState.ENROLLING):
         reader.clock.wait_for(reader.enrolment_end(context.id))
         return False
     left_behind = _is_left_behind(context)
-    if state is StudyState.CEREMONY and not left_behind:
+    if sends and state is StudyState.CEREMONY and not left_behind:
         # First of all: a round that cannot be closed yet must not keep this hospital out of the ceremony.
         advance_ceremony(context)
     ceremony = reader.ceremony_state(context.id)
@@ -60,7 +61,7 @@ def advance(context: StudyContext) -> bool:
     if not state.ended:
         if left_behind:
             return closed and _part(context)
-        if going_on:
+        if sends and going_on:
             _advance_round(context, current)
         return False
     confirmed = context.confirmed_block()

@@ -54,6 +54,17 @@ class Hospital:
     troubles: Troubles = field(default_factory=Troubles)
 
 
+def left_to_others(study: int, ceremony: int) -> str:
+    """The journal's entry that this node sends nothing in a study while a ceremony is its latest one."""
+    return f"study-{study}/ceremony-{ceremony}/left-to-others"
+
+
+def is_left_to_others(hospital: Hospital, study: int) -> bool:
+    """Whether this node sends nothing in a study before its next key ceremony (`node.steps.older_memory`)."""
+    ceremony = hospital.reader.ceremony_state(study).number
+    return hospital.state.result(left_to_others(study, ceremony)) is not None
+
+
 def plan_document(store: Store, terms: PlanTerms) -> bytes:
     """A study's plan document from the stores; raises DataError for one larger than any plan, unread."""
     if terms.document_size > DOCUMENT_LIMIT:
@@ -169,8 +180,10 @@ class StudyContext:
 
         Hospitals take turns, those numbered in `first` before the others, who go by round; each next one
         waits `seconds` longer after `since` (seconds since 1970), so the work is done although any of
-        them is away.
+        them is away. One that leaves the study to the others has none.
         """
+        if is_left_to_others(self.hospital, self.id):
+            return False
         if self.hospital.id in first:
             place = first.index(self.hospital.id)
         else:

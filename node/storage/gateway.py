@@ -27,6 +27,8 @@ from node.storage.cid import RAW, Address, leaves, parse, root_size
 from node.storage.local import LocalStore
 
 PATH = re.compile(r"/ipfs/([a-zA-Z0-9]{1,64})")
+#: What it calls itself in every answer.
+SERVER = "consilium"
 CONNECTIONS_MAX = 32
 # How long a silent client is waited for, and how long any connection may last.
 IDLE_SECONDS = 15.0
@@ -125,7 +127,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
-    server_version = "consilium"
+    server_version = SERVER
     sys_version = ""
     timeout = IDLE_SECONDS
 

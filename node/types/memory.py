@@ -37,9 +37,13 @@ class OpenedSet:
 
 
 class TransactionStatus(enum.Enum):
-    """What became of a signed transaction."""
+    """What became of a signed transaction.
+
+    REFUSED: no endpoint took it, as far as was seen. DISPLACED: another transaction has its nonce.
+    """
 
     PENDING = "pending"
+    REFUSED = "refused"
     MINED = "mined"
     REVERTED = "reverted"
     DISPLACED = "displaced"
@@ -58,7 +62,10 @@ class TransactionAttempt:
 
 @dataclass(frozen=True)
 class TransactionRecord:
-    """An intent's transaction with all its signed attempts, which share one nonce."""
+    """An intent's transaction with all its signed attempts, which share one nonce.
+
+    `tx_hash`: the attempt that was mined, or of a displaced one, the transaction that has its nonce.
+    """
 
     sender: Address
     intent_key: str

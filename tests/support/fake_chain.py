@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -185,6 +185,11 @@ class FakeChain:
         self, contract: str, event: str, first_block: int | None = None, last_block: int | None = None, **indexed: int
     ) -> tuple[ChainEvent, ...]:
         return tuple(found for found in self.logged if found.name == event)
+
+    def events_by_part(
+        self, contract: str, event: str, first_block: int, last_block: int, **indexed: int
+    ) -> Iterator[tuple[int, tuple[ChainEvent, ...]]]:
+        yield last_block, self.events(contract, event, first_block, last_block, **indexed)
 
     def ceremony_posts(self, study: int, ceremony: int, step: CeremonyStep) -> dict[int, FilePost]:
         return dict(self.posts.get(step, {}))

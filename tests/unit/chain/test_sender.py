@@ -47,7 +47,7 @@ def test_send__process_died_before_broadcast__sends_the_same_bytes(
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(dying, "_broadcast", die)
+    monkeypatch.setattr(dying._delivery, "_broadcast", die)
     with pytest.raises(KeyboardInterrupt):
         dying.send("write/7", "Notebook", "write", 7)
     written = state.transaction(SENDER, "write/7")
@@ -133,22 +133,6 @@ def test_send__reorganisation_dropped_it__is_sent_again_with_the_same_bytes(
     again = sender.send("write/7", "Notebook", "write", 7)
     assert again.tx_hash == first.tx_hash and again.block_hash != first.block_hash
     assert again.block_number < second.block_number
-
-
-def test_send__nonce_used_by_another_program__is_signed_anew(
-    anvil: Anvil, notebook: Notebook, state: NodeState
-) -> None:
-    anvil.set_automine(False)
-    with pytest.raises(ChainUnavailable):
-        notebook.sender(anvil.url, state, policy=IMPATIENT).send("write/7", "Notebook", "write", 7)
-    anvil.request("anvil_dropAllTransactions")
-    anvil.set_automine(True)
-    anvil.transact({"from": SENDER, "to": SENDER, "value": "0x1"})
-
-    receipt = notebook.sender(anvil.url, state).send("write/7", "Notebook", "write", 7)
-    assert count(notebook, anvil) == 1
-    record = state.transaction(SENDER, "write/7")
-    assert record is not None and record.nonce == 1 and record.tx_hash == receipt.tx_hash
 
 
 def test_send__chain_rolled_back_by_a_crash__repeats_what_was_lost(

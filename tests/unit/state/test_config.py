@@ -45,6 +45,7 @@ def test_config__every_choice_changed__is_the_same(config: NodeConfig) -> None:
         prover="rapidsnark",
         rapidsnark=config.home / "bin" / "prover",
         spending_cap_wei=7,
+        owner_spending_cap_wei=9,
         studies=(1, 3),
     )
     save_config(changed)

@@ -111,13 +111,43 @@ def test_transactions__open_ones__are_pending_or_no_longer_in_the_chain(path: Pa
             record("waiting", 1, TransactionStatus.PENDING),
             record("gone", 2, TransactionStatus.DISPLACED),
             record("rolled-back", 3, TransactionStatus.MINED),
+            record("refused", 1, TransactionStatus.REFUSED),
+            record("nonce is free", 4, TransactionStatus.REFUSED),
         ):
             state.save_transaction(item)
             assert state.transaction("0xme", item.intent_key) == item
-        assert [found.intent_key for found in state.open_transactions("0xme", 2)] == ["waiting", "rolled-back"]
+        found = [item.intent_key for item in state.open_transactions("0xme", 2)]
+        assert sorted(found[:2]) == ["refused", "waiting"] and found[2:] == ["rolled-back"]
         assert state.open_transactions("0xyou", 0) == ()
-        state.drop_transaction("0xme", "waiting")
-        assert state.transaction("0xme", "waiting") is None
+
+
+def test_transactions__refused_one_whose_nonce_another_took__is_forgotten_alone(path: Path) -> None:
+    with NodeState(path) as state:
+        state.save_transaction(record("waiting", 1, TransactionStatus.PENDING))
+        state.save_transaction(record("refused", 1, TransactionStatus.REFUSED))
+        state.save_transaction(record("elsewhere", 2, TransactionStatus.REFUSED))
+        state.drop_refused("0xme", 1)
+        assert state.transaction("0xme", "refused") is None
+        assert state.transaction("0xme", "waiting") and state.transaction("0xme", "elsewhere")
+
+
+def test_next_nonce__is_after_all_that_was_signed_or_adopted(path: Path) -> None:
+    with NodeState(path) as state:
+        assert state.next_nonce("0xme") == 0
+        state.adopt_nonce("0xme", 5)
+        state.adopt_nonce("0xme", 3)
+        assert state.next_nonce("0xme") == 5 and state.next_nonce("0xyou") == 0
+        state.save_transaction(record("refused", 9, TransactionStatus.REFUSED))
+        assert state.next_nonce("0xme") == 5
+        state.save_transaction(record("gone", 6, TransactionStatus.DISPLACED))
+        assert state.next_nonce("0xme") == 7
+
+
+def test_is_own__knows_signed_and_paid_for_transactions(path: Path) -> None:
+    with NodeState(path) as state:
+        state.save_transaction(record("waiting", 1, TransactionStatus.PENDING))
+        state.add_fee("0xme", "0xpaid", 1)
+        assert state.is_own("0xwaiting") and state.is_own("0xpaid") and not state.is_own("0xother")
 
 
 def test_fees__counted_twice__count_once(path: Path) -> None:

@@ -7,11 +7,13 @@ import logging
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 
 from node.config import StorageConfig
 from node.steps.announcing import announce
+from node.steps.troubles import Troubles
 from tests.support.fake_chain import DEPLOYMENT
 
 PUBLIC = "https://blocks.hospital.example/consilium"
@@ -39,7 +41,9 @@ class Registry:
                 hospital=lambda _: SimpleNamespace(endpoint=self.recorded),
                 deployment=replace(DEPLOYMENT, chain_id=self.chain_id),
             ),
-            ledger=SimpleNamespace(set_endpoint=set_endpoint),
+            ledger=SimpleNamespace(set_endpoint=set_endpoint, key=Mock()),
+            state=SimpleNamespace(result=lambda _: None),
+            troubles=Troubles(),
         )
         announce(cast(Any, hospital), StorageConfig(backend=backend, advertise=advertise))
 
