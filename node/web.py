@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -26,9 +27,15 @@ def open_session(url: str) -> requests.Session:
     A proxy that the environment names (http_proxy, all_proxy, …) is for other machines: it would look for what
     listens here on its own machine.
     """
-    session = requests.Session()
-    session.trust_env = not is_loopback(url)
-    return session
+    return _Direct() if is_loopback(url) else requests.Session()
+
+
+class _Direct(requests.Session):
+    """Takes everything but a proxy from the environment: certificates of one's own stay trusted."""
+
+    def merge_environment_settings(self, *arguments: Any) -> Any:
+        """Settings of a request, without proxies."""
+        return {**super().merge_environment_settings(*arguments), "proxies": {}}
 
 
 def proxy_of(url: str) -> str | None:

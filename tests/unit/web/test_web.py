@@ -71,6 +71,13 @@ def test_session__proxy_in_the_environment__serves_other_machines(
     assert proxy_of("http://rpc.example/key") == answering
 
 
+def test_session__certificates_of_ones_own__hold_on_this_machine_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/own/certificates.pem")
+    url = "https://localhost:8545"
+    settings = open_session(url).merge_environment_settings(url, {}, False, None, None)
+    assert settings["verify"] == "/own/certificates.pem" and not settings["proxies"]
+
+
 def test_shown__user_part_and_path__are_left_out() -> None:
     assert shown("https://user:word@rpc.example:8443/v3/accesskey?x=1") == "https://rpc.example:8443"
     assert shown("http://[::1]:8545/key") == "http://[::1]:8545"
