@@ -17,7 +17,8 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from node.cli import main
-from node.config import NodeConfig, save_config
+from node.config import NodeConfig
+from node.config_file import save_config
 from node.errors import ConfigError
 from scripts.app import ENDINGS, read_demo
 from scripts.app import app as app_command

@@ -14,7 +14,8 @@ import pytest
 from node.chain.journal import SendingPolicy
 from node.chain.wallet import create_keyfile, keyfile_address
 from node.cli import session
-from node.config import load_config, save_config
+from node.config import load_config
+from node.config_file import save_config
 from tests.support.network import PASSPHRASE, Ended, Network, Run
 
 UNIT = 10**18

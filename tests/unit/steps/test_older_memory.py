@@ -12,9 +12,10 @@ from typing import Any, cast
 
 import pytest
 
-from node import runner
+from node.config import StorageConfig
 from node.errors import ChainUnavailable, KeyInUse
 from node.steps.advance import advance
+from node.steps.announcing import announce
 from node.steps.older_memory import is_silent, take_over
 from node.storage.gateway import Gateway
 from node.storage.local import LocalStore
@@ -120,7 +121,7 @@ def test_backup_brought_back__sends_and_announces_nothing_before_the_next_ceremo
     chain.change_round(started_at=past)
     chain.phases[1] = PhaseState(phase, 0)
     assert not advance(hospital.context)
-    assert not runner._announce_endpoint(hospital.hospital)
+    assert not announce(hospital.hospital, StorageConfig())
     assert hospital.ledger.sent == []
 
 
@@ -153,17 +154,17 @@ def test_announcement__cut_off_and_repeated__is_one_intent_and_a_later_one_anoth
     key_of(hospital, 0)
     asked: list[str] = []
 
-    def announce(intent: str, *_: object) -> None:
+    def set_endpoint(intent: str, *_: object) -> None:
         asked.append(intent)
         if len(asked) == 1:
             raise ChainUnavailable("not mined yet")
 
-    monkeypatch.setattr(hospital.ledger, "set_endpoint", announce, raising=False)
+    monkeypatch.setattr(hospital.ledger, "set_endpoint", set_endpoint, raising=False)
     monkeypatch.setattr(hospital.store, "endpoint", "http://127.0.0.1:2")
     with pytest.raises(ChainUnavailable):
-        runner._announce_endpoint(hospital.hospital)
+        announce(hospital.hospital, StorageConfig())
     for endpoint in ("http://127.0.0.1:2", "http://127.0.0.1:3", "http://127.0.0.1:2"):
         monkeypatch.setattr(hospital.store, "endpoint", endpoint)
-        assert runner._announce_endpoint(hospital.hospital)
+        assert announce(hospital.hospital, StorageConfig())
     first, other, again = (f"endpoint/http://127.0.0.1:{end}" for end in ("2/0", "3/0", "2/1"))
     assert asked == [first, first, other, again]
