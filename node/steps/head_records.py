@@ -56,8 +56,9 @@ class HeadRecords:
         )
 
     def digest(self) -> str:
-        """SHA-256 of rows and labels in their order, without the salt."""
-        return hashlib.sha256(json.dumps([self.table, self.labels]).encode()).hexdigest()
+        """SHA-256 of rows and labels in their order, as the circuit takes them, without the salt."""
+        rows = [padded_row(row, self.plan.width) for row in self.table]
+        return hashlib.sha256(json.dumps([rows, self.labels]).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """For the secret store."""

@@ -76,11 +76,12 @@ abstract contract Rounds is Studies {
 
     function _attest(uint256 studyId, uint32 round, uint8 index, uint256 seed) private {
         Kept storage kept = _kept[studyId][round];
-        uint64 held = _draw(seed, "diligence") % 8 == 0 ? uint64(_draw(seed, "held")) : type(uint64).max;
-        // In some rounds a hospital serves its ciphertext to nobody; where a set is fixed already, in more of them.
-        uint256 odds = _fixedIn[studyId][_root[studyId]] == 0 ? 4 : 2;
+        // Where a set is fixed already for the model: all hold all, or a hospital's ciphertext is held by nobody.
+        bool again = _fixedIn[studyId][_root[studyId]] != 0;
+        uint64 held = !again && _draw(seed, "diligence") % 8 == 0 ? uint64(_draw(seed, "held")) : type(uint64).max;
+        // In some rounds a hospital serves its ciphertext to nobody.
         uint256 chosen = uint256(keccak256(abi.encode(_planDigests[studyId], round)));
-        if (chosen % odds == 0) held &= ~(uint64(1) << uint8((chosen >> 8) % HOSPITALS));
+        if (chosen % (again ? 2 : 4) == 0) held &= ~(uint64(1) << uint8((chosen >> 8) % HOSPITALS));
         uint64 bitmap = kept.submitted & held;
         address operator = _operator(studyId, _ids[studyId][index]);
         VM.prank(operator);

@@ -170,8 +170,8 @@ abstract contract Studies is Blocks {
         plan.minimum = plan.threshold + 1;
         plan.maximum = uint8(plan.threshold * 2 - 1 + _draw(seed, "maximum") % (HOSPITALS + 2 - plan.threshold * 2));
         plan.attempts = uint8(1 + _draw(seed, "attempts") % 3);
-        plan.unopenedRounds = uint8(1 + _draw(seed, "unopened") % 3);
-        plan.rounds = uint16(1 + _draw(seed, "rounds") % 4);
+        plan.unopenedRounds = uint8(1 + _draw(seed, "unopened") % 4);
+        plan.rounds = uint16(1 + _draw(seed, "rounds") % 6);
         plan.batchRounds = uint16(1 + _draw(seed, "batch") % plan.rounds);
         plan.enrolLength = plan.ceremonyStepLength = plan.submitLength = plan.attestLength = plan.openLength = LENGTH;
         plan.verifiedShareBps = uint16(_draw(seed, "share") % 10_001);

@@ -7,6 +7,7 @@ import itertools
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from node.crypto.ring import Ring, ring
 from node.errors import MalformedCiphertext, OpeningFailed, OpeningRefused, SecretUnavailable
 from node.secrets import SecretStore
 from node.state import NodeState
+from node.types import OpenedSet
 from tests.support.threshold import dealt_keys, extreme_values, secret_of
 from tests.support.weakened import TwoComponents, centred, quotient, study, total_of, zeros
 
@@ -259,6 +261,43 @@ def test_a_set_and_the_set_without_one_hospital__give_that_hospitals_update_unle
         opened_by_willing_nodes(ctx, keys, files, ctx.parties, remembering)
         with pytest.raises(OpeningRefused, match="no other"):
             opened_by_willing_nodes(ctx, keys, files, ctx.parties[:3], remembering)
+
+
+def test_a_round_that_was_spoiled_and_the_next_from_the_same_model__give_an_update_unless_nodes_remember_the_model(
+    tmp_path: Path,
+) -> None:
+    """Each round has keys of its own and opens one set: a memory of rounds refuses neither."""
+    first, keys, values = study_of_four()
+    second = replace(first, round=first.round + 1)
+    rounds = [
+        (first, keys, first.parties),
+        (second, dealt_keys(second, second.parties, second.parties), first.parties[:3]),
+    ]
+
+    def opened(allow: Callable[[RoundContext, tuple[int, ...]], None]) -> list[np.ndarray]:
+        sums = []
+        for ctx, secrets, included in rounds:
+            # Without noise, the same model and the same records give the same values again.
+            files = {party: encrypt(ctx, party, secrets[party], values[party]) for party in included}
+            sums.append(opened_by_willing_nodes(ctx, secrets, files, included, partial(allow, ctx)))
+        return sums
+
+    with NodeState(tmp_path / "node.sqlite") as state:
+
+        def by_round(ctx: RoundContext, included: tuple[int, ...]) -> None:
+            state.record_opening_set(ctx.study_id, ctx.round, included)
+
+        whole, rest = opened(by_round)
+        assert (whole - rest).tolist() == values[first.parties[3]]
+
+        def by_model(ctx: RoundContext, included: tuple[int, ...]) -> None:
+            asked = OpenedSet("model and training", "records", ctx.study_id, tuple((party, 1) for party in included))
+            state.remember_set(asked)
+            if any(kept.members != asked.members for kept in state.sets_like(asked)):
+                raise OpeningRefused("another set")
+
+        with pytest.raises(OpeningRefused):
+            opened(by_model)
 
 
 def test_an_old_backup_of_a_nodes_memory__opens_a_second_set_unless_round_secrets_stay_out_of_backups(

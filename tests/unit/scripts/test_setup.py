@@ -83,7 +83,7 @@ def test_compile__does_not_compile__says_so_again_and_again_until_it_does(checko
     contract = checkout / "contracts" / "One.sol"
     contract.write_text("broken")
     for _ in range(2):
-        with pytest.raises(setup.SetupFailed, match="ape ended with 1"):
+        with pytest.raises(setup.SetupFailed, match="ape ended with status 1"):
             setup.compile_if_changed()
     contract.write_text("contract One {}")
     setup.compile_if_changed()

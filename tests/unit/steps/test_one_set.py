@@ -344,3 +344,11 @@ def test_second_study_that_differs_in__is_held_to_the_set_if_the_update_is_the_s
     else:
         post(party)
         assert len(shares(party, 1)) == 2
+
+
+def test_records__a_feature_more_that_is_always_zero__have_the_same_digest(cast: Cast) -> None:
+    """As where a second plan names it and the first left it out: what is trained on is the same."""
+    records = cast[1][0].records
+    short = replace(records, table=tuple(row[:3] for row in records.table))
+    assert short.digest() == replace(records, table=tuple((*row[:3], 0) for row in records.table)).digest()
+    assert short.digest() != records.digest()
