@@ -20,7 +20,7 @@ from node.chain.client import ChainReader
 from node.chain.deployment import load_deployment
 from node.chain.journal import SendingPolicy
 from node.chain.sender import TransactionSender
-from node.chain.wallet import Wallet, keyfile_address
+from node.chain.wallet import Wallet, named_address
 from node.chain.writes import Ledger
 from node.cli.amounts import parse_amount
 from node.cli.output import Output
@@ -118,13 +118,18 @@ class Session:
 
     def address(self, role: Role) -> Address:
         """The address a command signs with."""
-        return keyfile_address(self.keyfile(role))
+        return self.address_of(self.keyfile(role))
+
+    def address_of(self, keyfile: Path) -> Address:
+        """The address of a keyfile, which has to be unlocked where it does not name it."""
+        return named_address(keyfile) or Wallet.load(keyfile, passphrase()).address
 
     @contextlib.contextmanager
     def signing(self, role: Role) -> Iterator[Signing]:
         """Unlock a key and hold its memory of transactions while the block runs."""
         path = self.keyfile(role)
-        keyfile_address(path)
+        # A file that is no keyfile is told of before a passphrase is asked for.
+        named_address(path)
         reader = self.reader
         wallet = Wallet.load(path, passphrase())
         cap = self.config.spending_cap_wei if self._is_operator(path) else None
