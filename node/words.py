@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a failed round, an offence, an amount and a time are put, in a node's log, its commands and the audit page."""
+"""How failed rounds, offences, amounts, times and lists are put, in a node's log, its commands and the audit page."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from node.types import FailureReason, Offence
@@ -54,3 +55,9 @@ def format_span(seconds: int) -> str:
     first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
     shown = [f"{count:,} {unit}" for count, unit in parts[first : first + 2] if count]
     return " ".join(shown) or "0 s"
+
+
+def listed(items: Sequence[str], most: int, separator: str = ", ") -> str:
+    """The first of so many things, and how many more there are."""
+    shown = separator.join(items[:most])
+    return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"

@@ -35,6 +35,15 @@ def command(group: click.Group, name: str, **settings: Any) -> Callable[[Callabl
     return decorate
 
 
+#: Of commands that commit to data or write them.
+accept_option = click.option(
+    "--accept",
+    metavar="NAME",
+    multiple=True,
+    help="A column, an image or the label that looks wrong and is right; once for each.",
+)
+
+
 def _options(hidden: bool) -> list[Callable[[Any], Any]]:
     def option(*names: str, variable: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         return click.option(

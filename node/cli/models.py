@@ -217,7 +217,7 @@ def add_predict_command(cli: click.Group) -> None:
         pixels, problems = {}, {}
         for image in dict.fromkeys(images):
             try:
-                pixels[image] = read_image(image)
+                pixels[image] = read_image(image).pixels
             except DataError as error:
                 problems[image] = str(error)
         scores = of_images(loaded, np.array([*pixels.values()], dtype=np.uint8).reshape(-1, SIDE, SIDE))
