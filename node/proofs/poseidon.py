@@ -84,9 +84,10 @@ def poseidon(inputs: Sequence[int]) -> int:
     for added in constants[: _FULL_ROUNDS // 2]:
         state = _full_round(state, added, matrix)
     state = _partial_rounds(state, _middle(width))
-    for added in constants[-_FULL_ROUNDS // 2 :]:
+    for added in constants[-_FULL_ROUNDS // 2 : -1]:
         state = _full_round(state, added, matrix)
-    return state[0]
+    # Of the last round the first element is the hash, and nobody needs the others.
+    return _full_round(state, constants[-1], matrix[:1])[0]
 
 
 def _full_round(state: Sequence[int], added: _Vector, matrix: tuple[_Vector, ...]) -> list[int]:

@@ -235,5 +235,7 @@ def _committed_records(
     records, remarks = read_records(data, plan, salt, extractor, accept)
     hospital.secrets.erase(name)
     hospital.secrets.put(name, records.to_bytes())
-    hospital.state.begin(_data_step(study_id), {"file": str(data.absolute())})
+    # What was accepted stands beside it: whoever looks for a reason later finds what was known.
+    accepted = [sentence(found) for found in remarks.accepted]
+    hospital.state.begin(_data_step(study_id), {"file": str(data.absolute()), "accepted": accepted})
     return records, remarks

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from node.document import check_section
 from node.errors import DataError
 from node.learning.scaling import Scaling
+from node.learning.tables import Table
 from node.plan import FeatureScaling
+from scripts.demo_plan import table_cast
 
 
 def scaling(mean: str, std: str) -> Scaling:
@@ -106,3 +108,16 @@ def test_apply__row_of_another_length__is_refused_without_its_values() -> None:
     with pytest.raises(DataError, match="Row 0 has 2 values") as caught:
         scaling("0", "1").apply([[Decimal("77.7"), Decimal("88.8")]])
     assert "77" not in str(caught.value)
+
+
+def test_of_floats__of_a_real_table__needs_rational_numbers_for_next_to_none_of_its_values() -> None:
+    cast = table_cast(3, 1, 0)
+    asked = []
+    for table in cast.tables.hospitals:
+
+        def exactly(row: int, column: int, table: Table = table) -> Decimal:
+            asked.append((row, column))
+            return table.rows[row][column]
+
+        Scaling(cast.plan.scaling).of_floats(np.array(table.rows, dtype=float), exactly)
+    assert len(asked) < sum(map(len, (table.rows for table in cast.tables.hospitals))) * 30 / 1000
