@@ -192,8 +192,8 @@ def test_enrol__data_of_its_own__are_remembered_by_study_and_the_latest_try_coun
     write_table(other, records(2, 5))
     hospital.ledger.failure = ContractReverted("StudyRegistryWrongState", {"studyId": STUDY})
     with pytest.raises(ContractReverted):
-        enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan)
-    enrol(hospital.hospital, STUDY, other, confirm=refuse, plan_file=plan)
+        enrol(hospital.hospital, STUDY, table, plan_file=plan)
+    enrol(hospital.hospital, STUDY, other, plan_file=plan)
     assert data_file(state_file, STUDY) == str(other) and data_file(state_file, STUDY + 1) is None
     assert [rows for _, _, rows, _ in hospital.ledger.sent] == [5]
 
