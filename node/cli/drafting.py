@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from node.document import Decimal, check_section, load, read, refuse
 from node.errors import DataError
 from node.learning import extractor
 from node.learning.cnn import initial_weights
+from node.learning.datasets.table import looked_at
+from node.learning.findings import refuse as refuse_doubtful
 from node.learning.privacy import calibrated
 from node.learning.scaling import Scaling
 from node.learning.tables import read_table
@@ -36,13 +39,16 @@ from node.steps.image_records import read_labelled_images
 CIRCUIT_FEATURES = 30
 
 
-def complete(draft: bytes, records: Path | None, extractor_file: Path | None = None) -> TrainingPlan:
+def complete(
+    draft: bytes, records: Path | None, extractor_file: Path | None = None, accept: Collection[str] = ()
+) -> TrainingPlan:
     """The plan of a draft: a plan's JSON in any layout, where some parts may be left out.
 
     `records`: data of the sponsor's own, held by no hospital. A table gives `model.features` (its columns but
     the label, in their order) and `scaling`; images with `extractor_file` give `model.extractor` too. A missing
     `model.initial` becomes zeros (of a network, weights drawn from the title), a missing `privacy` none. Raises
-    `DataError` naming the key for whatever else is missing or does not fit.
+    `DataError` naming the key for whatever else is missing or does not fit, `DataDoubtful` for what looks wrong in the
+    records and is not among the names to `accept`: everybody's values would be scaled by it.
     """
     value = load(draft)
     model = value.get("model") if isinstance(value, dict) else None
@@ -56,9 +62,9 @@ def complete(draft: bytes, records: Path | None, extractor_file: Path | None = N
         _calibrate(value, model, BoundedTraining)
         return _parse(value)
     if extractor_file is not None:
-        _from_images(value, model, read_extractor(extractor_file), records)
+        _from_images(value, model, read_extractor(extractor_file), records, accept)
     elif records is not None:
-        _from_table(value, model, records)
+        _from_table(value, model, records, accept)
     if "scaling" not in value or "features" not in model:
         raise DataError("The draft has no features or no scaling: name data that give them with --records.")
     if isinstance(model["features"], list):
@@ -96,21 +102,26 @@ def _parse(value: dict[str, Any]) -> TrainingPlan:
     return TrainingPlan.parse(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
 
 
-def _from_table(value: dict[str, Any], model: dict[str, Any], records: Path) -> None:
+def _from_table(value: dict[str, Any], model: dict[str, Any], records: Path, accept: Collection[str]) -> None:
     label = _label(model)
     features = model.setdefault("features", [name for name in _columns(records) if name != label.name])
     if "scaling" not in value:
         table = read_table(records, features, label, capacity=ROWS_LIMIT)
+        refuse_doubtful(records.name, looked_at(table, label).findings, accept)
         value["scaling"] = _constants(Scaling.fit(table.rows, features))
 
 
-def _from_images(value: dict[str, Any], model: dict[str, Any], content: bytes, records: Path | None) -> None:
+def _from_images(
+    value: dict[str, Any], model: dict[str, Any], content: bytes, records: Path | None, accept: Collection[str]
+) -> None:
     digest = hashlib.sha256(content).digest()
     weights = extractor.from_bytes(content, digest)
     model.setdefault("extractor", {"digest": digest.hex(), "size": len(content)})
     features = model.setdefault("features", list(extractor.names(CIRCUIT_FEATURES)))
     if "scaling" not in value and records is not None and isinstance(features, list):
-        images = read_labelled_images(records, _label(model)).split("train")
+        data = read_labelled_images(records, _label(model))
+        refuse_doubtful(records.name, data.findings, accept)
+        images = data.split("train")
         value["scaling"] = _constants(extractor.fit_scaling(extractor.features(weights, images.pixels, len(features))))
 
 
