@@ -4,8 +4,8 @@
 What a column should look like is known by a mean m and a standard deviation s alone, and honest data are skewed,
 and other at each hospital. So the tests are those that hold for values of any distribution:
 
-    far     at most a share c·(2s/d)² lies d or more from m (Chebyshev's inequality has c = 1; here c is four times
-            what the plan says of d = 4s, where it allows for clipping, and s may be half of the hospital's own)
+    far     at most a share c·(8s/d)² lies d > 4s or more from m: the share c that the plan lets lie beyond 4s,
+            falling with the square of the distance as by Chebyshev's inequality, for a deviation up to twice s
     small   at most a share s²/(s² + (m − t)²) lies at or below t < m (Cantelli's inequality), for t = m/5
 
 A column is told of where a share as large as its own would come about with a chance below one in ten thousand
