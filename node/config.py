@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from node.endpoint import is_host, parse_endpoint
 from node.errors import ConfigError, UsageError
+from node.files import is_litter
 
 FILE_NAME = "config.toml"
 #: The environment variable that holds the passphrase of keyfiles and secrets.
@@ -95,7 +96,7 @@ class NodeConfig:
     @property
     def transcripts(self) -> tuple[Path, ...]:
         """The transcripts that this node has verified."""
-        return tuple(sorted(self.transcripts_folder.glob("*.json")))
+        return tuple(sorted(p for p in self.transcripts_folder.glob("*.json") if not is_litter(p.name)))
 
     @property
     def log_file(self) -> Path:

@@ -37,6 +37,14 @@ class DataError(ConsiliumError):
     exit_code = 3
 
 
+class DataDoubtful(DataError):
+    """Data can be read, and are probably wrong in kind; `findings` are all that was found, ready for JSON."""
+
+    def __init__(self, message: str, findings: list[dict[str, str]]) -> None:
+        self.findings = findings
+        super().__init__(message)
+
+
 class ChainError(ConsiliumError):
     """The chain did not do what was asked."""
 

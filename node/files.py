@@ -16,6 +16,13 @@ from node.errors import ConfigError
 
 #: Seconds between two looks at a lock that another process has.
 _LOOK_SECONDS = 0.05
+#: What operating systems and programs leave among other files, besides what begins with a dot.
+_LITTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin", "lost+found"}
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file or folder of this name was left by a system or a program and holds nobody's data."""
+    return name.startswith((".", "~$")) or name.lower() in _LITTER
 
 
 def make_private_folder(folder: Path) -> None:

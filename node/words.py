@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a failed round, an offence, an amount, a time and a stranger's text are put: in logs, commands and the page."""
+"""How failures, offences, amounts, times, lists and a stranger's text are put: in logs, commands and the page."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from node.types import FailureReason, Offence
@@ -55,6 +56,12 @@ def format_span(seconds: int) -> str:
     first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
     shown = [f"{count:,} {unit}" for count, unit in parts[first : first + 2] if count]
     return " ".join(shown) or "0 s"
+
+
+def listed(items: Sequence[str], most: int, separator: str = ", ") -> str:
+    """The first of so many things, and how many more there are."""
+    shown = separator.join(items[:most])
+    return shown if len(items) <= most else f"{shown} and {len(items) - most:,} more"
 
 
 def token_word(symbol: str) -> str:

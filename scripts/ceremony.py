@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from node.errors import ConsiliumError, SetupInvalid, UsageError  # noqa: E402
+from node.files import is_litter  # noqa: E402
 from node.proofs.artefacts import circuits, verifier_contract  # noqa: E402
 from node.proofs.setup import (  # noqa: E402
     check_powers,
@@ -196,7 +197,7 @@ def _is_name(name: str) -> bool:
 
 
 def _is_receipt(path: Path) -> bool:
-    return path.name not in ("plan.json", "transcript.json", "vkey.json")
+    return path.name not in ("plan.json", "transcript.json", "vkey.json") and not is_litter(path.name)
 
 
 def _fields(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def main() -> None:
     command("stake", "deposit", bond)
     wait("the study to open", lambda: reader.study_state(options.study) is StudyState.ENROLLING)
     extractor = ("--extractor", str(options.extractor)) if options.extractor else ()
-    command("enrol", study, "--plan", str(options.plan), *extractor, "--yes")
+    command("enrol", study, "--plan", str(options.plan), *extractor)
     command("node", "run", "--until-ended")
     command("claim", study)
     command("stake", "withdraw", bond)

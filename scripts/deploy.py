@@ -14,6 +14,8 @@ import click
 from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand, network_option
 
+from node.chain.keyfile import read_keyfile
+from node.chain.wallet import Wallet
 from node.config import PASSPHRASE_VARIABLE
 from node.errors import ConfigError
 from node.secrets import checked_passphrase
@@ -42,21 +44,33 @@ def _open_account(alias: str | None, keyfile: Path | None) -> AccountAPI:
             raise DeploymentRefused("name the deployer: --account ALIAS or --keyfile PATH")
         return ape.accounts.test_accounts[0]
     if keyfile is not None:
-        from ape_accounts import KeyfileAccount
-
-        account: AccountAPI = KeyfileAccount(keyfile_path=keyfile)
         passphrase = os.environ.get(PASSPHRASE_VARIABLE)
         if passphrase is None:
             raise DeploymentRefused(f"set {PASSPHRASE_VARIABLE} to the keyfile's passphrase")
         try:
-            account.set_autosign(True, passphrase=checked_passphrase(passphrase, PASSPHRASE_VARIABLE))
+            return _of_keyfile(keyfile, checked_passphrase(passphrase, PASSPHRASE_VARIABLE))
         except ConfigError as error:
             raise DeploymentRefused(str(error)) from None
-        return account
     account = ape.accounts.load(alias)
     passphrase = os.environ.get(f"APE_ACCOUNTS_{alias}_PASSPHRASE")
     if passphrase is None:
         raise DeploymentRefused(f"set APE_ACCOUNTS_{alias}_PASSPHRASE to the account's passphrase")
+    account.set_autosign(True, passphrase=passphrase)
+    return account
+
+
+def _of_keyfile(path: Path, passphrase: str) -> AccountAPI:
+    """An unlocked account with a keyfile of any wallet's: ape itself needs all fields, the address too."""
+    from ape_accounts import KeyfileAccount
+
+    record = read_keyfile(path) | {"address": Wallet.load(path, passphrase).address}
+
+    class Complete(KeyfileAccount):
+        @property
+        def keyfile(self) -> dict:
+            return record
+
+    account: AccountAPI = Complete(keyfile_path=path)
     account.set_autosign(True, passphrase=passphrase)
     return account
 

@@ -11,6 +11,7 @@ from typing import Any
 from eth_account import Account
 from web3 import Web3
 
+from node.chain.keyfile import read_keyfile
 from node.errors import ConfigError, UsageError
 from node.files import make_private_folder, refuse_if_shared, write_private
 from node.types import Address
@@ -37,14 +38,16 @@ class Wallet:
     @classmethod
     def load(cls, path: Path, passphrase: str) -> Wallet:
         """Unlock a keyfile; raises `ConfigError` on a wrong passphrase or a file that is none."""
-        record = _read(path)
+        record = read_keyfile(path)
         refuse_if_shared(path)
         try:
-            return cls(bytes(Account.decrypt(record, passphrase)))
+            # Some write a key's leading zeros, some do not.
+            wallet = cls(bytes(Account.decrypt(record, passphrase)).rjust(32, b"\0"))
         except ValueError:
             raise ConfigError(f"The passphrase does not open {path}.") from None
-        except (KeyError, TypeError, NotImplementedError):
-            raise ConfigError(f"{path} is not a v3 keyfile.") from None
+        if record.get("address", wallet.address) != wallet.address:
+            raise ConfigError(f"{path} says that it is of {record['address']}, and holds the key of {wallet.address}.")
+        return wallet
 
     def sign_transaction(self, transaction: Mapping[str, Any]) -> tuple[str, bytes]:
         """Sign a transaction; returns its hash (0x…) and the raw bytes to send."""
@@ -82,10 +85,17 @@ def checked_address(text: str) -> Address:
 
 def keyfile_address(path: Path) -> Address:
     """The address a keyfile says it is of, without unlocking it; raises `ConfigError`."""
-    address = _read(path).get("address")
-    if not isinstance(address, str) or not Web3.is_address("0x" + address.removeprefix("0x")):
-        raise ConfigError(f"{path} does not name its address: it is not a v3 keyfile.")
-    return str(Web3.to_checksum_address("0x" + address.removeprefix("0x")))
+    address = named_address(path)
+    if address is None:
+        raise ConfigError(
+            f'{path} does not name its address, which only its passphrase tells: add "address": "0x…" to the file.'
+        )
+    return address
+
+
+def named_address(path: Path) -> Address | None:
+    """As `keyfile_address`, or None where the keyfile leaves it out; raises `ConfigError`."""
+    return read_keyfile(path).get("address")
 
 
 def _write(path: Path, private_key: bytes, passphrase: str, work_factor: int) -> Address:
@@ -97,15 +107,3 @@ def _write(path: Path, private_key: bytes, passphrase: str, work_factor: int) ->
     record = Account.encrypt(private_key, passphrase, kdf="scrypt", iterations=work_factor)
     write_private(path, json.dumps(record).encode())
     return keyfile_address(path)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"No keyfile at {path}: make one with `consilium wallet new`.") from None
-    except (OSError, ValueError):
-        raise ConfigError(f"{path} cannot be read as a keyfile.") from None
-    if not isinstance(record, dict):
-        raise ConfigError(f"{path} is not a v3 keyfile.")
-    return record

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from node.cli.group import command
+from node.cli.group import accept_option, command
 from node.cli.session import Session
 from node.errors import DataError, UsageError
 
@@ -44,6 +44,7 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @reading_options
 @click.option("--plan", "plan_file", type=_FILE, help="A study's plan: commit to a table as enrolling does.")
 @click.option("--strict", is_flag=True, help="Stop where a file cannot be used, instead of listing it.")
+@accept_option
 def import_(
     session: Session,
     source: Path,
@@ -54,12 +55,13 @@ def import_(
     image_column: str | None,
     plan_file: Path | None,
     strict: bool,
+    accept: tuple[str, ...],
 ) -> None:
     """Check data and write them in one form.
 
     SOURCE is an .npz file in MedMNIST's layout, a folder of PNG and JPEG files with a CSV of labels, or a .csv
     table. Prints counts, class balance, exact duplicates and unreadable files, and the commitment, whose salt
-    is kept beside the file. Nothing leaves this machine.
+    is kept beside the file. What is probably wrong is refused, as `consilium enrol` does. Nothing leaves this machine.
 
     \b
     Example: consilium data import radiographs/ --positive pneumonia --out records.npz
@@ -79,7 +81,7 @@ def import_(
         plan = parsed
     with _progress(session, "Reading images") as progress:
         found = load(source, Reading(label_column, positive, image_column, labels, plan), progress)
-    done = import_data(found, out, plan=plan, strict=strict)
+    done = import_data(found, out, plan=plan, strict=strict, accept=accept)
     values = done.summary | {
         "commitment": done.commitment,
         "commitment_over": done.statement,
@@ -130,6 +132,7 @@ def fetch(session: Session, name: str, file: Path | None, out: Path | None) -> N
 @click.option("--seed", type=click.IntRange(min=0), required=True, help="The same seed gives the same files.")
 @click.option("-o", "--out", required=True, type=_FILE, help="Folder to write to.")
 @reading_options
+@accept_option
 def split(
     session: Session,
     source: Path,
@@ -142,6 +145,7 @@ def split(
     positive: str | None,
     labels: Path | None,
     image_column: str | None,
+    accept: tuple[str, ...],
 ) -> None:
     """Deal data out among simulated hospitals.
 
@@ -156,7 +160,7 @@ def split(
 
     with _progress(session, "Reading images") as progress:
         found = load(source, Reading(label_column, positive, image_column, labels), progress)
-    files = deal(found, out, hospitals=hospitals, scheme=scheme, alpha=alpha, seed=seed)
+    files = deal(found, out, hospitals=hospitals, scheme=scheme, alpha=alpha, seed=seed, accept=accept)
     rows = []
     for path, part in files:
         answers = [record.label for record in part.records()]
@@ -190,4 +194,6 @@ def _for_people(values: dict[str, Any]) -> dict[str, Any]:
         shown["with both labels"] = duplicates["contradicting"]
     if values["unreadable"]:
         shown["not used"] = len(values["unreadable"])
+    if values["accepted"]:
+        shown["accepted"] = values["accepted"]
     return shown | {name: values[name] for name in ("file", "sha256", "commitment", "commitment_over", "salt_file")}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from node.document import Across, Decimal, Fault, load, read
 from node.errors import DataError
 from node.learning import extractor
 from node.learning.cnn import initial_weights
+from node.learning.datasets.table import looked_at
+from node.learning.findings import refuse as refuse_doubtful
 from node.learning.privacy import calibrated
 from node.learning.scaling import Scaling
 from node.learning.tables import read_table
@@ -39,7 +41,11 @@ from node.steps.plan_rules import Venue
 
 
 def complete(
-    draft: bytes, records: Path | None, extractor_file: Path | None = None, venue: Venue | None = None
+    draft: bytes,
+    records: Path | None,
+    extractor_file: Path | None = None,
+    venue: Venue | None = None,
+    accept: Collection[str] = (),
 ) -> TrainingPlan:
     """The plan of a draft: a plan's JSON in any layout, where some parts may be left out.
 
@@ -47,7 +53,8 @@ def complete(
     the label, in their order) and `scaling`; images with `extractor_file` give `model.extractor` too. A missing
     `model.initial` becomes zeros (of a network, weights drawn from the title), a missing `privacy` none. `venue`:
     where it is to be published, if that is known. Raises `DataError` with all that is missing or does not fit, by its
-    key, as publishing and enrolling would find it.
+    key, as publishing and enrolling would find it, and `DataDoubtful` for what looks wrong in the records and is not
+    among the names to `accept`: everybody's values would be scaled by it.
     """
     value = load(draft)
     model = value.get("model") if isinstance(value, dict) else None
@@ -63,9 +70,9 @@ def complete(
         rules += _calibrate(value, BoundedTraining, NETWORKS[family])
         return _parse(value, rules)
     if extractor_file is not None:
-        _from_images(value, model, read_extractor(extractor_file), records)
+        _from_images(value, model, read_extractor(extractor_file), records, accept)
     elif records is not None:
-        _from_table(value, model, records)
+        _from_table(value, model, records, accept)
     elif "scaling" not in value or "features" not in model:
         rules.append(_fault("the draft", "has no features or no scaling: name data that give them with --records"))
     if isinstance(features := model.get("features"), list):
@@ -132,24 +139,29 @@ def _parse(value: dict[str, Any], rules: Sequence[Across]) -> TrainingPlan:
     return TrainingPlan.parse(document.encode(), rules)
 
 
-def _from_table(value: dict[str, Any], model: dict[str, Any], records: Path) -> None:
+def _from_table(value: dict[str, Any], model: dict[str, Any], records: Path, accept: Collection[str]) -> None:
     label = _label(model)
     if label is None:
         return
     features = model.setdefault("features", [name for name in _columns(records) if name != label.name])
     if "scaling" not in value and _are_names(features):
         table = read_table(records, features, label, capacity=ROWS_LIMIT)
+        refuse_doubtful(records.name, looked_at(table, label).findings, accept)
         value["scaling"] = _constants(Scaling.fit(table.rows, features))
 
 
-def _from_images(value: dict[str, Any], model: dict[str, Any], content: bytes, records: Path | None) -> None:
+def _from_images(
+    value: dict[str, Any], model: dict[str, Any], content: bytes, records: Path | None, accept: Collection[str]
+) -> None:
     digest = hashlib.sha256(content).digest()
     weights = extractor.from_bytes(content, digest)
     model.setdefault("extractor", {"digest": digest.hex(), "size": len(content)})
     model.setdefault("features", list(extractor.FEATURES))
     label = _label(model)
     if "scaling" not in value and records is not None and label is not None:
-        images = read_labelled_images(records, label).split("train")
+        data = read_labelled_images(records, label)
+        refuse_doubtful(records.name, data.findings, accept)
+        images = data.split("train")
         value["scaling"] = _constants(extractor.fit_scaling(extractor.features(weights, images.pixels)))
 
 

@@ -35,6 +35,15 @@ def command(group: click.Group, name: str, **settings: Any) -> Callable[[Callabl
     return decorate
 
 
+#: Of commands that commit to data or write them.
+accept_option = click.option(
+    "--accept",
+    metavar="NAME",
+    multiple=True,
+    help="A column, an image or the label that looks wrong and is right; once for each.",
+)
+
+
 def typed(context: click.Context, session: Session) -> list[str]:
     """The common options that were typed, before the command's name or after it, which wins, for another program."""
     found: list[str] = []

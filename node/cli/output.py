@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from node.errors import ConsiliumError, ContractReverted
+from node.errors import ConsiliumError, ContractReverted, DataDoubtful
 from node.words import plain
 
 
@@ -89,6 +89,8 @@ def show_error(error: ConsiliumError, as_json: bool) -> None:
         }
         if isinstance(error, ContractReverted):
             values |= {"revert": error.name, "values": error.values, "call": error.call}
+        if isinstance(error, DataDoubtful):
+            values["findings"] = error.findings
         click.echo(json.dumps(_json(values)), err=True)
     else:
         click.echo("consilium: " + plain(" ".join(str(error).split())), err=True)

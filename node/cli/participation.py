@@ -3,22 +3,23 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from node.chain.studies import NO_PAYOUT_COMMITMENT
 from node.chain.wallet import checked_address
-from node.cli.group import command
+from node.cli.group import accept_option, command
 from node.cli.session import Session, passphrase, sent, transaction
 from node.config import FILE_NAME
 from node.errors import StudyError, UsageError
 from node.files import locked
 from node.payout import Payout, Payouts
 from node.types import Receipt
-from node.words import plain
+
+if TYPE_CHECKING:
+    from node.steps.records import Remarks, Usage
 
 #: Rounds of one transaction. With 4 hospitals the first costs 151,000 gas and each further one 56,000; with 64 the
 #: first costs 52,000 more. A transaction may use 16,777,216 on Ethereum (EIP-7825), elsewhere what a block holds.
@@ -43,7 +44,7 @@ def add_participation_commands(cli: click.Group) -> None:
     )
     @click.option("--data", type=click.Path(path_type=Path), help="This study's data [the node's `data`].")
     @click.option("--payout", metavar="ADDRESS", help="Where rewards can be claimed to [the owner].")
-    @click.option("--yes", is_flag=True, help="Go on although values clip beyond the plan's share.")
+    @accept_option
     def enrol(
         session: Session,
         study_id: int,
@@ -51,14 +52,19 @@ def add_participation_commands(cli: click.Group) -> None:
         extractor: Path | None,
         data: Path | None,
         payout: str | None,
-        yes: bool,
+        accept: tuple[str, ...],
     ) -> None:
         """Take a place in a study (operator's key).
 
         The plan document must agree with the chain in every number, and the bond is locked. Of the
         data only a commitment leaves this machine: the node keeps what it committed to, encrypted and for this study
         alone. Of more rows than the plan's circuit takes, one block is drawn by the hash of a later block of the
-        chain, and the node trains on that. Works beside a running node, which takes the study up by itself.
+        chain, and the node trains on that. Works beside a running node, which takes the study up by itself. How
+        much of the data is used is said before anything is sent.
+
+        Data that are probably wrong are refused by the name of each column or image: values in another unit or sign
+        than the plan's, codes for missing ones, a column that never varies, one class alone, blank or dark images.
+        What is right all the same is accepted by that name.
 
         With --payout the chain gets a hash of that address and of a secret salt, so that nobody knows who is
         paid before `consilium claim --payout`. The salt is in the node's folder: keep a copy of it.
@@ -70,15 +76,18 @@ def add_participation_commands(cli: click.Group) -> None:
         from node.steps.enrolment import data_file, is_sent
         from node.steps.enrolment import enrol as enrol_hospital
 
-        def confirm(warning: str) -> bool:
-            if yes:
-                logging.getLogger("consilium").warning(warning)
-                return True
-            click.echo(plain(warning), err=True)
-            if not sys.stdin.isatty():
-                click.echo("Give --yes to enrol all the same.", err=True)
-                return False
-            return click.confirm("Enrol all the same?", err=True)
+        told: dict[str, Any] = {}
+
+        def tell(usage: Usage, remarks: Remarks) -> None:
+            for line in (str(usage), *remarks.notes):
+                session.out.note(line)
+            told.update(
+                records=usage.records,
+                used_least=usage.least,
+                used_most=usage.most,
+                notes=list(remarks.notes),
+                accepted=[found.name for found in remarks.accepted],
+            )
 
         config, opening = session.node_config, passphrase()
         address = checked_address(payout) if payout else None
@@ -95,7 +104,8 @@ def add_participation_commands(cli: click.Group) -> None:
                 hospital,
                 study_id,
                 data or config.data,
-                confirm=confirm,
+                accept=accept,
+                tell=tell,
                 plan_file=plan_file,
                 extractor=extractor,
                 payout_commitment=commitment,
@@ -124,6 +134,7 @@ def add_participation_commands(cli: click.Group) -> None:
                 "rows": place.rows,
                 "blocks": blocks,
                 "data": file,
+                **told,
                 "data_root": place.data_root,
                 "payout_commitment": place.payout_commitment,
                 "transaction": transaction(receipt),

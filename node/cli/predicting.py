@@ -16,7 +16,8 @@ from node.learning import scoring
 from node.learning.datasets.images import SIDE
 from node.learning.datasets.pixels import read_image
 from node.learning.model_file import ModelFile
-from node.learning.prediction import predict_table, shown
+from node.learning.prediction import NAMES_SHOWN, predict_table
+from node.words import listed
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ def of_table(model: ModelFile, source: Path, identifier: str | None) -> Scores:
             (line, *name, probability, model.class_of(probability))
             for line, name, probability in zip(found.lines, kept, found.probabilities, strict=True)
         ],
-        note=f"Not used: the columns {shown([repr(name) for name in found.unused])}." if found.unused else "",
+        note=f"Not used: the columns {listed([repr(name) for name in found.unused], NAMES_SHOWN)}."
+        if found.unused
+        else "",
     )
 
 
@@ -50,7 +53,7 @@ def of_images(model: ModelFile, sources: tuple[Path, ...]) -> Scores:
     pixels, problems = {}, {}
     for image in dict.fromkeys(sources):
         try:
-            pixels[image] = read_image(image)
+            pixels[image] = read_image(image).pixels
         except DataError as error:
             problems[image] = str(error)
     scores = scoring.of_images(model, np.array([*pixels.values()], dtype=np.uint8).reshape(-1, SIDE, SIDE))

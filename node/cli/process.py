@@ -10,7 +10,7 @@ from typing import get_args
 import click
 
 from node.chain.deployment import load_deployment
-from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, create_keyfile, keyfile_address
+from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, create_keyfile
 from node.cli.amounts import parse_amount
 from node.cli.group import command
 from node.cli.output import LogLine
@@ -118,7 +118,7 @@ def init(
         if not path.exists():
             factor = LIGHT_WORK_FACTOR if light_kdf else WORK_FACTOR
             create_keyfile(path, passphrase(confirm=True), work_factor=factor)
-        addresses[role] = keyfile_address(path)
+        addresses[role] = session.address_of(path)
     written = save_config(config)
     session.out.record("Node", {"home": str(home), "configuration": str(written), **addresses})
     _note_gateway(session, config)
@@ -152,7 +152,7 @@ def status(session: Session) -> None:
     from node.steps.enrolment import data_file
 
     config, reader = session.config, session.reader
-    operator = keyfile_address(config.operator_keyfile)
+    operator = session.address_of(config.operator_keyfile)
     number = reader.hospital_id_of_operator(operator)
     balance = reader.balance(operator)
     studies = [study for study in range(1, reader.study_count() + 1) if number and number in reader.enrolled_ids(study)]

@@ -20,7 +20,7 @@ from node.chain.client import ChainReader
 from node.chain.deployment import load_deployment
 from node.chain.journal import SendingPolicy
 from node.chain.sender import TransactionSender
-from node.chain.wallet import Wallet, keyfile_address
+from node.chain.wallet import Wallet, named_address
 from node.chain.writes import Ledger
 from node.cli.amounts import parse_amount
 from node.cli.output import Output
@@ -130,13 +130,18 @@ class Session:
 
     def address(self, role: Role) -> Address:
         """The address a command signs with."""
-        return keyfile_address(self.keyfile(role))
+        return self.address_of(self.keyfile(role))
+
+    def address_of(self, keyfile: Path) -> Address:
+        """The address of a keyfile, which has to be unlocked where it does not name it."""
+        return named_address(keyfile) or Wallet.load(keyfile, passphrase()).address
 
     @contextlib.contextmanager
     def signing(self, role: Role) -> Iterator[Signing]:
         """Unlock a key and hold its memory of transactions while the block runs."""
         path = self.keyfile(role)
-        keyfile_address(path)
+        # A file that is no keyfile is told of before a passphrase is asked for.
+        named_address(path)
         reader = self.reader
         wallet = Wallet.load(path, passphrase())
         with NodeState(self._memory(path)) as state:
@@ -182,7 +187,11 @@ class Session:
     def _is_operator(self, path: Path) -> bool:
         """Whether a keyfile, wherever it lies, holds the key that the node of the home folder signs with."""
         operator = self.config.operator_keyfile if self.has_config else None
-        return operator is not None and operator.exists() and keyfile_address(path) == keyfile_address(operator)
+        if operator is None or not operator.exists():
+            return False
+        # A copy that leaves its address out is known by the file alone.
+        named = named_address(path)
+        return path.resolve() == operator.resolve() or (named is not None and named == named_address(operator))
 
     def _memory(self, path: Path) -> Path:
         """A node's operator key is remembered by the node; every other key beside its keyfile."""

@@ -10,7 +10,7 @@ import click
 
 from node.chain.client import ChainReader
 from node.chain.endings import ending, failures, hospital_name
-from node.cli.group import command
+from node.cli.group import accept_option, command
 from node.cli.plans import PlansAtHand, described, in_words, plan_in, short_title, terms_in_words
 from node.cli.session import Session, sent, transaction
 from node.errors import DataError, UsageError
@@ -31,7 +31,15 @@ def study() -> None:
 @click.option("--records", type=click.Path(path_type=Path), help="Data of your own, held by no hospital.")
 @click.option("--extractor", type=click.Path(path_type=Path), help="The frozen network of a head on images.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("plan.json"), show_default=True)
-def plan(session: Session, draft: Path, records: Path | None, extractor: Path | None, out: Path) -> None:
+@accept_option
+def plan(
+    session: Session,
+    draft: Path,
+    records: Path | None,
+    extractor: Path | None,
+    out: Path,
+    accept: tuple[str, ...],
+) -> None:
     """Write a plan document from a readable draft.
 
     A draft is a plan as JSON in any layout. It may leave out what --records gives: the features (the
@@ -48,7 +56,7 @@ def plan(session: Session, draft: Path, records: Path | None, extractor: Path | 
     from node.cli.publishing import venue_of
 
     venue, unasked = venue_of(session)
-    made = complete(_document(draft), records, extractor, venue)
+    made = complete(_document(draft), records, extractor, venue, accept)
     if out.exists() and out.read_bytes() != made.canonical():
         raise UsageError(f"{out} exists already and is another plan: name another place with -o.")
     out.write_bytes(made.canonical())

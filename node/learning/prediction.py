@@ -13,11 +13,13 @@ from pathlib import Path
 
 from node.errors import DataError
 from node.learning import scoring
+from node.learning.csv_file import header, records, same_form
 from node.learning.model_file import ModelFile
-from node.learning.tables import number_problem, records
+from node.learning.tables import number_problem
+from node.words import listed
 
 #: How many bad cells, and how many names, a message tells.
-_CELLS_SHOWN, _NAMES_SHOWN = 20, 6
+_CELLS_SHOWN, NAMES_SHOWN = 20, 6
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,16 @@ def predict_table(model: ModelFile, source: Path, identifier: str | None = None)
     be used; then nothing is scored.
     """
     lines = records(source)
-    header = [name.strip() for name in next(lines, (0, []))[1]]
+    columns = header(lines)
     wanted = [*model.features, *([] if identifier is None else [identifier])]
-    places = _places(source.name, header, wanted)
+    places = _places(source.name, columns, wanted)
     numbers = {name: places[name] for name in model.features}
     rows: list[tuple[Decimal, ...]] = []
     found: list[tuple[int, str]] = []
     problems: list[str] = []
     for line, cells in lines:
-        if len(cells) != len(header):
-            problems.append(f"line {line}: {len(cells)} cells, but there are {len(header)} columns")
+        if len(cells) != len(columns):
+            problems.append(f"line {line}: {len(cells)} cells, but there are {len(columns)} columns")
             continue
         texts = {name: cells[place].strip() for name, place in numbers.items()}
         wrong = {name: problem for name, text in texts.items() if (problem := number_problem(text))}
@@ -67,24 +69,19 @@ def predict_table(model: ModelFile, source: Path, identifier: str | None = None)
         lines=tuple(line for line, _ in found),
         identifiers=tuple(text for _, text in found),
         probabilities=tuple(scoring.of_rows(model, rows).tolist()),
-        unused=tuple(name for name in header if name not in wanted),
+        unused=tuple(name for place, name in enumerate(columns) if place not in places.values()),
     )
 
 
-def _places(file: str, header: Sequence[str], wanted: Sequence[str]) -> dict[str, int]:
-    missing = [repr(name) for name in wanted if name not in header]
+def _places(file: str, columns: Sequence[str], wanted: Sequence[str]) -> dict[str, int]:
+    forms = {name: same_form(name) for name in wanted}
+    missing = [repr(name) for name, form in forms.items() if form not in columns]
     if missing:
         raise DataError(
-            f"{file} lacks {len(missing)} of the {len(wanted)} columns that are needed: {shown(missing)}. "
-            "Add them, named exactly so, in the first line."
+            f"{file} lacks {len(missing)} of the {len(wanted)} columns that are needed: "
+            f"{listed(missing, NAMES_SHOWN)}. Add them, named exactly so, in the first line."
         )
-    twice = [repr(name) for name in wanted if header.count(name) > 1]
+    twice = [repr(name) for name, form in forms.items() if columns.count(form) > 1]
     if twice:
-        raise DataError(f"{file} has columns more than once: {shown(twice)}. Keep one of each.")
-    return {name: header.index(name) for name in wanted}
-
-
-def shown(names: Sequence[str]) -> str:
-    """The first few of these names, and how many more there are."""
-    few = ", ".join(names[:_NAMES_SHOWN])
-    return few if len(names) <= _NAMES_SHOWN else f"{few} and {len(names) - _NAMES_SHOWN} more"
+        raise DataError(f"{file} has columns more than once: {listed(twice, NAMES_SHOWN)}. Keep one of each.")
+    return {name: columns.index(form) for name, form in forms.items()}

@@ -11,10 +11,15 @@ with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from node.errors import DataError
 from node.learning.reference import FEATURE_MAX, FEATURE_MIN, ONE, clamp
@@ -22,6 +27,9 @@ from node.plan import FeatureScaling
 
 # Digits of a fitted constant: enough for any measurement, few enough to read in a plan.
 SIGNIFICANT_DIGITS = 9
+# v, a and b are each within 2^-53 of their floats, as are their product and its difference to b: of v·a − b, floats
+# know all but 5/2^53 of |v·a| + |b|. Three times that, to be sure.
+_ROUNDING = 2.0**-49
 
 Values = Sequence[Sequence[Decimal]]
 
@@ -43,9 +51,12 @@ class Scaling:
             raise DataError(f"Scaling needs at least 2 records of the sponsor's own; {len(rows)} were given.")
         fitted = []
         for index, name in enumerate(names):
-            column = [Fraction(row[index]) for row in rows]
-            mean = sum(column, Fraction()) / len(column)
-            variance = sum(((v - mean) ** 2 for v in column), Fraction()) / len(column)
+            ratios = [row[index].as_integer_ratio() for row in rows]
+            common = math.lcm(*{denominator for _, denominator in ratios})
+            whole = [numerator * (common // denominator) for numerator, denominator in ratios]
+            total, squares = sum(whole), sum(value * value for value in whole)
+            mean = Fraction(total, common * len(rows))
+            variance = Fraction(len(rows) * squares - total**2, (common * len(rows)) ** 2)
             if variance == 0:
                 raise DataError(
                     f"The feature {name!r} has the same value in all of the sponsor's records: leave it out."
@@ -58,29 +69,48 @@ class Scaling:
 
     def apply(self, rows: Values) -> list[list[int]]:
         """The integers of n rows of D values, each in [−128, 127]."""
-        return [[clamp(x, FEATURE_MIN, FEATURE_MAX) for x in row] for row in self._unclamped(rows)]
-
-    def clipped(self, rows: Values) -> list[float]:
-        """For each feature, the share of its values (0 to 1) that the 8-bit range cuts off."""
-        scaled = list(self._unclamped(rows))
-        if not scaled:
-            return [0.0] * len(self.features)
-        outside = [[not FEATURE_MIN <= x <= FEATURE_MAX for x in row] for row in scaled]
-        return [sum(column) / len(scaled) for column in zip(*outside, strict=True)]
-
-    def clipped_share(self, rows: Values) -> float:
-        """The share of all values (0 to 1) that the 8-bit range cuts off."""
-        shares = self.clipped(rows)
-        return sum(shares) / len(shares)
-
-    def _unclamped(self, rows: Values) -> Iterable[list[int]]:
-        """⌊(v − mean)/std · 32 + 1/2⌋ as v·a − b with a = 32/std and b = mean·32/std − 1/2."""
-        factors = [(ONE / Fraction(f.std), Fraction(f.mean)) for f in self.features]
-        affine = [(factor, mean * factor - Fraction(1, 2)) for factor, mean in factors]
+        width = len(self.features)
         for number, row in enumerate(rows):
-            if len(row) != len(affine):
-                raise DataError(f"Row {number} has {len(row)} values; the plan scales {len(affine)} features.")
-            yield [(Fraction(v) * a - b).__floor__() for v, (a, b) in zip(row, affine, strict=True)]
+            if len(row) != width:
+                raise DataError(f"Row {number} has {len(row)} values; the plan scales {width} features.")
+        values = np.array([[float(value) for value in row] for row in rows]).reshape(-1, width)
+        scaled, _ = self.of_floats(values, lambda row, column: rows[row][column])
+        return [list(map(int, row)) for row in scaled.tolist()]
+
+    def of_floats(
+        self, values: NDArray[np.float64], exactly: Callable[[int, int], Decimal]
+    ) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+        """The integers of n rows of D values, int8 [n, D], and which of them the 8-bit range cut off, bool [n, D].
+
+        `values` holds the float next to each value, and `exactly` the value in a row and column. Floats decide where
+        their rounding cannot matter; where it could (almost nowhere), the value is scaled in rational numbers.
+        """
+        scaled = values * self._factors - self._offsets
+        error = _ROUNDING * (np.abs(values) * self._factors + np.abs(self._offsets) + 1)
+        near = np.abs(scaled - np.rint(scaled)) <= error
+        # Beyond the range an integer more or less is cut off alike.
+        near &= np.abs(scaled) <= FEATURE_MAX + 3 + error
+        whole = np.clip(np.floor(scaled), FEATURE_MIN - 1, FEATURE_MAX + 1).astype(np.int16)
+        for row, column in np.argwhere(near).tolist():
+            factor, offset = self._affine[column]
+            exact = (Fraction(exactly(row, column)) * factor - offset).__floor__()
+            whole[row, column] = clamp(exact, FEATURE_MIN - 1, FEATURE_MAX + 1)
+        kept = whole.clip(FEATURE_MIN, FEATURE_MAX)
+        return kept.astype(np.int8), kept != whole
+
+    @cached_property
+    def _affine(self) -> list[tuple[Fraction, Fraction]]:
+        """(v − mean)/std · 32 + 1/2 as v·a − b: a = 32/std and b = mean·32/std − 1/2 of each feature."""
+        factors = [(ONE / Fraction(f.std), Fraction(f.mean)) for f in self.features]
+        return [(factor, mean * factor - Fraction(1, 2)) for factor, mean in factors]
+
+    @cached_property
+    def _factors(self) -> NDArray[np.float64]:
+        return np.array([float(factor) for factor, _ in self._affine])
+
+    @cached_property
+    def _offsets(self) -> NDArray[np.float64]:
+        return np.array([float(offset) for _, offset in self._affine])
 
 
 def _written(value: Decimal) -> str:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading a hospital's table from a CSV file, strictly.
 
-The csv module and not pandas: pandas renames doubled columns, turns "NA" and empty cells into numbers that
-are none, guesses types and forgets line numbers, and a value has to reach scaling exactly as it is written.
 Messages name line and column and never a value: they end in logs, and the file holds patients' records.
 """
 
@@ -12,13 +10,18 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, Decimal
+from itertools import islice
 from pathlib import Path
-from typing import NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from node.errors import DataError
+from node.learning.csv_file import header, places, records, same_form
 from node.plan import Label
+from node.words import listed
 
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
@@ -27,40 +30,84 @@ LONGEST_NUMBER = 64
 # Beyond these powers of ten a number is a mistake, and exact arithmetic on it would take long.
 EXPONENT_LIMIT = 30
 
-
-class _Reader(Protocol):
-    @property
-    def line_num(self) -> int: ...
-
-    def __next__(self) -> list[str]: ...
+#: Of numbers alone, with commas between them: what Python's float then takes is what NUMBER describes.
+_NUMBERS = re.compile(r"[0-9.eE+,-]*")
+_LONG_EXPONENT = re.compile(r"[eE][+-]?[0-9]{4}")
+#: Rows that are looked at together; the records in memory at a time.
+_TOGETHER = 2048
+#: How many problems a message tells of, in how many columns of each, and lines of each of those.
+_PROBLEMS_SHOWN, _COLUMNS_SHOWN, _LINES_SHOWN = 6, 8, 5
 
 
 @dataclass(frozen=True)
 class Table:
-    """n records as measured: `rows` holds n tuples of D values in the plan's order, `labels` n of 0 or 1."""
+    """n records as measured: `rows` holds n tuples of D values in the plan's order, `labels` n of 0 or 1.
+
+    `lines`: where the records stood in their file, of a table that was read from one.
+    """
 
     features: tuple[str, ...]
     rows: tuple[tuple[Decimal, ...], ...]
     labels: tuple[int, ...]
+    lines: tuple[int, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """k records on their way: lines of the file, D columns of k numbers as written, their nearest floats, labels."""
+
+    lines: list[int]
+    texts: tuple[Sequence[str], ...] = field(repr=False)
+    values: NDArray[np.float64] = field(repr=False)
+    labels: list[int] = field(repr=False)
+
+    def exactly(self, row: int, column: int) -> Decimal:
+        """The number in a place, of which `values` has the nearest float."""
+        return Decimal(self.texts[column][row])
 
 
 def read_table(path: Path, features: Sequence[str], label: Label, *, capacity: int) -> Table:
     """Reads a CSV file whose columns are exactly the plan's features and its label, in any order.
 
-    `capacity`: the most rows that are read. Raises DataError with the line, the column and what to do.
+    `capacity`: the most rows that are read. Raises DataError with the lines, the columns and what to do.
     """
-    return _read(path.name, records(path), tuple(features), label, capacity)
+    rows: list[tuple[Decimal, ...]] = []
+    labels: list[int] = []
+    lines: list[int] = []
+    for chunk in chunks(path, features, label, capacity=capacity):
+        rows += zip(*(map(_decimal, column) for column in chunk.texts), strict=True)
+        labels += chunk.labels
+        lines += chunk.lines
+    return Table(tuple(features), tuple(rows), tuple(labels), tuple(lines))
 
 
-def records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of every line of a CSV file that is not blank; raises DataError."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            yield from _records(path.name, csv.reader(stream, strict=True))
-    except OSError as error:
-        raise DataError(f"{path.name} cannot be read ({error.strerror}). Check the path and its rights.") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path.name} is not text in UTF-8. Export it again as CSV in UTF-8.") from None
+def chunks(path: Path, features: Sequence[str], label: Label, *, capacity: int) -> Iterator[Chunk]:
+    """The records of a file in parts, as `read_table` reads them.
+
+    Raises DataError with everything that is wrong in any line, at the end, and gives no part after the first such
+    line: whoever does not come to the end has read nothing.
+    """
+    lines = records(path)
+    columns = header(lines)
+    if not columns:
+        raise DataError(f"{path.name} is empty. It needs a line of column names and at least one record.")
+    place = places(path.name, columns, features, label.name)
+    order = [place[feature] for feature in features]
+    problems, count = _Problems(), 0
+    while part := list(islice(lines, _TOGETHER)):
+        count += len(part)
+        if count > capacity:
+            raise DataError(
+                f"{path.name} has more than {capacity} records, the most that can be read here. "
+                "Choose the records to use."
+            )
+        chunk = _chunk(part, [*zip(features, order, strict=True)], len(columns), (label, place[label.name]), problems)
+        if chunk is not None and not problems:
+            yield chunk
+    if problems:
+        raise DataError(problems.message(path.name))
+    if not count:
+        raise DataError(f"{path.name} has column names but no records.")
 
 
 def table_bytes(table: Table, label: Label) -> bytes:
@@ -80,66 +127,81 @@ def number_text(value: Decimal) -> str:
     return plain if len(plain) <= LONGEST_NUMBER else str(shortest)
 
 
-def _read(
-    name: str, lines: Iterator[tuple[int, list[str]]], features: tuple[str, ...], label: Label, capacity: int
-) -> Table:
-    header = next(lines, None)
-    if header is None:
-        raise DataError(f"{name} is empty. It needs a line of column names and at least one record.")
-    places = _places(name, [column.strip() for column in header[1]], features, label.name)
-    rows: list[tuple[Decimal, ...]] = []
-    labels: list[int] = []
-    for line, cells in lines:
-        if len(cells) != len(places):
-            raise DataError(f"{name}, line {line}: {len(cells)} cells, but there are {len(places)} columns.")
-        if len(rows) == capacity:
-            raise DataError(
-                f"{name} has more than {capacity} records, the most that can be read here. Choose the records to use."
-            )
-        rows.append(tuple(_number(name, line, feature, cells[places[feature]]) for feature in features))
-        labels.append(_label(name, line, label, cells[places[label.name]]))
-    if not rows:
-        raise DataError(f"{name} has column names but no records.")
-    return Table(features, tuple(rows), tuple(labels))
+class _Problems:
+    """What is wrong with the cells of a file: the lines of each kind of problem in each column."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, dict[str | None, list[int]]] = {}
+        self._count = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
+    def add(self, line: int, column: str | None, problem: str) -> None:
+        """One cell, or with no column a whole line."""
+        self._count += 1
+        self._lines.setdefault(problem, {}).setdefault(column, []).append(line)
+
+    def message(self, name: str) -> str:
+        """All of them; a long list is cut, and its length said."""
+        told = [
+            f"{listed([_where(lines, column) for column, lines in columns.items()], _COLUMNS_SHOWN, '; ')}: {problem}"
+            for problem, columns in self._lines.items()
+        ]
+        if self._count == 1:
+            return f"{name}, {told[0]}."
+        return f"{name} cannot be used in {self._count:,} places: {listed(told, _PROBLEMS_SHOWN, '. Also ')}."
 
 
-def _records(name: str, reader: _Reader) -> Iterator[tuple[int, list[str]]]:
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise DataError(f"{name}, line {reader.line_num}: this is not well-formed CSV ({error}).") from None
-        if cells:
-            yield reader.line_num, cells
+def _where(lines: list[int], column: str | None) -> str:
+    shown = f"line{'s' if len(lines) > 1 else ''} {listed(list(map(str, lines)), _LINES_SHOWN)}"
+    return shown if column is None else f"{shown}, column {column!r}"
 
 
-def _places(name: str, columns: list[str], features: tuple[str, ...], label: str) -> dict[str, int]:
-    """Where each wanted column stands; unknown names are counted and not shown, since they may be data."""
-    wanted = {*features, label}
-    if len(columns) == 1 and len(wanted) > 1:
-        raise DataError(f"{name} has one column. Separate the columns with commas.")
-    for column in columns:
-        if column in wanted and columns.count(column) > 1:
-            raise DataError(f"{name} has the column {column!r} more than once. Keep one of them.")
-    missing = [column for column in (*features, label) if column not in columns]
-    unknown = [str(place) for place, column in enumerate(columns, start=1) if column not in wanted]
-    if len(missing) == len(wanted):
-        raise DataError(
-            f"{name} has none of the plan's columns. Its first line must hold the column names: "
-            f"{_some([*features, label])}."
-        )
-    if missing:
-        raise DataError(f"{name} lacks the plan's columns {_some(missing)}. Add them, named exactly so.")
-    if unknown:
-        raise DataError(f"{name} has columns that the plan does not know: number {_some(unknown)}. Remove them.")
-    return {column: columns.index(column) for column in wanted}
+def _chunk(
+    part: list[tuple[int, list[str]]],
+    features: Sequence[tuple[str, int]],
+    width: int,
+    label: tuple[Label, int],
+    problems: _Problems,
+) -> Chunk | None:
+    """Some lines as numbers; None where one of them has a cell too many or too few."""
+    whole = [(line, cells) for line, cells in part if len(cells) == width]
+    if len(whole) < len(part):
+        for line, cells in part:
+            if len(cells) != width:
+                problems.add(line, None, f"{len(cells)} cells, but there are {width} columns")
+    if not whole:
+        return None
+    lines = [line for line, _ in whole]
+    columns = list(zip(*(cells for _, cells in whole), strict=True))
+    texts = tuple([cell.strip() for cell in columns[place]] for _, place in features)
+    values = np.empty((len(lines), len(texts)))
+    for number, ((feature, _), column) in enumerate(zip(features, texts, strict=True)):
+        floats = _floats(column)
+        if floats is None:
+            for line, cell in zip(lines, column, strict=True):
+                if problem := number_problem(cell):
+                    problems.add(line, feature, problem)
+            floats = [] if problems else [float(cell) for cell in column]
+        if floats:
+            values[:, number] = floats
+    return Chunk(lines, texts, values, _labels(lines, columns[label[1]], label[0], problems))
 
 
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:6])
-    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
+def _floats(column: Sequence[str]) -> list[float] | None:
+    """The nearest floats of a column that surely holds numbers alone and none out of bounds, else None."""
+    together = ",".join(column)
+    if not _NUMBERS.fullmatch(together) or _LONG_EXPONENT.search(together) or max(map(len, column)) > LONGEST_NUMBER:
+        return None
+    try:
+        floats = list(map(float, column))
+    except ValueError:
+        return None
+    sizes = np.abs(floats)
+    outside = (sizes < 1.001 * 10.0**-EXPONENT_LIMIT) | (sizes > 9.99 * 10.0**EXPONENT_LIMIT)
+    # A nought is one, unless an exponent made it too small for a float.
+    return None if any(float(sizes[row]) or "e" in column[row].lower() for row in np.flatnonzero(outside)) else floats
 
 
 def number_problem(text: str) -> str | None:
@@ -156,23 +218,16 @@ def number_problem(text: str) -> str | None:
     return None
 
 
-def _number(name: str, line: int, column: str, cell: str) -> Decimal:
-    text = cell.strip()
-    problem = number_problem(text)
-    if problem is not None:
-        _refuse(f"{name}, line {line}, column {column!r}", problem)
+def _decimal(text: str) -> Decimal:
+    # Of the noughts that can be written, one.
     return Decimal(text) or Decimal(0)
 
 
-def _label(name: str, line: int, label: Label, cell: str) -> int:
-    text = cell.strip()
-    if text not in (label.positive, label.negative):
-        _refuse(
-            f"{name}, line {line}, column {label.name!r}",
-            f"the label is neither {label.positive!r} nor {label.negative!r}. Correct it",
-        )
-    return int(text == label.positive)
-
-
-def _refuse(where: str, problem: str) -> NoReturn:
-    raise DataError(f"{where}: {problem}.")
+def _labels(lines: list[int], column: Sequence[str], label: Label, problems: _Problems) -> list[int]:
+    meant = {same_form(label.negative): 0, same_form(label.positive): 1}
+    known = {text: meant.get(same_form(text)) for text in set(column)}
+    wrong = f"the label is neither {label.positive!r} nor {label.negative!r}. Correct it"
+    for line, text in zip(lines, column, strict=True):
+        if known[text] is None:
+            problems.add(line, label.name, wrong)
+    return [known[text] or 0 for text in column]

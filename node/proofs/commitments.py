@@ -43,10 +43,14 @@ def row_elements(row: Sequence[int], label: int) -> list[int]:
     Thirty features make one element; the label follows the features of the last one. Raises
     ValueError for a feature outside of [-128, 127] or a label other than 0 and 1.
     """
-    shift = 1 << (FEATURE_BITS - 1)
-    if not all(-shift <= value < shift for value in row) or label not in (0, 1):
+    try:
+        digits = bytes(value + (1 << FEATURE_BITS - 1) for value in row)
+    except ValueError:
+        digits = b""
+    if len(digits) != len(row) or label not in (0, 1):
         raise ValueError("a feature is outside of 8 bits, or a label is neither 0 nor 1")
-    elements = _pack([value + shift for value in row], FEATURE_BITS, FEATURES_PER_ELEMENT)
+    starts = range(0, len(digits), FEATURES_PER_ELEMENT)
+    elements = [int.from_bytes(digits[start : start + FEATURES_PER_ELEMENT], "little") for start in starts]
     used = len(row) - FEATURES_PER_ELEMENT * (len(elements) - 1)
     elements[-1] += label << (FEATURE_BITS * used)
     return elements

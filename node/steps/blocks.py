@@ -63,16 +63,16 @@ def committed(rows: Rows, plan: HeadPlan, salt: int) -> HeadRecords | Blocks:
     """
     capacity, count = plan.training.rows_maximum, len(rows.table)
     if count <= capacity:
-        return HeadRecords(plan, rows.table, rows.labels, salt)
+        return _part(rows, plan, range(count), salt)
     blocks = -(-count // capacity)
     if blocks > MOST_BLOCKS:
         raise DataError(f"{count} rows are more than {MOST_BLOCKS} blocks of {capacity}: enrol with fewer.")
     order = list(range(count))
     secrets.SystemRandom().shuffle(order)
-    parts = tuple(_part(rows, plan, order[first::blocks]) for first in range(blocks))
+    parts = tuple(_part(rows, plan, order[first::blocks], secrets.randbits(SALT_BITS)) for first in range(blocks))
     return Blocks(parts, tuple(part.commitment() for part in parts))
 
 
-def _part(rows: Rows, plan: HeadPlan, places: Sequence[int]) -> HeadRecords:
-    table, labels = tuple(rows.table[place] for place in places), tuple(rows.labels[place] for place in places)
-    return HeadRecords(plan, table, labels, secrets.randbits(SALT_BITS))
+def _part(rows: Rows, plan: HeadPlan, places: Sequence[int], salt: int) -> HeadRecords:
+    table = tuple(map(tuple, rows.table[list(places)].tolist()))
+    return HeadRecords(plan, table, tuple(rows.labels[place] for place in places), salt)

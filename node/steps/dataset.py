@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from node.errors import DataError, UsageError
 from node.files import make_private_folder, refuse_if_shared, write_private
 from node.learning.datasets.records import DataSet, summary
 from node.learning.datasets.splits import split_rows
+from node.learning.findings import refuse
 from node.plan import HeadPlan
 from node.proofs.commitments import SALT_BITS
 from node.steps.blocks import Blocks, committed
@@ -39,12 +41,15 @@ class Imported:
     summary: dict[str, Any]
 
 
-def import_data(data: DataSet, out: Path, *, plan: HeadPlan | None = None, strict: bool = False) -> Imported:
+def import_data(
+    data: DataSet, out: Path, *, plan: HeadPlan | None = None, strict: bool = False, accept: Collection[str] = ()
+) -> Imported:
     """Writes a data set's canonical file, readable by its owner alone, and commits to it.
 
     With a `plan`, the data are a table of the plan's columns, and the commitment is the data root that enrolling
     with the written file puts on chain. Importing the same again changes nothing. Raises DataError for files that
-    cannot be used where `strict`, UsageError where `out` is another file or has another suffix.
+    cannot be used where `strict`, DataDoubtful for what looks wrong and is not among the names to `accept`,
+    UsageError where `out` is another file or has another suffix.
     """
     if out.suffix != data.suffix:
         raise UsageError(f"The canonical file of {data.kind} ends in {data.suffix}: name it so with --out.")
@@ -52,6 +57,7 @@ def import_data(data: DataSet, out: Path, *, plan: HeadPlan | None = None, stric
         shown = "; ".join(f"{item.file}: {item.reason}" for item in data.refused[:_SHOWN])
         more = len(data.refused) - _SHOWN
         raise DataError(f"{len(data.refused)} files cannot be used: {shown}{f'; and {more} more' if more > 0 else ''}.")
+    accepted = refuse("The source", data.findings, accept)
     content = data.to_bytes()
     write_once(out, content)
     salt = salt_beside(out)
@@ -59,6 +65,7 @@ def import_data(data: DataSet, out: Path, *, plan: HeadPlan | None = None, stric
         salt = secrets.randbits(SALT_BITS)
         write_private(_salt_file(out), f"{salt:0{_SALT_DIGITS}x}\n".encode())
     counted = summary(data) | {"file": str(out), "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    counted["accepted"] = [found.name for found in accepted]
     if plan is None:
         commitment, statement = records_commitment(data, salt), "records"
     else:
@@ -101,11 +108,20 @@ def salt_beside(data: Path) -> int | None:
 
 
 def deal(
-    data: DataSet, folder: Path, *, hospitals: int, scheme: str, alpha: float, seed: int
+    data: DataSet,
+    folder: Path,
+    *,
+    hospitals: int,
+    scheme: str,
+    alpha: float,
+    seed: int,
+    accept: Collection[str] = (),
 ) -> list[tuple[Path, DataSet]]:
     """Writes hospital-1, hospital-2 … and, where there are other splits, held-out to a folder, and what was done to
-    split.json; returns the files with their data. The same arguments write the same bytes. Raises UsageError.
+    split.json; returns the files with their data. The same arguments write the same bytes. Raises UsageError, and
+    DataDoubtful as `import_data` does.
     """
+    refuse("The source", data.findings, accept)
     records = list(data.records())
     labels = [record.label for record in records if record.split == "train"]
     if not labels:

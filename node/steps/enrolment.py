@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from node.bytecode import is_verifier_of
@@ -12,6 +12,7 @@ from node.chain.client import ChainReader
 from node.chain.studies import NO_PAYOUT_COMMITMENT, enrolment_intent
 from node.document import listing
 from node.errors import ContractReverted, DataError, KeyNotTrusted, StorageError, StudyError
+from node.learning.findings import sentence
 from node.plan import TrainingPlan
 from node.proofs.artefacts import find_artefacts
 from node.proofs.commitments import SALT_BITS
@@ -23,11 +24,11 @@ from node.steps.context import Hospital, plan_document
 from node.steps.dataset import salt_beside
 from node.steps.extractors import extractor_file, extractor_weights
 from node.steps.plan_rules import RULES_OF_STUDY, broken, rules_of_circuits
-from node.steps.records import Records, read_records, records_name, stored_records
+from node.steps.records import Records, Remarks, Usage, read_records, records_name, stored_records, usage
 from node.types import Receipt, Study, TransactionStatus
 
-#: Asked with a warning before the hospital commits to data that clip; True goes on.
-Confirm = Callable[[str], bool]
+#: Told before the hospital commits: how much of its data is used, and what it should know of them.
+Tell = Callable[[Usage, Remarks], None]
 
 
 def check_plan(reader: ChainReader, study: Study, document: bytes) -> TrainingPlan:
@@ -108,7 +109,8 @@ def enrol(
     study_id: int,
     data: Path,
     *,
-    confirm: Confirm,
+    accept: Collection[str] = (),
+    tell: Tell = lambda usage, remarks: None,
     plan_file: Path | None = None,
     extractor: Path | None = None,
     payout_commitment: bytes = NO_PAYOUT_COMMITMENT,
@@ -118,9 +120,9 @@ def enrol(
     With more rows than the circuit takes it enrols with blocks, of which the chain draws one. Only one process of a
     node may be in here at a time; the node may run beside it.
 
-    Raises `DataError` for data that do not fit, or where `confirm` declines a warning; `StudyError`
-    where the plan is not what the chain says; `KeyNotTrusted` where the study proves under a key that this
-    node does not know; `ArtefactMissing` where it could not prove.
+    Raises `DataError` for data that do not fit; `DataDoubtful` for what looks wrong in them and is not among the names
+    of columns, images and label to `accept`; `StudyError` where the plan is not what the chain says; `KeyNotTrusted`
+    where the study proves under a key that this node does not know; `ArtefactMissing` where it could not prove.
     """
     study = hospital.reader.study(study_id)
     plan = fetch_plan(hospital, study, plan_file)
@@ -128,8 +130,11 @@ def enrol(
     for circuit_id in (study.plan.training_circuit, study.plan.aggregation_circuit):
         check_key(hospital.reader, circuit_id, hospital.transcripts, hospital.artefacts)
     features = extractor_file(plan, extractor, hospital.store.get)
-    records = _committed_records(hospital, study_id, data, plan, extractor_weights(plan, features), confirm)
-    hospital.log.info("study %d: enrolling with %d records", study_id, records.count)
+    records, remarks = _committed_records(hospital, study_id, data, plan, extractor_weights(plan, features), accept)
+    used = usage(records)
+    for line in (str(used), *remarks.notes, *(f"Accepted: {sentence(found)}" for found in remarks.accepted)):
+        hospital.log.info("study %d, enrolling: %s", study_id, line)
+    tell(used, remarks)
     try:
         if isinstance(records, Blocks):
             tree = records.tree()
@@ -168,22 +173,23 @@ def _committed_records(
     data: Path,
     plan: TrainingPlan,
     extractor: Sequence[int],
-    confirm: Confirm,
-) -> Records | Blocks:
+    accept: Collection[str],
+) -> tuple[Records | Blocks, Remarks]:
     """The records, kept before their commitment leaves; what already left stands."""
     name = records_name(study_id)
     if is_sent(hospital, study_id):
-        return stored_records(plan, hospital.secrets.get(name))
+        return stored_records(plan, hospital.secrets.get(name)), Remarks()
     if hospital.id in hospital.reader.enrolled_ids(study_id):
         raise StudyError(
             f"Hospital {hospital.id} is enrolled in study {study_id} already, with the records it committed to then."
         )
     # An imported file has a salt already, and its commitment is known to the hospital.
     salt = salt_beside(data)
-    records, warning = read_records(data, plan, secrets.randbits(SALT_BITS) if salt is None else salt, extractor)
-    if warning is not None and not confirm(warning):
-        raise DataError("Not enrolled: the data clip beyond the plan's share, and going on was declined.")
+    salt = secrets.randbits(SALT_BITS) if salt is None else salt
+    records, remarks = read_records(data, plan, salt, extractor, accept)
     hospital.secrets.erase(name)
     hospital.secrets.put(name, records.to_bytes())
-    hospital.state.begin(_data_step(study_id), {"file": str(data.absolute())})
-    return records
+    # What was accepted stands beside it: whoever looks for a reason later finds what was known.
+    accepted = [sentence(found) for found in remarks.accepted]
+    hospital.state.begin(_data_step(study_id), {"file": str(data.absolute()), "accepted": accepted})
+    return records, remarks

@@ -10,10 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from node.errors import DataError
 from node.learning import extractor, fixed_point, privacy, shortening
-from node.learning.scaling import Scaling, Values
-from node.learning.tables import read_table
+from node.learning.column_checks import check_columns, expected, repeated
+from node.learning.findings import Finding, check_label
+from node.learning.scaling import Scaling
+from node.learning.tables import chunks
 from node.padding import padded_row, padded_vector
 from node.plan import ROWS_LIMIT, HeadPlan, ImageHeadPlan
 from node.proofs.commitments import data_commitment
@@ -121,40 +126,62 @@ class HeadRecords:
 
 @dataclass(frozen=True)
 class Rows:
-    """All of a hospital's rows as the plan scales them, n of k integers, with n labels, before they are committed to.
+    """All of a hospital's rows as the plan scales them, int8 [n, k], with n labels, before they are committed to.
 
-    `warning`: what the hospital should know first, or None.
+    `findings`: what is probably wrong with them; `notes`: what the hospital should know besides; `left_out`: how many
+    files of its folder are not among them.
     """
 
-    table: tuple[tuple[int, ...], ...] = field(repr=False)
+    table: NDArray[np.int8] = field(repr=False)
     labels: tuple[int, ...] = field(repr=False)
-    warning: str | None
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    left_out: int = 0
 
 
 def read_table_rows(path: Path, plan: HeadPlan) -> Rows:
     """Read, check and scale a hospital's table. Raises DataError, naming line and column, never a value."""
-    table = read_table(path, plan.model.features, plan.model.label, capacity=ROWS_MAXIMUM)
-    return _scaled(plan, table.rows, table.labels, "Check the units of your columns")
+    scaling, model = Scaling(plan.scaling), plan.model
+    parts, lines, labels = [], [], []
+    for chunk in chunks(path, model.features, model.label, capacity=ROWS_MAXIMUM):
+        parts.append((chunk.values, *scaling.of_floats(chunk.values, chunk.exactly)))
+        lines += chunk.lines
+        labels += chunk.labels
+    values, table, clipped = (np.concatenate(part) for part in zip(*parts, strict=True))
+    known = expected(plan.scaling, plan.clip_warning_share_ppm)
+    found = (*check_columns(model.features, values, np.array(lines), known), *check_label(model.label, labels))
+    again = repeated(values)
+    notes = [f"{again:,} of {len(values):,} records repeat an earlier one in every value."] if again else []
+    return Rows(table, tuple(labels), found, (*notes, *_clipping(plan, clipped)))
 
 
 def read_image_rows(path: Path, plan: ImageHeadPlan, extractor_weights: Sequence[int]) -> Rows:
     """Read a hospital's images and scale what the plan's extractor finds in them. Raises DataError."""
-    images = read_labelled_images(path, plan.model.label).split("train")
+    data, model = read_labelled_images(path, plan.model.label), plan.model
+    images = data.split("train")
     if len(images) > ROWS_MAXIMUM:
         raise DataError(f"{path.name} has {len(images)} images; a hospital takes part with {ROWS_MAXIMUM} at most.")
-    found = extractor.features(extractor_weights, images.pixels)
-    return _scaled(plan, found, [int(y) for y in images.labels], "See whether your images are of the plan's kind")
-
-
-def _scaled(plan: HeadPlan, values: Values, labels: Sequence[int], advice: str) -> Rows:
-    scaling = Scaling(plan.scaling)
-    told = [(share, name) for share, name in zip(scaling.clipped(values), plan.model.features, strict=True)]
-    share, limit = sum(part for part, _ in told) / len(told), plan.clip_warning_share_ppm / 1_000_000
-    worst, feature = max(told)
-    warning = (
-        f"{share:.2%} of your values lie outside the plan's range and would be clipped "
-        f"(the plan's limit is {limit:.2%}; worst: {feature!r} with {worst:.1%}). "
-        f"{advice}, or ask the sponsor for a plan whose scaling fits."
+    features = extractor.features(extractor_weights, images.pixels)
+    values = np.array([[float(value) for value in row] for row in features])
+    table, clipped = Scaling(plan.scaling).of_floats(values, lambda row, column: features[row][column])
+    known = expected(plan.scaling, plan.clip_warning_share_ppm)
+    found = check_columns(model.features, values, np.arange(len(values)), known, "image")
+    return Rows(
+        table,
+        tuple(images.labels.tolist()),
+        (*data.findings, *found),
+        _clipping(plan, clipped),
+        len(data.refused),
     )
-    rows = tuple(tuple(row) for row in scaling.apply(values))
-    return Rows(rows, tuple(labels), warning if share > limit else None)
+
+
+def _clipping(plan: HeadPlan, clipped: NDArray[np.bool_]) -> tuple[str, ...]:
+    """What to say where more of all values than the plan allows for are cut off, bool [n, k]."""
+    shares = clipped.mean(axis=0)
+    share, limit, worst = float(shares.mean()), plan.clip_warning_share_ppm / 1_000_000, int(shares.argmax())
+    if share <= limit:
+        return ()
+    return (
+        f"{share:.2%} of the values lie outside the plan's range and are clipped (the plan's limit is {limit:.2%}; "
+        f"worst: {plan.model.features[worst]!r} with {shares[worst]:.1%}).",
+    )

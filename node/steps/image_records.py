@@ -89,9 +89,8 @@ class ImageRecords:
         )
 
 
-def read_image_records(path: Path, plan: NetworkPlan, salt: int) -> ImageRecords:
-    """Read a hospital's images, as `read_labelled_images` does. Raises DataError."""
-    data = read_labelled_images(path, plan.model.label)
+def image_records(data: ImageSet, plan: NetworkPlan, salt: int) -> ImageRecords:
+    """A hospital's images as it commits to them."""
     return ImageRecords(plan, data.split("train"), records_commitment(data, salt))
 
 

@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from node.errors import DataError
+from node.learning.findings import Finding, refuse
 from node.plan import HeadPlan, ImageHeadPlan, NetworkPlan, TrainingPlan
 from node.proofs.commitments import SALT_BITS
 from node.proofs.statements import BoundedStatement, TrainingStatement
 from node.steps.blocks import Blocks, committed
 from node.steps.head_records import HeadRecords, read_image_rows, read_table_rows
-from node.steps.image_records import ImageRecords, read_image_records
+from node.steps.image_records import ImageRecords, image_records, read_labelled_images
 from node.steps.trained import Trained
 
 UpdateStatement = TrainingStatement | BoundedStatement
@@ -47,26 +49,67 @@ class Records(Protocol):
         """What is proved of an update."""
 
 
-def read_records(
-    path: Path, plan: TrainingPlan, salt: int, extractor: Sequence[int] = ()
-) -> tuple[Records | Blocks, str | None]:
-    """Read and check a hospital's data, and what it should know before it commits to them, or None.
+@dataclass(frozen=True)
+class Remarks:
+    """What a hospital should know before it commits to its data, and what it said was right with them."""
 
-    `extractor`: the weights of the plan's, for a head on images. Blocks are of a hospital with more rows than the
-    circuit takes. Raises DataError for data that do not fit the plan, naming the place and never a value.
+    notes: tuple[str, ...] = ()
+    accepted: tuple[Finding, ...] = ()
+
+
+def read_records(
+    path: Path, plan: TrainingPlan, salt: int, extractor: Sequence[int] = (), accept: Collection[str] = ()
+) -> tuple[Records | Blocks, Remarks]:
+    """Read and check a hospital's data.
+
+    `extractor`: the weights of the plan's, for a head on images. `accept`: names of columns, images or the label that
+    are right although they look wrong. Blocks are of a hospital with more rows than the circuit takes. Raises
+    DataError for data that do not fit the plan, naming the place and never a value, DataDoubtful for what looks wrong
+    and was not accepted.
     """
     if not 0 <= salt < 1 << SALT_BITS:
         raise DataError(f"The salt of a data commitment has {SALT_BITS} bits.")
     match plan:
+        case NetworkPlan():
+            data = read_labelled_images(path, plan.model.label)
+            accepted = refuse(path.name, data.findings, accept)
+            return image_records(data, plan, salt), Remarks(_left_out(len(data.refused)), accepted)
         case ImageHeadPlan():
             rows = read_image_rows(path, plan, extractor)
-            return committed(rows, plan, salt), rows.warning
         case HeadPlan():
             rows = read_table_rows(path, plan)
-            return committed(rows, plan, salt), rows.warning
-        case NetworkPlan():
-            return read_image_records(path, plan, salt), None
-    raise AssertionError("a plan is one of the two kinds")
+        case _:
+            raise AssertionError("a plan is one of the two kinds")
+    accepted = refuse(path.name, rows.findings, accept)
+    return committed(rows, plan, salt), Remarks((*_left_out(rows.left_out), *rows.notes), accepted)
+
+
+def usage(records: Records | Blocks) -> Usage:
+    """How much of a hospital's data its node trains on."""
+    parts = records.parts if isinstance(records, Blocks) else (records,)
+    sizes = [part.count for part in parts]
+    return Usage(sum(sizes), len(parts), min(sizes), max(sizes))
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Of so many records, in so many blocks, a round uses at least and at most so many."""
+
+    records: int
+    blocks: int
+    least: int
+    most: int
+
+    def __str__(self) -> str:
+        used = f"{self.least:,}" if self.least == self.most else f"{self.least:,} or {self.most:,}"
+        which = f"one block of {self.blocks:,}, which the chain draws" if self.blocks > 1 else "all of them"
+        return f"{used} of {self.records:,} records will be used in every round: {which}."
+
+
+def _left_out(files: int) -> tuple[str, ...]:
+    if not files:
+        return ()
+    return (f"{files:,} files of the folder cannot be used and are left out: `consilium data import` lists them.",)
 
 
 def records_name(study_id: int) -> str:

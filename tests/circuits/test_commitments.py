@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from node.proofs import babyjubjub, commitments, pedersen
 from node.proofs.babyjubjub import IDENTITY, ORDER, Point
 from node.proofs.field import MODULUS, square_root
-from node.proofs.poseidon import poseidon, tree16
+from node.proofs.poseidon import _parameters, poseidon, tree16
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
 
@@ -32,6 +32,21 @@ def point(entry: dict[str, str]) -> Point:
 @pytest.mark.parametrize("case", vectors("poseidon")["hashes"], ids=lambda case: str(len(case["inputs"])))
 def test_poseidon__equals_circomlibjs(case):
     assert poseidon([int(value) for value in case["inputs"]]) == int(case["hash"])
+
+
+@pytest.mark.parametrize("count", range(1, 17))
+def test_poseidon__any_inputs__is_every_round_with_the_whole_matrix(count):
+    rng = random.Random(count)
+    for _ in range(3):
+        inputs = [rng.choice((0, 1, MODULUS - 1, MODULUS, rng.randrange(MODULUS))) for _ in range(count)]
+        constants, matrix = _parameters(count + 1)
+        state = [0, *inputs]
+        for number, added in enumerate(constants):
+            state = [value + constant for value, constant in zip(state, added, strict=True)]
+            partial = 4 <= number < len(constants) - 4
+            state = [pow(value, 1 if partial and place else 5, MODULUS) for place, value in enumerate(state)]
+            state = [sum(factor * value for factor, value in zip(row, state, strict=True)) % MODULUS for row in matrix]
+        assert poseidon(inputs) == state[0]
 
 
 @pytest.mark.parametrize("count", [0, 17])

@@ -255,6 +255,13 @@ def test_finish__last_key_is_not_there__says_whose(held: Held, begun: Path) -> N
         ended(held, begun)
 
 
+def test_finish__litter_of_a_system_among_the_receipts__is_not_read(held: Held, begun: Path) -> None:
+    shutil.copy(held.folder / "0001.json", begun)
+    (begun / "._0001.json").write_bytes(b"\0\5\x16\7")
+    with pytest.raises(SetupInvalid, match="contributions of Charité are missing"):
+        ended(held, begun)
+
+
 @pytest.mark.parametrize("beacon", ["", "00" * 31, "0g" * 32, "0" * 65])
 def test_finish__beacon_that_is_none__refused(held: Held, beacon: str) -> None:
     with pytest.raises(UsageError, match="beacon"):

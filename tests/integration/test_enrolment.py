@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Thread
@@ -12,7 +11,9 @@ from typing import Any
 import pytest
 
 from node.cli import main as consilium
+from node.config import load_config
 from node.secrets import SecretStore
+from node.state import step_of
 from node.steps import enrolment
 from node.steps.records import read_records, stored_records
 from tests.support.consortium import Consortium, Member
@@ -65,8 +66,8 @@ def spoilt(row: int, column: int, value: str) -> list[list[str]]:
         (COLUMNS, spoilt(2, 1, ""), "line 4, column 'b': the value is missing"),
         (COLUMNS, spoilt(0, 3, "12 mm"), "line 2, column 'd': this is not a number"),
         (COLUMNS, spoilt(1, 4, "maybe"), "the label is neither 'yes' nor 'no'"),
-        (("a", "b", "c", "e", "ill"), GOOD, "lacks the plan's columns d"),
-        ((*COLUMNS, "name"), [(*row, "x") for row in GOOD], "columns that the plan does not know: number 6"),
+        (("a", "b", "c", "e", "ill"), GOOD, "lacks the plan's columns 'd'"),
+        ((*COLUMNS, "name"), [(*row, "x") for row in GOOD], "columns that the plan does not know: 'name' (number 6)"),
         (COLUMNS, [], "no records"),
     ],
     ids=["missing value", "text", "label", "other column", "column too many", "no row"],
@@ -83,42 +84,53 @@ def test_enrol__table_that_does_not_fit__is_refused_and_nothing_is_sent_or_lost(
     assert hospital.number not in consortium.reader.enrolled_ids(study)
 
 
-def clipping_rows() -> list[list[str]]:
+def rows_in_another_unit() -> list[list[str]]:
     rows = [list(record) for record in GOOD]
-    for row in rows[:4]:
-        row[2] = "5000"
+    for row in rows:
+        row[2] = str(1000 * float(row[2]))
     return rows
 
 
-def test_enrol__too_much_clipping_without_a_terminal__warns_and_does_not_enrol(
+def test_enrol__values_in_another_unit__are_refused_by_column_and_not_shown(
     consortium: Consortium, study: int, hospital: Member
 ) -> None:
     before = books(consortium, hospital)
-    write_table(hospital.table, clipping_rows())
+    rows = rows_in_another_unit()
+    write_table(hospital.table, rows)
     ended = consortium.enrol(hospital, study)
-    assert ended.code == 3 and "would be clipped" in ended.err and "'c'" in ended.err and "--yes" in ended.err
-    assert "5000" not in ended.err
+    assert ended.code == 3 and "Column 'c': 7 of 7 values lie outside the plan's range" in ended.err
+    assert "--accept c" in ended.err and not any(row[2] in ended.err for row in rows)
+    told = consortium.enrol(hospital, study, "--json").error
+    assert [(found["name"], found["kind"]) for found in told["findings"]] == [("c", "far")]
+    assert consortium.enrol(hospital, study, "--accept", "a").code == 3
     assert books(consortium, hospital) == before
 
 
-@pytest.mark.parametrize("answer", ["n\n", "\n"], ids=["declined", "no answer"])
-def test_enrol__too_much_clipping_and_declined__does_not_enrol(
-    consortium: Consortium, study: int, hospital: Member, monkeypatch: pytest.MonkeyPatch, answer: str
+def test_enrol__values_that_look_wrong_and_are_accepted__are_taken_and_that_is_on_record(
+    consortium: Consortium,
 ) -> None:
-    before = books(consortium, hospital)
-    write_table(hospital.table, clipping_rows())
-    monkeypatch.setattr("sys.stdin", Terminal(answer))
-    ended = consortium.enrol(hospital, study)
-    assert ended.code == 3 and "declined" in ended.err
-    assert books(consortium, hospital) == before
+    consortium.anvil.request("evm_setAutomine", True)
+    study, member = consortium.publish(study_plan("In another unit", 4)), consortium.members[3]
+    kept = member.table.read_bytes()
+    write_table(member.table, rows_in_another_unit())
+    done = consortium.enrol(member, study, "--accept", "c", "--json")
+    member.table.write_bytes(kept)
+    assert done.value["accepted"] == ["c"] and done.value["rows"] == 7
+    assert (done.value["records"], done.value["used_least"], done.value["used_most"]) == (7, 7, 7)
+    assert "25.00% of the values lie outside the plan's range and are clipped" in done.value["notes"][0]
+    step = step_of(load_config(member.home).state_file, f"study-{study}/data")
+    assert step is not None and "Column 'c': 7 of 7 values" in step.detail["accepted"][0]
 
 
-class Terminal(io.StringIO):
-    """Somebody at a keyboard."""
-
-    def isatty(self) -> bool:
-        """See io.IOBase."""
-        return True
+def test_enrol__more_rows_than_the_circuit_takes__says_first_how_many_are_used(consortium: Consortium) -> None:
+    consortium.anvil.request("evm_setAutomine", True)
+    study, member = consortium.publish(study_plan("Sampled", 4)), consortium.members[3]
+    kept = member.table.read_bytes()
+    write_table(member.table, records(5, 19))
+    ended = consortium.enrol(member, study)
+    member.table.write_bytes(kept)
+    assert ended.code == 0
+    assert "6 or 7 of 19 records will be used in every round: one block of 3, which the chain draws." in ended.err
 
 
 def test_enrol__not_admitted__is_refused_by_name(consortium: Consortium, study: int) -> None:

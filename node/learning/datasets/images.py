@@ -24,6 +24,7 @@ from node.document import check_section
 from node.errors import DataError
 from node.learning.datasets.archive import write_arrays
 from node.learning.datasets.records import SPLITS, Record, Refused
+from node.learning.findings import Finding
 from node.plan import Label
 
 SIDE = 28
@@ -62,6 +63,7 @@ class ImageSet:
     label: Label
     classes: Mapping[str, Mapping[str, int]]
     refused: tuple[Refused, ...] = ()
+    findings: tuple[Finding, ...] = ()
     kind = "images"
     suffix = ".npz"
 

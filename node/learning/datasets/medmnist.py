@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from node.document import read
 from node.errors import DataError
 from node.learning.datasets.archive import read_arrays
+from node.learning.datasets.image_checks import check_images
 from node.learning.datasets.images import FORMAT, SIDE, Images, ImageSet, Pixels
 from node.learning.datasets.records import SPLITS, binary_label
 from node.plan import Label
@@ -26,7 +27,7 @@ def read_images(path: Path, *, column: int | None = None, positive: int | None =
 
     `column`: which of several labels an image has (ChestMNIST has 14), counted from 0; `positive`: the class
     that counts as 1, all others as 0. Neither is needed where labels are 0 and 1. Colour images become grey.
-    Raises DataError saying what to do.
+    An image is called by its split and its place there, from 0: train/17. Raises DataError saying what to do.
     """
     arrays = read_arrays(path)
     meta = arrays.pop("meta", None)
@@ -42,10 +43,14 @@ def read_images(path: Path, *, column: int | None = None, positive: int | None =
     found = {int(value) for labels in classes.values() for value in np.unique(labels)}
     label = _label(path, meta, found, positive)
     wanted = 1 if positive is None else positive
+    splits = {name: Images(pixels[name], (classes[name] == wanted).astype(np.uint8)) for name in names}
     return ImageSet(
-        splits={name: Images(pixels[name], (classes[name] == wanted).astype(np.uint8)) for name in names},
+        splits=splits,
         label=label,
         classes={name: _counts(classes[name], label if meta is not None else None) for name in names},
+        findings=check_images(
+            splits, label, {name: [(f"{name}/{place}", None) for place in range(len(splits[name]))] for name in names}
+        ),
     )
 
 

@@ -13,6 +13,7 @@ import struct
 import warnings
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -26,8 +27,15 @@ FILE_LIMIT = 64 << 20
 PIXELS_LIMIT = 60_000_000
 
 
-def read_image(path: Path) -> Pixels:
-    """The grey values of an image file, uint8 [28, 28]; raises DataError with the reason and without its path."""
+class Picture(NamedTuple):
+    """The grey values of an image file, uint8 [28, 28]; of a file of 16 bits, how many its largest value takes."""
+
+    pixels: Pixels
+    bits: int | None
+
+
+def read_image(path: Path) -> Picture:
+    """An image file; raises DataError with the reason and without its path."""
     try:
         if not path.is_file():
             # Opening something else, such as a pipe, might never return.
@@ -38,7 +46,7 @@ def read_image(path: Path) -> Pixels:
             # Pillow only warns where somebody may be after this machine's memory.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
-                return _pixels(image)
+                return _picture(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise DataError("far more pixels than a radiograph has: save it again with fewer") from None
     except UnidentifiedImageError:
@@ -49,7 +57,7 @@ def read_image(path: Path) -> Pixels:
         raise DataError("cut off, damaged or not readable: export it again") from None
 
 
-def _pixels(image: Image.Image) -> Pixels:
+def _picture(image: Image.Image) -> Picture:
     width, height = image.size
     if width * height > PIXELS_LIMIT:
         raise DataError(f"{width} × {height} pixels: save it again with at most {PIXELS_LIMIT // 1_000_000} million")
@@ -58,14 +66,15 @@ def _pixels(image: Image.Image) -> Pixels:
     side = min(width, height)
     if side < SIDE:
         raise DataError(f"{width} × {height} pixels, and at least {SIDE} × {SIDE} are needed")
-    image = _grey(ImageOps.exif_transpose(image))
+    image, bits = _grey(ImageOps.exif_transpose(image))
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = image.crop((left, top, left + side, top + side))
-    return np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BICUBIC), dtype=np.uint8)
+    return Picture(np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BICUBIC), dtype=np.uint8), bits)
 
 
-def _grey(image: Image.Image) -> Image.Image:
+def _grey(image: Image.Image) -> tuple[Image.Image, int | None]:
     if image.mode.startswith("I"):
         # Pillow's own conversion would cut 16-bit values off at 255 instead of scaling them.
-        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
-    return image.convert("L")
+        deep = np.asarray(image).astype(np.int64)
+        return Image.fromarray((deep >> 8).clip(0, 255).astype(np.uint8)), int(deep.max()).bit_length()
+    return image.convert("L"), None

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from node.learning.findings import Finding
 from node.plan import Label
 
 SPLITS = ("train", "val", "test")
@@ -50,6 +51,10 @@ class DataSet(Protocol):
     @property
     def refused(self) -> tuple[Refused, ...]:
         """Files that are not part of it."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What in it is probably wrong; nothing for what was made of a data set that was looked at."""
 
     def records(self) -> Iterator[Record]:
         """All records, split by split, in order."""

@@ -10,7 +10,7 @@ from node.errors import UsageError
 from node.learning.datasets.folder import Progress, read_folder
 from node.learning.datasets.medmnist import read_images
 from node.learning.datasets.records import DataSet
-from node.learning.datasets.table import TableSet, read_whole_table
+from node.learning.datasets.table import TableSet, looked_at, read_whole_table
 from node.learning.tables import read_table
 from node.plan import ROWS_LIMIT, HeadPlan
 
@@ -59,7 +59,7 @@ def _table(source: Path, how: Reading) -> TableSet:
         raise UsageError("The plan says what the label is: leave --label-column and --positive out.")
     model = how.plan.model
     table = read_table(source, model.features, model.label, capacity=ROWS_LIMIT - 1)
-    return TableSet(table, model.label)
+    return looked_at(table, model.label, how.plan)
 
 
 def _no_plan(how: Reading) -> None:

@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from node.errors import DataError, UsageError
+from node.learning.column_checks import check_columns, expected
+from node.learning.csv_file import header, records
 from node.learning.datasets.records import Record, Refused, binary_label
-from node.learning.tables import Table, number_text, read_table, records, table_bytes
-from node.plan import ROWS_LIMIT, Label
+from node.learning.findings import Finding, check_label
+from node.learning.tables import Table, number_text, read_table, table_bytes
+from node.plan import ROWS_LIMIT, HeadPlan, Label
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class TableSet:
     kind = "table"
     suffix = ".csv"
     refused: tuple[Refused, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def classes(self) -> Mapping[str, Mapping[str, int]]:
@@ -52,13 +56,21 @@ class TableSet:
         """A table has no other splits."""
 
 
+def looked_at(table: Table, label: Label, plan: HeadPlan | None = None) -> TableSet:
+    """A table that was read, with what is probably wrong with it by itself, or beside a plan's constants."""
+    values = np.array([[float(value) for value in row] for row in table.rows])
+    known = None if plan is None else expected(plan.scaling, plan.clip_warning_share_ppm)
+    found = check_columns(table.features, values, np.array(table.lines), known)
+    return TableSet(table, label, findings=(*found, *check_label(label, table.labels)))
+
+
 def read_whole_table(path: Path, *, label_column: str, positive: str | None) -> TableSet:
     """Reads a CSV table of which every column but the label is a feature.
 
     `positive`: the label that counts as 1; may be None where the labels are "0" and "1". Raises DataError.
     """
     lines = records(path)
-    columns = [column.strip() for column in next(lines, (0, []))[1]]
+    columns = header(lines)
     if label_column not in columns:
         raise UsageError(f"{path.name} has no column {label_column!r}: name that of the label with --label-column.")
     place = columns.index(label_column)
@@ -71,4 +83,4 @@ def read_whole_table(path: Path, *, label_column: str, positive: str | None) -> 
         raise DataError(f"{path.name}: no record has the label given with --positive. Write it as in the file.")
     label = binary_label(label_column, "1" if positive is None else positive, found)
     features = [column for column in columns if column != label_column]
-    return TableSet(read_table(path, features, label, capacity=ROWS_LIMIT), label)
+    return looked_at(read_table(path, features, label, capacity=ROWS_LIMIT), label)

@@ -193,6 +193,38 @@ def test_split__table__gives_tables_that_a_node_takes(offline: Run, tmp_path: Pa
     assert sorted(dealt) == sorted(lines)
 
 
+def test_import_and_split__what_looks_wrong__is_refused_until_accepted(offline: Run, tmp_path: Path) -> None:
+    lines = [f"{n + 0.5},{n % 3},{n % 2}" for n in range(40)]
+    (tmp_path / "all.csv").write_text("\n".join(["a,b,label", "-9999,1,1", *lines]) + "\n")
+    split = ("data", "split", "all.csv", "--hospitals", 2, "--seed", 1, "-o", "d")
+    for arguments in (("data", "import", "all.csv", "-o", "x.csv"), split):
+        ended = offline(*arguments)
+        assert ended.code == 3 and "Column 'a': -9999 (occurs 1 time)" in ended.err and "--accept a" in ended.err
+        assert not (tmp_path / "x.csv").exists() and not (tmp_path / "d").exists()
+    made = offline("data", "import", "all.csv", "-o", "x.csv", "--accept", "a", "--json").value
+    assert made["accepted"] == ["a"] and made["records"] == 41
+    assert offline(*split, "--accept", "a").code == 0
+
+
+def test_import__folder_with_blank_and_dark_images__names_their_files(offline: Run, folder: Path) -> None:
+    Image.new("L", (40, 40), 90).save(folder / "0.png")
+    deep = np.asarray(Image.open(folder / "1.png"), dtype=np.uint16)
+    Image.fromarray(deep << 4).save(folder / "1.png")
+    ended = offline("data", "import", folder, "--positive", "pneumonia", "--out", "x.npz", "--json")
+    found = {told["name"]: told["kind"] for told in ended.error["findings"]}
+    assert ended.code == 3 and found == {"0.png": "blank", "1.png": "shallow"}
+
+
+def test_import__with_a_plan__refuses_what_is_in_another_unit_than_its_constants(offline: Run, tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_bytes(small_plan().canonical())
+    rows = [(a, b, 1000 * float(c), d, ill) for a, b, c, d, ill in records(1, 8)]
+    write_table(tmp_path / "table.csv", rows)
+    given = ("data", "import", "table.csv", "--plan", "plan.json", "--out", "records.csv")
+    ended = offline(*given)
+    assert ended.code == 3 and "Column 'c': 8 of 8 values lie outside the plan's range" in ended.err
+    assert offline(*given, "--accept", "c").code == 0
+
+
 def test_split__too_few_rows__says_so(offline: Run, source: Path) -> None:
     ended = offline("data", "split", source, "--hospitals", 30, "--seed", 1, "--out", "d")
     assert ended.code == 2 and "do not suffice" in ended.err

@@ -61,6 +61,21 @@ def test_wallet_new__prints_the_address_of_a_private_keyfile(offline: Run, home:
     assert again.code == 2 and "exists already" in again.err
 
 
+def test_node_init__keyfile_of_another_wallet_without_an_address__is_taken_and_its_address_told(
+    offline: Run, home: Path, tmp_path: Path
+) -> None:
+    offline("wallet", "new", "cold", "--light-kdf")
+    record = json.loads((home / "cold.json").read_text())
+    address = record.pop("address")
+    foreign = tmp_path / "UTC--cold"
+    foreign.write_text(json.dumps({"Crypto": record["crypto"]}))
+    foreign.chmod(0o600)
+    (tmp_path / "records.csv").touch()
+    files = ("--data", tmp_path / "records.csv", "--deployment", tmp_path / "deployment.json")
+    ended = offline("node", "init", *files, "--owner-keyfile", foreign, "--light-kdf", "--json")
+    assert ended.value["owner"] == "0x" + address
+
+
 def test_wallet_new__no_passphrase_and_no_terminal__says_what_to_set(
     offline: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,18 @@ def test_plan__features_named_in_the_draft__keep_their_order(offline: Run, recor
     assert list(made.model.features) == draft["model"]["features"] and set(made.model.initial) == {0}
 
 
+def test_plan__code_among_the_sponsors_values__is_refused_until_accepted(
+    offline: Run, records: Path, tmp_path: Path
+) -> None:
+    """Everybody's values would be scaled by it."""
+    names, first, *others = records.read_text().splitlines()
+    records.write_text("\n".join([names, ",".join(["-9999", *first.split(",")[1:]]), *others]) + "\n")
+    ended = offline("study", "plan", EXAMPLE, "--records", records)
+    assert ended.code == 3 and "Column 'mean radius': -9999 (occurs 1 time) among 24 values" in ended.err
+    assert not (tmp_path / "plan.json").exists()
+    assert offline("study", "plan", EXAMPLE, "--records", records, "--accept", "mean radius").code == 0
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

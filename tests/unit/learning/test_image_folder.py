@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import unicodedata
 import zlib
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_read_folder__labelled_images__come_in_the_order_of_the_lines(folder: Pa
     train = found.split("train")
     assert train.labels.tolist() == [1, 0, 0, 1] and train.pixels.shape == (4, 28, 28)
     assert (found.label.name, found.label.positive, found.label.negative) == ("label", "pneumonia", "normal")
-    assert np.array_equal(train.pixels[3], read_image(folder / "more" / "d.jpeg"))
+    assert np.array_equal(train.pixels[3], read_image(folder / "more" / "d.jpeg").pixels)
     assert found.refused == () and found.to_bytes() == read(folder).to_bytes()
 
 
@@ -147,7 +148,7 @@ def test_read_image__centred_square__is_reduced_and_borders_are_cut(tmp_path: Pa
     wide = np.zeros((280, 480), dtype=np.uint8)
     wide[:, 100:380] = 200
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    assert (read_image(tmp_path / "wide.png") == 200).all()
+    assert (read_image(tmp_path / "wide.png").pixels == 200).all()
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "1"])
@@ -155,15 +156,15 @@ def test_read_image__any_mode__gives_the_same_greys(tmp_path: Path, mode: str) -
     grey = Image.fromarray(np.where(np.arange(60)[:, None] < 30, 0, 255).astype(np.uint8).repeat(60, axis=1))
     grey.convert(mode).save(tmp_path / "x.png")
     grey.save(tmp_path / "grey.png")
-    assert np.array_equal(read_image(tmp_path / "x.png"), read_image(tmp_path / "grey.png"))
+    assert np.array_equal(read_image(tmp_path / "x.png").pixels, read_image(tmp_path / "grey.png").pixels)
 
 
 def test_read_image__sixteen_bits__keeps_the_upper_eight(tmp_path: Path) -> None:
     deep = (np.arange(56 * 56).reshape(56, 56) * 20).astype(np.uint16)
     Image.fromarray(deep).save(tmp_path / "deep.png")
     Image.fromarray((deep >> 8).astype(np.uint8)).save(tmp_path / "grey.png")
-    assert np.array_equal(read_image(tmp_path / "deep.png"), read_image(tmp_path / "grey.png"))
-    assert read_image(tmp_path / "deep.png").max() > 230
+    assert np.array_equal(read_image(tmp_path / "deep.png").pixels, read_image(tmp_path / "grey.png").pixels)
+    assert read_image(tmp_path / "deep.png").pixels.max() > 230
 
 
 def test_read_image__file_beyond_the_limit__is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,4 +185,51 @@ def test_read_image__damaged_anywhere__is_a_data_error_or_an_image(tmp_path: Pat
                 damaged[random.integers(len(damaged))] = random.integers(256)
             (tmp_path / "y").write_bytes(bytes(damaged))
             with contextlib.suppress(DataError):
-                assert read_image(tmp_path / "y").shape == (28, 28)
+                assert read_image(tmp_path / "y").pixels.shape == (28, 28)
+
+
+LITTER = (".DS_Store", "._a.png", "Thumbs.db", "desktop.ini", "~$a.png", ".hidden.png")
+
+
+def test_read_folder__litter_of_systems_and_programs__is_no_part_of_it(folder: Path) -> None:
+    for name in LITTER:
+        (folder / name).write_bytes(b"litter")
+    for name in ("__MACOSX", ".ipynb_checkpoints", "@eaDir", ".Trash-1000", "more/__MACOSX"):
+        (folder / name).mkdir()
+        (folder / name / "a.png").write_bytes((folder / "a.png").read_bytes())
+    found = read(folder)
+    assert found.refused == () and len(found.split("train")) == 4
+
+
+@pytest.mark.parametrize(("written", "named"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFC", "NFC"), ("NFD", "NFD")])
+def test_read_folder__names_in_another_form_of_unicode_than_the_csv_s__are_the_same(
+    folder: Path, written: str, named: str
+) -> None:
+    (folder / "a.png").rename(folder / unicodedata.normalize(written, "Jörg Müller.png"))
+    (folder / "more").rename(folder / unicodedata.normalize(written, "Zürich"))
+    lines = "Jörg Müller.png,pneumonia\nb.PNG,normal\nc.jpg,normal\nZürich/d.jpeg,pneumonia\n"
+    write(folder, unicodedata.normalize(named, lines))
+    found = read(folder)
+    assert found.refused == () and found.split("train").labels.tolist() == [1, 0, 0, 1]
+
+
+def test_read_folder__two_files_whose_names_look_the_same__are_refused_by_name(folder: Path) -> None:
+    for form in ("NFC", "NFD"):
+        (folder / unicodedata.normalize(form, "Jörg.png")).write_bytes((folder / "a.png").read_bytes())
+    with pytest.raises(DataError, match=r"two files called 'Jörg.png'.*'Jo\\u0308rg.png'"):
+        read(folder)
+
+
+def test_read_folder__two_lines_whose_names_look_the_same__are_refused(folder: Path) -> None:
+    names = [unicodedata.normalize(form, "Jörg.png") for form in ("NFC", "NFD")]
+    write(folder, "".join(f"{name},normal\n" for name in names))
+    with pytest.raises(DataError, match="line 3: this file has a line already, number 2"):
+        read(folder)
+
+
+def test_read_folder__link_with_a_name_of_another_form_that_leads_out__is_refused_unread(folder: Path) -> None:
+    Image.new("L", (40, 40)).save(folder.parent / "secret.png")
+    (folder / unicodedata.normalize("NFD", "Jörg.png")).symlink_to(folder.parent / "secret.png")
+    write(folder, "a.png,pneumonia\n" + unicodedata.normalize("NFC", "Jörg.png") + ",normal\n")
+    with pytest.raises(DataError, match="leads out of the folder"):
+        read(folder)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from node.document import check_section
 from node.errors import DataError
 from node.learning.scaling import Scaling
+from node.learning.tables import Table
 from node.plan import FeatureScaling
+from scripts.demo_plan import table_cast
 
 
 def scaling(mean: str, std: str) -> Scaling:
@@ -66,15 +69,55 @@ def test_fit__constant_feature_or_one_record__is_refused_by_name() -> None:
         Scaling.fit([[Decimal(1)]], ["a"])
 
 
-def test_clipped_share__counts_only_what_the_range_cuts_off() -> None:
+def test_of_floats__marks_only_what_the_range_cuts_off() -> None:
     two = Scaling((FeatureScaling("0", "1"), FeatureScaling("0", "1")))
     rows = [[Decimal("3.96"), Decimal(5)], [Decimal(-4), Decimal(0)]]
-    assert two.clipped(rows) == [0.0, 0.5]
-    assert two.clipped_share(rows) == 0.25
-    assert two.clipped_share([]) == 0.0
+    scaled, clipped = two.of_floats(np.array(rows, dtype=float), lambda row, column: rows[row][column])
+    assert scaled.tolist() == [[127, 127], [-128, 0]]
+    assert clipped.tolist() == [[False, True], [False, False]]
+
+
+FORMS = st.one_of(
+    st.builds(lambda n, e: f"{n}e{e}", st.integers(-(10**30), 10**30), st.integers(-45, 3)),
+    st.decimals("-1e6", "1e6", places=12, allow_nan=False).map(str),
+    st.floats(-1e9, 1e9).map(repr),
+    # On the borders between two integers, where a float cannot decide, and a little beside them.
+    st.builds(lambda n, beside: str(Decimal(n) / 64 + beside), st.integers(-400, 400), st.sampled_from(
+        [Decimal(0), Decimal("1e-25"), Decimal("-1e-25"), Decimal("1e-17"), Decimal("-1e-17")]
+    )),
+)  # fmt: skip
+
+
+@given(
+    st.lists(st.tuples(FORMS, FORMS), min_size=1, max_size=8),
+    st.tuples(st.sampled_from(["0", "1.5", "-0.015625", "123456789012345678901234567890.5"])),
+    st.tuples(st.sampled_from(["1", "2", "0.5", "0.333333333", "0.0000001", "1000000000"])),
+)
+def test_apply__numbers_in_any_form__are_what_rational_numbers_give(
+    rows: list[tuple[str, str]], mean: tuple[str], std: tuple[str]
+) -> None:
+    values = [[Decimal(text) for text in row] for row in rows]
+    two = Scaling((FeatureScaling(mean[0], std[0]), FeatureScaling("0.25", "2")))
+    for row, scaled in zip(values, two.apply(values), strict=True):
+        for value, feature, found in zip(row, two.features, scaled, strict=True):
+            exact = (Fraction(value) - Fraction(feature.mean)) / Fraction(feature.std) * 32 + Fraction(1, 2)
+            assert found == max(-128, min(127, exact.numerator // exact.denominator))
 
 
 def test_apply__row_of_another_length__is_refused_without_its_values() -> None:
     with pytest.raises(DataError, match="Row 0 has 2 values") as caught:
         scaling("0", "1").apply([[Decimal("77.7"), Decimal("88.8")]])
     assert "77" not in str(caught.value)
+
+
+def test_of_floats__of_a_real_table__needs_rational_numbers_for_next_to_none_of_its_values() -> None:
+    cast = table_cast(3, 1, 0)
+    asked = []
+    for table in cast.tables.hospitals:
+
+        def exactly(row: int, column: int, table: Table = table) -> Decimal:
+            asked.append((row, column))
+            return table.rows[row][column]
+
+        Scaling(cast.plan.scaling).of_floats(np.array(table.rows, dtype=float), exactly)
+    assert len(asked) < sum(map(len, (table.rows for table in cast.tables.hospitals))) * 30 / 1000

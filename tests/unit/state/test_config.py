@@ -52,6 +52,13 @@ def test_config__every_choice_changed__is_the_same(config: NodeConfig) -> None:
     assert load_config(config.home) == changed
 
 
+def test_transcripts__litter_of_a_system_among_them__is_none(config: NodeConfig) -> None:
+    config.transcripts_folder.mkdir()
+    for name in ("one.json", "._one.json", ".DS_Store", "~$one.json"):
+        (config.transcripts_folder / name).touch()
+    assert config.transcripts == (config.transcripts_folder / "one.json",)
+
+
 def test_config__paths_below_home__are_written_short(config: NodeConfig) -> None:
     text = save_config(config).read_text()
     assert 'operator = "operator.json"' in text

@@ -30,17 +30,13 @@ from tests.support.xrays import write_npz
 ROWS = 20
 
 
-def yes(_: str) -> bool:
-    return True
-
-
 def enrolled(chain: FakeChain, party: Party, data: Path, extractor: Path | None = None) -> Blocks:
     """Enrol the hospital as one that was not in the study yet; its blocks."""
     party.hospital.secrets.erase(f"study-{STUDY}/records")
     everybody, chain.enrolled = chain.enrolled, tuple(n for n in chain.enrolled if n != party.number)
     plan = data.with_name("plan.json")
     plan.write_bytes(chain.plan.canonical())
-    enrol(party.hospital, STUDY, data, confirm=yes, plan_file=plan, extractor=extractor)
+    enrol(party.hospital, STUDY, data, plan_file=plan, extractor=extractor)
     chain.enrolled = everybody
     return kept(party)
 
@@ -79,7 +75,7 @@ def test_enrol__sent_before_a_restart__sends_the_same_blocks(
     """An order drawn anew would be none of those that the chain knows."""
     monkeypatch.setattr("node.steps.enrolment.is_sent", lambda *_: True)
     plan = table.with_name("plan.json")
-    enrol(hospital.hospital, STUDY, table, confirm=yes, plan_file=plan)
+    enrol(hospital.hospital, STUDY, table, plan_file=plan)
     first, again = hospital.ledger.named("enrol_blocks")
     assert first == again and kept(hospital) == blocks
 

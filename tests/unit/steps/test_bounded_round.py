@@ -19,7 +19,7 @@ from node.plan_training import ClippedStep
 from node.proofs.commitments import weights_root
 from node.steps.enrolment import check_plan, check_rules, enrol
 from node.steps.image_records import ImageRecords, records_commitment
-from node.steps.records import read_records, stored_records
+from node.steps.records import Remarks, read_records, stored_records
 from node.steps.submission import submit_update
 from node.steps.trained import Trained
 from node.types import CircuitKind
@@ -99,8 +99,8 @@ def test_submit__update_beyond_the_bound__cannot_be_proved(
 
 def test_records__kept_and_read_again__are_the_same(plan: NetworkPlan, tmp_path: Path) -> None:
     source = write_npz(tmp_path / "images.npz", train=20, val=4, test=4)
-    records, warning = read_records(source, plan, salt=7)
-    assert warning is None and records.count == 20 and records.rows == 1
+    records, remarks = read_records(source, plan, salt=7)
+    assert remarks == Remarks() and records.count == 20 and records.rows == 1
     assert records.commitment() == records_commitment(read_images(source), 7)
     again = stored_records(plan, records.to_bytes())
     assert again.commitment() == records.commitment() and again.count == 20
@@ -165,7 +165,7 @@ def test_enrol__plan_that_understates_what_a_round_costs__commits_to_nothing(
     document = tmp_path / "plan.json"
     document.write_bytes(cheap.canonical())
     with pytest.raises(StudyError, match=r"privacy.cost is below"):
-        enrol(parties[0].hospital, chain.study_record.id, images, confirm=lambda _: True, plan_file=document)
+        enrol(parties[0].hospital, chain.study_record.id, images, plan_file=document)
     assert parties[0].ledger.sent == []
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from node.errors import DataError
+from node.errors import DataDoubtful, DataError
 from node.learning import extractor
 from node.learning.scaling import Scaling
 from node.plan import FeatureScaling
@@ -53,14 +53,16 @@ def test_records_of_images__kept_and_read_again__are_the_same(tmp_path: Path) ->
     assert stored_records(small_image_head(), records.to_bytes()) == records
 
 
-def test_records_of_images__that_clip_beyond_the_plans_share__warn_and_say_where(tmp_path: Path) -> None:
+def test_records_of_images__that_are_not_of_the_plans_kind__are_refused_and_say_where(tmp_path: Path) -> None:
     plan = small_image_head()
-    narrow = (FeatureScaling("1000", "1"),) * 24
-    _, warning = read_records(images(tmp_path, 9), replace(plan, scaling=narrow), 7, WEIGHTS)
-    assert warning is not None and "See whether your images" in warning and "feature" in warning
+    other = replace(plan, scaling=(FeatureScaling("1000", "1"),) * 24)
+    with pytest.raises(DataDoubtful, match=r"9 of 9 values lie outside the plan's range") as caught:
+        read_records(images(tmp_path, 9), other, 7, WEIGHTS)
+    assert {found["name"] for found in caught.value.findings} == set(plan.model.features)
+    _, remarks = read_records(images(tmp_path, 9), other, 7, WEIGHTS, plan.model.features)
     # Features that the plan does not name do not make the share smaller.
-    assert warning.startswith("100.00%")
-    assert read_records(images(tmp_path, 9), plan, 7, WEIGHTS)[1] is None
+    assert remarks.notes[0].startswith("100.00% of the values") and len(remarks.accepted) >= 24
+    assert read_records(images(tmp_path, 9), plan, 7, WEIGHTS)[1].notes == ()
 
 
 def test_read_records__a_table_or_other_labels_for_a_head_on_images__is_refused(tmp_path: Path) -> None:

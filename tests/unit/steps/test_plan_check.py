@@ -157,10 +157,6 @@ def newcomer(chain: FakeChain, hospital: Party, tmp_path: Path) -> tuple[Party, 
     return hospital, table, plan
 
 
-def refuse(_: str) -> bool:
-    return False
-
-
 def holds_plan(chain: FakeChain, hospital: Party) -> bool:
     terms = chain.study_record.plan
     return hospital.store.holds(terms.document_digest, terms.document_size)
@@ -172,7 +168,7 @@ def test_enrol__refused_by_the_contract__keeps_neither_records_nor_plan(
     hospital, table, plan = newcomer
     hospital.ledger.failure = ContractReverted("StudyRegistryWrongState", {"studyId": STUDY})
     with pytest.raises(ContractReverted):
-        enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan)
+        enrol(hospital.hospital, STUDY, table, plan_file=plan)
     assert not hospital.hospital.secrets.has(f"study-{STUDY}/records")
     assert not holds_plan(chain, hospital)
 
@@ -181,7 +177,7 @@ def test_enrol__accepted__keeps_the_records_it_committed_to_and_serves_the_plan(
     chain: FakeChain, newcomer: tuple[Party, Path, Path]
 ) -> None:
     hospital, table, plan = newcomer
-    enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan, payout_commitment=bytes([7] * 32))
+    enrol(hospital.hospital, STUDY, table, plan_file=plan, payout_commitment=bytes([7] * 32))
     name, _, rows, commitment = hospital.ledger.sent[0]
     assert (name, rows, commitment) == ("enrol", 8, bytes([7] * 32))
     assert hospital.hospital.secrets.has(f"study-{STUDY}/records")
@@ -197,8 +193,8 @@ def test_enrol__data_of_its_own__are_remembered_by_study_and_the_latest_try_coun
     write_table(other, records(2, 5))
     hospital.ledger.failure = ContractReverted("StudyRegistryWrongState", {"studyId": STUDY})
     with pytest.raises(ContractReverted):
-        enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan)
-    enrol(hospital.hospital, STUDY, other, confirm=refuse, plan_file=plan)
+        enrol(hospital.hospital, STUDY, table, plan_file=plan)
+    enrol(hospital.hospital, STUDY, other, plan_file=plan)
     assert data_file(state_file, STUDY) == str(other) and data_file(state_file, STUDY + 1) is None
     assert [rows for _, _, rows, _ in hospital.ledger.sent] == [5]
 
@@ -210,7 +206,7 @@ def test_enrol__verifier_of_another_key_on_chain__is_refused_before_anything_is_
     first, second = chain.codes
     chain.codes = {first: chain.codes[second], second: chain.codes[first]}
     with pytest.raises(KeyNotTrusted, match="is not the verifier"):
-        enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan)
+        enrol(hospital.hospital, STUDY, table, plan_file=plan)
     assert hospital.ledger.sent == []
     assert not hospital.hospital.secrets.has(f"study-{STUDY}/records")
     assert not holds_plan(chain, hospital)
@@ -224,6 +220,6 @@ def test_enrol__already_enrolled_and_memory_lost__does_not_replace_the_records(
     plan.write_bytes(chain.plan.canonical())
     kept = hospital.hospital.secrets.get(f"study-{STUDY}/records")
     with pytest.raises(StudyError, match="enrolled in study 1 already"):
-        enrol(hospital.hospital, STUDY, table, confirm=refuse, plan_file=plan)
+        enrol(hospital.hospital, STUDY, table, plan_file=plan)
     assert hospital.hospital.secrets.get(f"study-{STUDY}/records") == kept
     assert hospital.ledger.sent == []
