@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from node import pace, runner
+from node import follower, pace, runner
 from node.config import NodeConfig, load_config
 from node.errors import StopAsked
 from tests.support.consortium import Consortium, Member
@@ -66,7 +66,7 @@ def node_of(
 
     monkeypatch.setattr(runner, "ActivityWatcher", Watcher)
     monkeypatch.setattr(pace, "AWAKE_SECONDS", AWAKE)
-    monkeypatch.setattr(runner, "time", SimpleNamespace(monotonic=lambda: day.seconds, time=runner.time.time))
+    monkeypatch.setattr(follower, "time", SimpleNamespace(monotonic=lambda: day.seconds))
     config = replace(load_config(member.home), rpc_urls=(endpoint.url,))
     with runner.open_hospital(config, PASSPHRASE, day.pause) as hospital:
         yield hospital, config
@@ -105,7 +105,7 @@ def test_idle_node__something_happens__looks_at_the_study_within_seconds(
     with running_endpoint(consortium.anvil.url) as endpoint:
         day = Day(consortium, 1, BEFORE + 90, {})
         day.happens = {BEFORE + 60: lambda: assert_done(consortium.enrol(other, study))}
-        monkeypatch.setattr(runner._Follower, "_advance", lambda _self, _study: looks.append(day.seconds))
+        monkeypatch.setattr(follower.Follower, "_advance", lambda _self, _study: looks.append(day.seconds))
         with node_of(member, endpoint, day, monkeypatch) as (hospital, config), pytest.raises(StopAsked):
             runner._follow_chain(hospital, config, day, False)
     event = BEFORE + 60
