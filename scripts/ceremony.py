@@ -43,6 +43,7 @@ from node.proofs.transcript import (  # noqa: E402
 )
 from node.proofs.verifying_key import refuse_forgeable  # noqa: E402
 from node.proofs.zkey import read_history  # noqa: E402
+from node.words import plain  # noqa: E402
 from scripts.circuits import build, build_native, constraint_count, export_verifier  # noqa: E402
 
 PLAN = "setup-plan/1"
@@ -223,7 +224,7 @@ def _say(transcript: Transcript) -> None:
     print(f"{transcript.circuit}: {transcript.constraints} constraints")
     print(f"  powers of tau  BLAKE2b {transcript.powers}")
     for step in (*transcript.steps, transcript.beacon_step):
-        print(f"  {step.name}: {step.hash}")
+        print(f"  {plain(step.name)}: {step.hash}")
     print(f"  beacon value   {transcript.beacon.value}, hashed 2^{transcript.beacon.iterations_exponent} times")
     print(f"  verifying key  {transcript.verifying_key_digest}")
 
@@ -286,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _run(_parser().parse_args(arguments))
     except ConsiliumError as error:
-        print(error, file=sys.stderr)
+        print(plain(str(error)), file=sys.stderr)
         return error.exit_code
     return 0
 

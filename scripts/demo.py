@@ -34,6 +34,7 @@ from node.programs import how_it_ended
 from node.proofs.artefacts import circuits
 from node.storage.store import open_store
 from node.types import Standing
+from node.words import plain
 from scripts.children import ROOT
 from scripts.circuits import build, current
 from scripts.demo_head import head_cast
@@ -115,7 +116,7 @@ def main() -> int:
         demo.progress.title(players)
         return run(demo, options.prover, started)
     except (DemoFailed, LocalnetError, ConsiliumError) as error:
-        print(f"\nThe demo failed: {error}", file=sys.stderr)
+        print("\nThe demo failed: " + "\n".join(map(plain, str(error).splitlines())), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nThe demo was stopped; nothing is left running.", file=sys.stderr)
