@@ -85,8 +85,8 @@ def init(
     home = session.home.resolve()
     if (home / FILE_NAME).exists():
         raise UsageError(f"{home / FILE_NAME} exists already: edit it, or name another --home.")
-    if not data.is_file():
-        raise UsageError(f"There is no table at {data}.")
+    if not data.exists():
+        raise UsageError(f"There are no data at {data}.")
     config = NodeConfig(
         home=home,
         rpc_urls=session.options.rpc_urls or (DEFAULT_RPC,),

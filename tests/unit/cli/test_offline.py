@@ -76,6 +76,17 @@ def test_node_init__keyfile_of_another_wallet_without_an_address__is_taken_and_i
     assert ended.value["owner"] == "0x" + address
 
 
+def test_node_init__folder_of_images__is_taken_and_what_is_not_there_is_refused(
+    offline: Run, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "radiographs").mkdir()
+    given = ("node", "init", "--deployment", tmp_path / "deployment.json", "--light-kdf", "--data")
+    ended = offline(*given, tmp_path / "radiograph")
+    assert ended.code == 2 and "There are no data at" in ended.err
+    assert offline(*given, tmp_path / "radiographs").code == 0
+    assert load_config(home).data == tmp_path / "radiographs"
+
+
 def test_wallet_new__no_passphrase_and_no_terminal__says_what_to_set(
     offline: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,7 +350,7 @@ def test_node_init__gateway_that_others_cannot_reach__is_warned_of_on_networks_t
 
 def test_node_init__no_such_table__says_so(offline: Run) -> None:
     ended = offline("node", "init", "--data", "none.csv", "--deployment", "d.json")
-    assert ended.code == 2 and "no table" in ended.err
+    assert ended.code == 2 and "There are no data at" in ended.err
 
 
 def test_node_run__endpoint_and_record_as_options__replace_the_configured(
