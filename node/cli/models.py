@@ -202,7 +202,9 @@ def add_predict_command(cli: click.Group) -> None:
     def predict(
         session: Session, sources: tuple[Path, ...], model_file: Path, identifier: str | None, out: Path | None
     ) -> int:
-        """Score the records of a table, or PNG or JPEG images, with a model.
+        """Score records or images with a model.
+
+        Records are those of a table, images PNG or JPEG files.
 
         Gives the probability of the positive class for each. A table is one .csv file with the model's columns, in
         any order and among others, which are not used; it needs no label. If a cell cannot be used, all such

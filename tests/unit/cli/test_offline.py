@@ -12,6 +12,7 @@ import os
 import pty
 import select
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -370,17 +371,23 @@ def test_passphrase__is_never_printed(offline: Run, home: Path, tmp_path: Path) 
     assert all(PASSPHRASE.encode() not in path.read_bytes() for path in home.rglob("*") if path.is_file())
 
 
-def test_demo__passes_its_arguments_and_exit_code_on(
-    offline: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_demo__becomes_the_script_with_its_arguments_end_and_signals(tmp_path: Path) -> None:
+    # In a process of its own, since the command's is replaced.
     (tmp_path / "scripts").mkdir()
-    program = "import sys; open('said', 'w').write(' '.join(sys.argv[1:])); sys.exit(7)"
-    (tmp_path / "scripts" / "demo.py").write_text(program)
-    monkeypatch.setattr("node.cli.local.ROOT", tmp_path)
-    assert offline("demo", "--hospitals", "4", "--help").code == 7
-    assert (tmp_path / "said").read_text() == "--hospitals 4 --help"
-    (tmp_path / "scripts" / "demo.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    killed = offline("demo")
-    assert killed.code == 1 and "demo.py was ended by signal 9 (SIGKILL: out of memory?)" in killed.err
-    ended = offline("app")
-    assert ended.code == 2 and "is missing" in ended.err
+    run = f"import node.cli.local, pathlib; node.cli.local.ROOT = pathlib.Path({str(tmp_path)!r}); import node.cli; "
+    run += "import sys; sys.exit(node.cli.main())"
+
+    def consilium(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            [sys.executable, "-c", run, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+
+    script = tmp_path / "scripts" / "demo.py"
+    script.write_text("import sys; print(*sys.argv[1:]); sys.exit(7)")
+    ended = consilium("demo", "--hospitals", "4", "--help")
+    assert (ended.returncode, ended.stdout) == (7, "--hospitals 4 --help\n")
+    script.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert consilium("demo").returncode == -signal.SIGKILL
+    missing = consilium("app")
+    assert missing.returncode == 2 and "is missing" in missing.stderr
