@@ -94,8 +94,7 @@ def open_hospital(
             log=log,
             transcripts=config.transcripts,
         )
-        if not beside:
-            take_over(hospital)
+        take_over(hospital)
         yield hospital
 
 

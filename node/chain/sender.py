@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from node.chain import answers
@@ -93,29 +93,37 @@ class TransactionSender:
         with self._lock, self._journal.sending(self.reader.pause):
             self._look_after_open("")
 
-    def unknown_transactions(self) -> int:
-        """How many transactions of this key the chain has that this memory does not know; nothing is sent."""
-        with self._lock:
-            count, lost = fewest_transactions(self.reader, self.address), 0
-            for record in self._journal.open_transactions(self.address, count):
-                # Only those whose nonce was used: they are looked up, not sent.
-                if record.nonce < count:
-                    self._look_after(record)
-                    after = self._journal.transaction(self.address, record.intent_key)
-                    lost += after is not None and after.status is TransactionStatus.DISPLACED
-            return lost + max(0, count - self._known())
+    def take_over(self, unknown_found: Callable[[int], None]) -> None:
+        """From now on nobody else signs with this key: whatever another one does with it raises `KeyInUse`.
 
-    def take_over(self) -> None:
-        """From now on nobody else signs with this key: whatever another one does with it raises `KeyInUse`."""
-        with self._lock:
-            self._delivery.alone_from = fewest_transactions(self.reader, self.address)
-            self._journal.adopt_nonce(self.address, self._delivery.alone_from)
+        Where the chain has transactions of the key that this memory does not know, `unknown_found` is told how many
+        before they are taken note of; what it raises leaves them unknown. Nothing is sent.
+        """
+        with self._lock, self._journal.sending(self.reader.pause):
+            count = fewest_transactions(self.reader, self.address)
+            unknown = self._lost_below(count) + max(0, count - self._known())
+            if unknown:
+                unknown_found(unknown)
+            self._delivery.alone_from = count
+            self._journal.adopt_nonce(self.address, count)
 
     def check_alone(self) -> None:
         """Raise `KeyInUse` where the chain has a transaction of the key, since it was taken over, from elsewhere."""
         with self._lock:
-            if self._delivery.alone_from is not None:
+            if self._delivery.alone_from is None or self._count() <= self._known():
+                return
+            with self._journal.sending(self.reader.pause):
                 self._check_alone(self._count())
+
+    def _lost_below(self, count: int) -> int:
+        """Look up the open transactions whose nonces were used, and tell how many gave theirs to another one."""
+        lost = 0
+        for record in self._journal.open_transactions(self.address, count):
+            if record.nonce < count:
+                self._look_after(record)
+                after = self._journal.transaction(self.address, record.intent_key)
+                lost += after is not None and after.status is TransactionStatus.DISPLACED
+        return lost
 
     def _check_alone(self, count: int) -> None:
         if count <= self._known():

@@ -9,12 +9,15 @@ is silent meanwhile, so that the other one would be seen first. Whatever comes f
 
 from __future__ import annotations
 
+import secrets
+
 import requests
+from urllib3.exceptions import HTTPError
 
 from node.chain.delivery import in_use
 from node.chain.events import NumbersNamed
 from node.steps.context import Hospital, is_left_to_others, left_to_others
-from node.storage.gateway import SERVER
+from node.storage.gateway import NOT_HERE
 from node.web import open_session
 
 _SILENCE_SECONDS = 5.0
@@ -27,16 +30,17 @@ def take_over(hospital: Hospital) -> None:
 
     Raises `KeyInUse` where another node does, and `ChainUnavailable` where the chain cannot be read.
     """
-    unknown = hospital.ledger.key.unknown_transactions()
-    if unknown:
+
+    def unknown_found(unknown: int) -> None:
         registered = hospital.reader.hospital(hospital.id).endpoint
-        if registered and registered != hospital.store.endpoint and _answers(registered):
+        if registered and _another_answers(hospital, registered):
             raise in_use(
                 f"{hospital.operator} has sent {unknown} transactions that this memory does not hold, and a node "
                 f"answers at {registered}, the hospital's registered endpoint"
             )
         _leave_studies(hospital, unknown)
-    hospital.ledger.key.take_over()
+
+    hospital.ledger.key.take_over(unknown_found)
 
 
 def is_silent(hospital: Hospital) -> bool:
@@ -66,13 +70,16 @@ def _enrolled(hospital: Hospital) -> tuple[int, ...]:
     return NumbersNamed(hospital.reader, "StudyRegistry", "HospitalEnrolled", "studyId", hospitalId=hospital.id).look()
 
 
-def _answers(endpoint: str) -> bool:
-    """Whether a node's gateway answers at an address."""
+def _another_answers(hospital: Hospital, endpoint: str) -> bool:
+    """Whether the gateway of another node answers at an address, which may well lead to this node's own."""
+    here = hospital.store.put(secrets.token_bytes(32))
     try:
         with (
             open_session(endpoint) as session,
-            session.head(endpoint, timeout=_SILENCE_SECONDS, allow_redirects=False) as answer,
+            session.get(
+                f"{endpoint.rstrip('/')}/ipfs/{here.cid}", timeout=_SILENCE_SECONDS, allow_redirects=False, stream=True
+            ) as answer,
         ):
-            return answer.headers.get("Server", "").startswith(SERVER)
-    except (requests.RequestException, ValueError):
+            return bool(answer.raw.read(len(NOT_HERE)) == NOT_HERE.encode())
+    except (requests.RequestException, HTTPError, OSError, ValueError):
         return False

@@ -27,8 +27,8 @@ from node.storage.cid import RAW, Address, leaves, parse, root_size
 from node.storage.local import LocalStore
 
 PATH = re.compile(r"/ipfs/([a-zA-Z0-9]{1,64})")
-#: What it calls itself in every answer.
-SERVER = "consilium"
+#: What it says of a file that it does not serve.
+NOT_HERE = "Not here, or not released."
 CONNECTIONS_MAX = 32
 # How long a silent client is waited for, and how long any connection may last.
 IDLE_SECONDS = 15.0
@@ -127,7 +127,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
-    server_version = SERVER
+    server_version = "consilium"
     sys_version = ""
     timeout = IDLE_SECONDS
 
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
             block = self.server.store.public_block(codec, digest)
             size, content = (len(block), iter([block])) if raw or codec == RAW else self._file(digest, block)
         except StorageError:
-            self._refuse(HTTPStatus.NOT_FOUND, "Not here, or not released.")
+            self._refuse(HTTPStatus.NOT_FOUND, NOT_HERE)
             return
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "application/vnd.ipld.raw" if raw else "application/octet-stream")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,9 @@ class Network:
         to = load_deployment(self.deployment).contracts[contract]
         self.anvil.request("anvil_impersonateAccount", sender)
         sent = self.anvil.request("eth_sendTransaction", {"from": sender, "to": to, "data": "0x" + data.hex()})
-        receipt = self.anvil.request("eth_getTransactionReceipt", sent)
+        # Mining takes a moment.
+        while (receipt := self.anvil.request("eth_getTransactionReceipt", sent)) is None:
+            time.sleep(0.02)
         assert receipt["status"] == "0x1", f"{contract}.{function} reverted"
 
     def reader(self) -> ChainReader:

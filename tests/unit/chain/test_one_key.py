@@ -25,6 +25,13 @@ def sent(anvil: Anvil) -> int:
     return int(anvil.request("eth_getTransactionCount", SENDER, "latest"), 16)
 
 
+def taken_over(sender: TransactionSender) -> int:
+    """Have a sender take the key over, and tell how many transactions it did not know."""
+    unknown: list[int] = []
+    sender.take_over(unknown.append)
+    return sum(unknown)
+
+
 @pytest.fixture
 def copied(tmp_path: Path, anvil: Anvil, notebook: Notebook) -> Iterator[tuple[NodeState, NodeState]]:
     """A memory that has sent something, and a copy of it."""
@@ -40,8 +47,7 @@ def twins(anvil: Anvil, notebook: Notebook, copied: tuple[NodeState, NodeState])
     """Two nodes that started at the same instant, neither of which has sent anything since."""
     senders = [notebook.sender(anvil.url, state, policy=QUICK) for state in copied]
     for sender in senders:
-        assert sender.unknown_transactions() == 0
-        sender.take_over()
+        assert taken_over(sender) == 0
     return senders
 
 
@@ -64,7 +70,7 @@ def test_twins__both_send_in_one_block__one_of_them_stops(
     anvil.set_automine(False)
     senders = [notebook.sender(anvil.url, state, policy=IMPATIENT) for state in copied]
     for number, sender in enumerate(senders, start=5):
-        sender.take_over()
+        taken_over(sender)
         with pytest.raises(ChainUnavailable):
             sender.send(f"write/{number}", "Notebook", "write", number)
     anvil.mine()
@@ -83,11 +89,10 @@ def test_take_over__memory_older_than_the_chain__counts_what_it_does_not_know(
     for number in (2, 3):
         original.send(f"write/{number}", "Notebook", "write", number)
     restored = notebook.sender(anvil.url, older, policy=QUICK)
-    assert restored.unknown_transactions() == 2
-    restored.take_over()
+    assert taken_over(restored) == 2
     # What was there before the start is no reason to stop, nor is it found anew at the next start.
     restored.send("write/4", "Notebook", "write", 4)
-    assert notebook.sender(anvil.url, older).unknown_transactions() == 0
+    assert taken_over(notebook.sender(anvil.url, older)) == 0
 
 
 def test_take_over__backup_from_before_a_fee_was_raised__counts_the_lost_attempt(
@@ -102,8 +107,7 @@ def test_take_over__backup_from_before_a_fee_was_raised__counts_the_lost_attempt
     notebook.sender(anvil.url, newer).send("write/3", "Notebook", "write", 3)
     anvil.mine(QUICK.depth)
     restored = notebook.sender(anvil.url, older, policy=QUICK)
-    assert restored.unknown_transactions() == 1
-    restored.take_over()
+    assert taken_over(restored) == 1
     restored.send("write/2", "Notebook", "write", 2, repeatable=True)
 
 
@@ -118,12 +122,11 @@ def test_take_over__what_a_refusing_endpoint_took_after_all__is_no_other_node(
 
     with running_endpoint(anvil.url, unsure) as endpoint:
         sender = notebook.sender(endpoint.url, state, policy=QUICK)
-        sender.take_over()
+        taken_over(sender)
         with pytest.raises(Exception, match="internal error"):
             sender.send("write/7", "Notebook", "write", 7)
     sender = notebook.sender(anvil.url, state, policy=QUICK)
-    assert sender.unknown_transactions() == 0
-    sender.take_over()
+    assert taken_over(sender) == 0
     sender.check_alone()
 
 
@@ -132,8 +135,7 @@ def test_take_over__key_with_a_history_in_a_new_memory__knows_none_of_it_and_beg
 ) -> None:
     anvil.transact({"from": SENDER, "to": SENDER, "value": "0x1"})
     sender = notebook.sender(anvil.url, state, policy=QUICK)
-    assert sender.unknown_transactions() == 1
-    sender.take_over()
+    assert taken_over(sender) == 1
     sender.send("write/7", "Notebook", "write", 7)
     anvil.transact({"from": SENDER, "to": SENDER, "value": "0x1"})
     with pytest.raises(KeyInUse):
@@ -148,12 +150,25 @@ def test_check_alone__one_endpoint_of_two_tells_of_more__stops_nothing_and_sends
 
     with running_endpoint(anvil.url) as endpoint:
         sender = TransactionSender(notebook.connect(endpoint.url, anvil.url), development_wallet(0), state, QUICK)
-        sender.take_over()
+        taken_over(sender)
         endpoint.answer = more
         for attempt in (sender.check_alone, lambda: sender.send("write/7", "Notebook", "write", 7)):
             with pytest.raises(ChainUnavailable, match="disagree about how many"):
                 attempt()
     assert sent(anvil) == 0
+
+
+def test_take_over__refused_by_whoever_is_told__finds_the_same_at_the_next_start(
+    anvil: Anvil, notebook: Notebook, state: NodeState
+) -> None:
+    anvil.transact({"from": SENDER, "to": SENDER, "value": "0x1"})
+
+    def refuse(_unknown: int) -> None:
+        raise KeyInUse("another one answers")
+
+    with pytest.raises(KeyInUse):
+        notebook.sender(anvil.url, state).take_over(refuse)
+    assert taken_over(notebook.sender(anvil.url, state)) == 1
 
 
 def test_shared_key__other_programs_may_use_it(anvil: Anvil, notebook: Notebook, state: NodeState) -> None:

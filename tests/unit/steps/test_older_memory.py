@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from node.steps.older_memory import is_silent, take_over
 from node.storage.gateway import Gateway
 from node.storage.local import LocalStore
 from node.types import ChainEvent, Phase, PhaseState, StudyState
+from tests.support.endpoint import running_endpoint
 from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.steps import Party
 
@@ -32,10 +34,9 @@ class FakeKey:
     taken_over: bool = False
     finished: list[str] = field(default_factory=list)
 
-    def unknown_transactions(self) -> int:
-        return self.unknown
-
-    def take_over(self) -> None:
+    def take_over(self, unknown_found: Callable[[int], None]) -> None:
+        if self.unknown:
+            unknown_found(self.unknown)
         self.taken_over = True
 
     def intent(self, name: str) -> str:
@@ -93,13 +94,24 @@ def test_take_over__registered_endpoint_answers__another_node_uses_the_key(
     assert not key.taken_over and not is_silent(hospital.hospital)
 
 
-def test_take_over__registered_endpoint_is_its_own__is_a_backup_brought_back(
-    chain: FakeChain, hospital: Party, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+def test_take_over__registered_endpoint_leads_to_itself__is_a_backup_brought_back(
+    chain: FakeChain, hospital: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the owner has put the address of a proxy before the gateway on record."""
+    key = key_of(hospital, 2)
+    with contextlib.closing(Gateway(hospital.store.local)) as own:
+        register(chain, monkeypatch, f"{own.url}/")
+        take_over(hospital.hospital)
+    assert key.taken_over and is_silent(hospital.hospital)
+
+
+def test_take_over__something_else_listens_there__is_a_backup_brought_back(
+    chain: FakeChain, hospital: Party, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = key_of(hospital, 2)
-    register(chain, monkeypatch, gateway.url)
-    monkeypatch.setattr(hospital.store, "endpoint", gateway.url)
-    take_over(hospital.hospital)
+    with running_endpoint(answer=lambda _question: None) as other:
+        register(chain, monkeypatch, other.url)
+        take_over(hospital.hospital)
     assert key.taken_over
 
 
