@@ -161,7 +161,7 @@ def test_floats__that_were_read_at_once__are_those_of_cells_without_a_problem(ce
     """A column is only ever taken as a whole where each cell alone would have been."""
     found = tables._floats(cells)
     if found is not None:
-        assert [tables._problem(cell) for cell in cells] == [None] * len(cells)
+        assert [tables.number_problem(cell) for cell in cells] == [None] * len(cells)
         assert found == [float(Decimal(cell)) for cell in cells]
 
 
