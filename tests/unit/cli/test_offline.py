@@ -12,6 +12,7 @@ import os
 import pty
 import select
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -359,17 +360,26 @@ def test_passphrase__is_never_printed(offline: Run, home: Path, tmp_path: Path) 
     assert all(PASSPHRASE.encode() not in path.read_bytes() for path in home.rglob("*") if path.is_file())
 
 
-def test_demo__passes_its_arguments_and_exit_code_on(
+def test_demo__becomes_the_script__with_its_arguments_folder_and_end(
     offline: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "scripts").mkdir()
-    program = "import sys; open('said', 'w').write(' '.join(sys.argv[1:])); sys.exit(7)"
-    (tmp_path / "scripts" / "demo.py").write_text(program)
+    script = tmp_path / "scripts" / "demo.py"
+    program = (
+        "import sys; from pathlib import Path; import node.cli.local as local; local.ROOT = Path(sys.argv[1]); "
+        "from node.cli import main; sys.exit(main(sys.argv[2:]))"
+    )
+
+    def ended() -> int:
+        command = [sys.executable, "-c", program, str(tmp_path), "demo", "--hospitals", "4", "--help"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run(command, cwd=tmp_path, env=environment, timeout=60, check=False).returncode
+
+    script.write_text("import sys; open('said', 'w').write(' '.join(sys.argv[1:])); sys.exit(7)")
+    assert ended() == 7 and (tmp_path / "said").read_text() == "--hospitals 4 --help"
+    # Whoever started it sees the signal itself.
+    script.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert ended() == -signal.SIGKILL
     monkeypatch.setattr("node.cli.local.ROOT", tmp_path)
-    assert offline("demo", "--hospitals", "4", "--help").code == 7
-    assert (tmp_path / "said").read_text() == "--hospitals 4 --help"
-    (tmp_path / "scripts" / "demo.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    killed = offline("demo")
-    assert killed.code == 1 and "demo.py was ended by signal 9 (SIGKILL: out of memory?)" in killed.err
-    ended = offline("app")
-    assert ended.code == 2 and "is missing" in ended.err
+    missing = offline("app")
+    assert missing.code == 2 and "is missing" in missing.err
