@@ -55,7 +55,13 @@ def running_app(
 ) -> Iterator[RunningApp]:
     """Starts the page, as `consilium` with these arguments, and waits until it says where it is."""
     process = subprocess.Popen(
-        consilium(*arguments), cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        consilium(*arguments),
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=_as_in_a_terminal,
     )
     try:
         said = ""
@@ -70,6 +76,11 @@ def running_app(
         if process.poll() is None:
             process.terminate()
             process.wait(timeout=30)
+
+
+def _as_in_a_terminal() -> None:
+    """Tests may themselves run under nohup, which the page would then heed."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def is_running(pid: int) -> bool:
