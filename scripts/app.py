@@ -255,7 +255,7 @@ def _of_demo(
     demo: Demo, stores: tuple[Path, ...], gateways: tuple[str, ...], study: int | None, logs: Path, stack: ExitStack
 ) -> settings.Settings:
     """A demo's network, its chain started again."""
-    click.echo(f"No network is named: this is the demo of {demo.deployment.parent}, on this machine.")
+    click.echo(f"Network: none that was named, but the demo of {demo.deployment.parent}, on this machine.")
     click.echo("Starting its chain where it stopped …")
     url = restart_chain(demo, logs, stack)
     return settings.Settings(
