@@ -159,12 +159,12 @@ def test_audit__of_the_study__shows_who_is_sampled_and_where_the_extractor_is(st
     document = view.plan.document
     assert isinstance(document, ImageHeadPlan)
     cid = address(EXTRACTOR)[0].cid
-    assert any(cid in sentence for sentence in words.question(document))
+    assert any(cid in str(sentence) for sentence in words.question(document))
     # The circuit takes 30 features, of which the plan names 24: no page shows the others.
     shown_weights = tables.weights(document, view.models[-1], view.models[0])
     assert list(shown_weights["Feature"]) == [*document.model.features, "(bias)"] and len(shown_weights) == 25
     assert len(tables.paths(view, document)) == 25 * (ROUNDS + 1)
-    assert any("25 weights" in sentence for sentence in words.training(document))
+    assert any("25 weights" in str(sentence) for sentence in words.training(document))
     model = view.models[-1].weights
     assert model is not None and len(model) == 31 and not any(model[24:30]) and any(model[:24])
     assert any("3 blocks of rows" in text for text in tables.events(view)["What happened"])
