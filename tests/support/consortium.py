@@ -86,8 +86,17 @@ class Member:
 
     def stop(self) -> None:
         """End its node in good order, however often it is told."""
+        self.tell_to_stop()
+        self.await_stop()
+
+    def tell_to_stop(self) -> None:
+        """Tell its node to stop: once, since a second signal would break off what the first one began."""
         if self.process is not None and self.process.is_alive():
             self.process.terminate()
+
+    def await_stop(self) -> None:
+        """Wait until its node has ended."""
+        if self.process is not None:
             self.process.join(timeout=30)
             assert not self.process.is_alive(), f"hospital {self.number}'s node does not stop"
 
@@ -247,10 +256,9 @@ class Consortium:
     def stop_all(self) -> None:
         """End every node."""
         for member in self.members:
-            if member.process is not None and member.process.is_alive():
-                member.process.terminate()
+            member.tell_to_stop()
         for member in self.members:
-            member.stop()
+            member.await_stop()
             member.process = None
 
     # Money

@@ -102,7 +102,10 @@ def _run(arguments: list[str], log: Path, environment: dict[str, str], deaths: P
     deaths.mkdir(exist_ok=True)
     for point in points:
         _arm(deaths, point)
-    sys.exit(main(arguments))
+    code = main(arguments)
+    # Told to stop while it ends anyway, it still ends as it says.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def _arm(folder: Path, name: str) -> None:
