@@ -55,6 +55,10 @@ class ChainUnavailable(ChainError):
     """No RPC endpoint answered; worth trying again."""
 
 
+class EtherNeeded(ChainError):
+    """The key that signs cannot pay a transaction's fee; send it some ether."""
+
+
 class ChainMismatch(ChainError):
     """The chain, the deployment record and this node's state belong to different networks."""
 

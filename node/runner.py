@@ -37,6 +37,7 @@ from node.steps.announcing import announce
 from node.steps.context import Hospital
 from node.steps.notices import ClockComparison, notices
 from node.steps.older_memory import take_over
+from node.steps.troubles import KEY
 from node.stopping import Stopping, stop_signals
 from node.storage.store import Store, open_store
 
@@ -127,7 +128,7 @@ def _follow_chain(hospital: Hospital, config: NodeConfig, stopping: Stopping, un
                 # Before anything is due by it.
                 if told := clocks.notice(time.time(), hospital.reader.clock.now()):
                     hospital.log.warning("%s", told)
-            with logged(hospital, "the key"):
+            with logged(hospital, KEY[1]):
                 hospital.ledger.key.check_alone()
                 announced = announced or announce(hospital, config.storage)
             with logged(hospital, "events"), follower.hearing(scanner) as passed:

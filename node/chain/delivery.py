@@ -19,7 +19,7 @@ from node.chain.limits import RpcError
 from node.chain.nonces import NonceUse, transaction_count, used_by
 from node.chain.refusals import refusal
 from node.chain.wallet import Wallet
-from node.errors import ChainError, ChainUnavailable, ContractReverted, KeyInUse, SpendingCapReached
+from node.errors import ChainUnavailable, ContractReverted, EtherNeeded, KeyInUse, SpendingCapReached
 from node.types import Receipt, TransactionAttempt, TransactionRecord, TransactionStatus
 
 log = logging.getLogger("consilium.chain")
@@ -147,7 +147,7 @@ class Delivery:
         self._set_aside(record)
         if "insufficient funds" in error.message.lower():
             cost = record.gas_limit * record.attempts[-1].max_fee
-            raise ChainError(
+            raise EtherNeeded(
                 f"{self._address} holds {self._reader.balance(self._address)} wei and "
                 f"{record.contract}.{record.function} may cost {cost} wei in fees: "
                 "send it some, then try again."

@@ -152,7 +152,7 @@ class TransactionSender:
         return found
 
     def _look_after(self, record: TransactionRecord, *, raising: bool = False) -> Receipt | None:
-        log.info("looking after %s (%s.%s)", record.intent_key, record.contract, record.function)
+        log.debug("looking after %s (%s.%s)", record.intent_key, record.contract, record.function)
         try:
             return self._delivery.drive(record)
         except ContractReverted:

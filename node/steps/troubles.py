@@ -20,6 +20,7 @@ from node.errors import (
     ContentNotFound,
     ContractReverted,
     CryptoError,
+    EtherNeeded,
     SecretUnavailable,
     StorageError,
 )
@@ -36,6 +37,8 @@ _OTHERS = (ChainUnavailable, StorageError, CryptoError)
 
 #: Study (0 for none) and what is looked at there.
 Place = tuple[int, str]
+#: Where a node sees to the key that it signs with.
+KEY: Place = (0, "the key")
 Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
@@ -58,6 +61,9 @@ class Troubles:
 
     def failed(self, log: Log, place: Place, error: Exception, prefix: str = "") -> None:
         """Tell of an error that a later look may not meet any more."""
+        if isinstance(error, EtherNeeded):
+            # One key pays for everything, so that its lack is one thing wherever it is met.
+            place, prefix = KEY, ""
         kind = type(error).__name__
         if isinstance(error, ContractReverted):
             kind += f" {error.name}"

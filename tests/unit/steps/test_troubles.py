@@ -13,11 +13,12 @@ from node.errors import (
     ContentNotFound,
     ContractReverted,
     DataError,
+    EtherNeeded,
     OpeningFailed,
     SecretUnavailable,
     StorageUnavailable,
 )
-from node.steps.troubles import FIRST_INTERVAL, LONGEST_INTERVAL, QUIET_SECONDS, Troubles
+from node.steps.troubles import FIRST_INTERVAL, KEY, LONGEST_INTERVAL, QUIET_SECONDS, Troubles
 
 LOG = logging.getLogger("consilium.tests")
 PLACE = (7, "look")
@@ -63,6 +64,17 @@ def test_failure__at_every_look_for_three_hours__is_told_at_growing_intervals_wi
     assert caplog.messages[0] == "study 7: 0xab holds 0 wei: send it some."
     assert caplog.messages[2] == "study 7: 0xab holds 180 wei: send it some. (91 times in 3 min)"
     assert minutes[-1] - minutes[-2] == LONGEST_INTERVAL / 60
+
+
+def test_lack_of_ether__met_in_every_study__is_one_thing_and_over_where_the_key_is_seen_to(
+    troubles: Troubles, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for study in (1, 2, 3):
+        troubles.failed(LOG, (study, "look"), EtherNeeded("0xab holds 0 wei: send it some."), f"study {study}: ")
+    assert caplog.messages == ["0xab holds 0 wei: send it some."] and levels(caplog) == [logging.ERROR]
+    clock.now += QUIET_SECONDS
+    troubles.passed(LOG, KEY)
+    assert "in order again" in caplog.messages[-1]
 
 
 def test_failure__over_for_a_while__is_told_once_and_a_new_one_at_once(
