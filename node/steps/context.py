@@ -36,6 +36,8 @@ class Hospital:
     """One hospital's node: its number, and the tools that its steps use.
 
     `transcripts`: set-ups of proving keys that this node has verified. `troubles`: what it has said of failures.
+    `checked_records`: by study, the digest of the kept records that were last found to be those committed to, and the
+    commitment.
     """
 
     id: int
@@ -52,6 +54,7 @@ class Hospital:
     log: logging.Logger
     transcripts: tuple[Path, ...] = ()
     troubles: Troubles = field(default_factory=Troubles)
+    checked_records: dict[int, tuple[bytes, int | bytes]] = field(default_factory=dict)
 
 
 def left_to_others(study: int, ceremony: int) -> str:

@@ -11,6 +11,8 @@ from node.errors import ChainUnavailable, SecretUnavailable, StudyError, Witness
 from node.learning import fixed_point
 from node.state import NodeState
 from node.steps.ceremony import keys_name
+from node.steps.drawn import records_in_use
+from node.steps.head_records import HeadRecords
 from node.steps.submission import submit_update
 from tests.support.fake_chain import CEREMONY, FakeChain
 from tests.support.steps import Party, lost_connection
@@ -43,6 +45,25 @@ def test_submit__kept_records_of_another_commitment__are_not_trained_on(chain: F
     with pytest.raises(StudyError, match="Study 1: the records that this node keeps are not those"):
         submit(hospital, chain)
     assert hospital.ledger.sent == [] and hospital.prover.statements == []
+
+
+def test_kept_records__used_again__are_committed_to_anew_only_where_they_are_others(
+    hospital: Party, parties: list[Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, commitment = [], HeadRecords.commitment
+
+    def counting(records: HeadRecords) -> int:
+        counted.append(records)
+        return commitment(records)
+
+    monkeypatch.setattr(HeadRecords, "commitment", counting)
+    for _ in range(3):
+        assert records_in_use(hospital.context) == hospital.records
+    assert len(counted) == 1
+    hospital.hospital.secrets.erase("study-1/records")
+    hospital.hospital.secrets.put("study-1/records", parties[1].records.to_bytes())
+    with pytest.raises(StudyError, match="are not those"):
+        records_in_use(hospital.context)
 
 
 def test_submit__connection_lost__sends_the_same_bytes_later(chain: FakeChain, hospital: Party) -> None:
