@@ -393,7 +393,7 @@ class TrainingPlan(Section):
 
     @property
     def packed_bits(self) -> int | None:
-        """The bits of a value where commitments to updates are packed (`node.proofs.pedersen.pack`), else None."""
+        """The bits of a value where commitments to updates are packed (`node.group.pedersen.pack`), else None."""
         return None
 
     def canonical(self) -> bytes:

@@ -41,10 +41,10 @@ from node.crypto.encryption import add, encrypt, read_ciphertext
 from node.crypto.opening import open_sum, opening_share, read_share
 from node.crypto.parameters import choose_parameters
 from node.crypto.round_secrets import round_secrets
+from node.group.pedersen import commit, limb_count, random_blinding
 from node.learning.scaling import Scaling
 from node.plan import HeadPlan
 from node.proofs.artefacts import find_artefacts
-from node.proofs.pedersen import commit, limb_count, random_blinding
 from node.proofs.prover import NATIVE_BINARY, SNARKJS, compute_witness, node_program
 from node.steps.head_records import HeadRecords
 from node.steps.payload import to_values

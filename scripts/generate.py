@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from node.errors import ConsiliumError  # noqa: E402
-from node.proofs import pedersen  # noqa: E402
+from node.group import pedersen  # noqa: E402
+from node.group.babyjubjub import Point  # noqa: E402
 from node.proofs.artefacts import CATALOGUE, Circuit, circuits  # noqa: E402
-from node.proofs.babyjubjub import Point  # noqa: E402
 from node.proofs.verifying_key import load_verifying_key, verifying_key_digest  # noqa: E402
 from scripts.abis import ABI_FOLDER, compile_abis  # noqa: E402
 from scripts.bytecode import BYTECODE, bytecode_text  # noqa: E402
@@ -56,7 +56,7 @@ def curve_points() -> Files:
     )
     parts = [
         "// SPDX-License-Identifier: Apache-2.0\n"
-        "// Written by scripts/generate.py from node/proofs/pedersen.py: do not edit.\n"
+        "// Written by scripts/generate.py from node/group/pedersen.py: do not edit.\n"
         "// Points of Baby Jubjub's prime subgroup, each from a hash of its label.\n"
         "pragma circom 2.2.0;\n",
         _circom_point("startPoint", start),

@@ -13,12 +13,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from node.group import babyjubjub, pedersen
+from node.group.babyjubjub import ORDER, Point
 from node.learning import shortening
 from node.learning.reference import aggregate, train, update
 from node.padding import padded_vector
-from node.proofs import babyjubjub, commitments, pedersen
+from node.proofs import commitments
 from node.proofs.artefacts import circuits
-from node.proofs.babyjubjub import ORDER, Point
 from node.proofs.poseidon import MAX_ARITY
 from node.proofs.prover import node_program
 from node.proofs.statements import (

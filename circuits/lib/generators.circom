@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Written by scripts/generate.py from node/proofs/pedersen.py: do not edit.
+// Written by scripts/generate.py from node/group/pedersen.py: do not edit.
 // Points of Baby Jubjub's prime subgroup, each from a hash of its label.
 pragma circom 2.2.0;
 

@@ -15,8 +15,8 @@ from node.audit.views import CeremonyView, ModelView, RoundView, StudyView
 from node.chain.blocks import drawn_by
 from node.chain.round_reads import submission_hash, sum_digest
 from node.errors import ChainError, ContentMismatch, StorageError
+from node.group.babyjubjub import IDENTITY, Point, add
 from node.plan import ImageHeadPlan
-from node.proofs.babyjubjub import IDENTITY, Point, add
 from node.proofs.commitments import weights_root
 from node.proofs.published import compared
 from node.types import CeremonyStep, Phase, Submission

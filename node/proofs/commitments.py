@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from eth_utils.crypto import keccak
 
+from node.group.field import MODULUS
 from node.plan import FEATURE_BITS, LOSSES, WEIGHT_BITS
-from node.proofs.field import MODULUS
 from node.proofs.poseidon import poseidon, tree16
 
 SALT_BITS = 248

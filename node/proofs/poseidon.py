@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib import resources
 from operator import mul
 
-from node.proofs.field import MODULUS
+from node.group.field import MODULUS
 
 #: Largest number of inputs that one permutation takes; `tree16` goes beyond it.
 MAX_ARITY = 16

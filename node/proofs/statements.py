@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from node.group.babyjubjub import Point
+from node.group.pedersen import commit, pack
 from node.padding import padded_row
 from node.plan import SHORTENING_BITS
-from node.proofs.babyjubjub import Point
 from node.proofs.commitments import LOSS_UNPROVED, data_commitment, plan_root, weights_root
-from node.proofs.pedersen import commit, pack
 
 #: A circuit's input: signal names with decimal strings, nested as the signals' dimensions.
 CircuitInputs = dict[str, object]

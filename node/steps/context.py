@@ -17,9 +17,9 @@ from node.chain.client import ChainReader
 from node.chain.writes import Ledger
 from node.crypto.parameters import ThresholdParameters, choose_parameters
 from node.errors import DataError
+from node.group.pedersen import limb_count
 from node.plan import DOCUMENT_LIMIT, Encryption, TrainingPlan
 from node.proofs.artefacts import Artefacts, find_artefacts
-from node.proofs.pedersen import limb_count
 from node.proofs.prover import Prover
 from node.secrets import SecretStore
 from node.state import NodeState

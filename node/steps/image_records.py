@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from node.errors import DataError
+from node.group.field import MODULUS
 from node.learning import cnn_study, privacy
 from node.learning.datasets.archive import UNPACKED_LIMIT, unpack, write_arrays
 from node.learning.datasets.images import Images, ImageSet
 from node.learning.datasets.records import DataSet, tree_root
 from node.learning.datasets.source import Reading, load
 from node.plan import Label, NetworkPlan
-from node.proofs.field import MODULUS
 from node.proofs.poseidon import poseidon
 from node.proofs.statements import BoundedStatement, bounded_statement
 from node.steps.trained import Trained

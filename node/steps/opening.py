@@ -9,8 +9,8 @@ from node.chain.client import ChainReader
 from node.crypto.encryption import add
 from node.crypto.opening import open_sum, opening_share, read_share, share_size
 from node.errors import ChainUnavailable, CryptoError, OpeningFailed, OpeningRefused, StorageError
+from node.group.babyjubjub import Point
 from node.learning import fixed_point
-from node.proofs.babyjubjub import Point
 from node.proofs.commitments import weights_root
 from node.proofs.model_document import model_document
 from node.proofs.statements import aggregation_statement, sum_commitment

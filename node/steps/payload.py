@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node.proofs.pedersen import blinding_from_limbs, blinding_limbs
+from node.group.pedersen import blinding_from_limbs, blinding_limbs
 
 
 def to_values(update: Sequence[int], blinding: int, value_bits: int) -> list[int]:

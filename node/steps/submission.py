@@ -7,7 +7,7 @@ from typing import Any
 
 from node.crypto.context import RoundContext
 from node.crypto.encryption import encrypt
-from node.proofs.pedersen import random_blinding
+from node.group.pedersen import random_blinding
 from node.steps.batches import sits_out
 from node.steps.ceremony import keys_name, parties_of
 from node.steps.context import StudyContext

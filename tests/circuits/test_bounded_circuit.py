@@ -8,11 +8,11 @@ import random
 import pytest
 
 from node.errors import ArtefactMissing, WitnessRefused
+from node.group import babyjubjub, pedersen
+from node.group.babyjubjub import ORDER
+from node.group.field import MODULUS
 from node.learning.reference import aggregate
-from node.proofs import babyjubjub, pedersen
-from node.proofs.babyjubjub import ORDER
 from node.proofs.commitments import weights_root
-from node.proofs.field import MODULUS
 from node.proofs.prover import NativeProver
 from node.proofs.statements import TRAINING_SIGNALS, aggregation_statement
 from tests.support.circuits import (

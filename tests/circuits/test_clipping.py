@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from node.errors import WitnessRefused
+from node.group.pedersen import commit
 from node.learning.reference import train
-from node.proofs.pedersen import commit
 from tests.support.circuits import RATE_MAX, changed, constraints, training, witness
 
 CIRCUIT = "training_64x30"

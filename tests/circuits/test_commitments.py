@@ -13,9 +13,10 @@ from eth_utils.crypto import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.proofs import babyjubjub, commitments, pedersen
-from node.proofs.babyjubjub import IDENTITY, ORDER, Point
-from node.proofs.field import MODULUS, square_root
+from node.group import babyjubjub, pedersen
+from node.group.babyjubjub import IDENTITY, ORDER, Point
+from node.group.field import MODULUS, square_root
+from node.proofs import commitments
 from node.proofs.poseidon import _parameters, poseidon, tree16
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"

@@ -9,8 +9,8 @@ import re
 import pytest
 
 from node.errors import ArtefactMissing, ProofError, ProofInvalid
+from node.group.field import MODULUS
 from node.proofs.artefacts import ROOT, Artefacts, circuits
-from node.proofs.field import MODULUS
 from node.proofs.proof import Proved
 from node.proofs.prover import NativeProver, SnarkjsProver
 from node.proofs.verifying_key import load_verifying_key, refuse_forgeable, verifying_key_digest

@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from node.errors import WitnessRefused
+from node.group.field import MODULUS
 from node.learning import shortening
 from node.learning.reference import train, update
 from node.learning.shortening import WHOLE
 from node.proofs.commitments import plan_root
-from node.proofs.field import MODULUS
 from node.proofs.prover import NativeProver
 from node.proofs.statements import TrainingStatement
 from tests.support.circuits import RATE_MAX, TRAINING, artefacts, changed, constraints, training, witness

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from node.errors import ArtefactMissing, ProgramKilled, ProofError, ProofInvalid, WitnessRefused
+from node.group.field import MODULUS
 from node.proofs import prover as prover_module
 from node.proofs.artefacts import Artefacts, circuits, find_artefacts
-from node.proofs.field import MODULUS
 from node.proofs.proof import Proved, read_proved, write_proved
 from node.proofs.prover import (
     NATIVE_BINARY,

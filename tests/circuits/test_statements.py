@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from node.errors import WitnessRefused
+from node.group.field import MODULUS
 from node.learning import shortening
 from node.learning.reference import aggregate, train, update
 from node.proofs.artefacts import circuits
-from node.proofs.field import MODULUS
 from node.proofs.prover import NativeProver
 from node.proofs.statements import aggregation_statement, training_statement
 from tests.support.circuits import AGGREGATION, aggregation, artefacts, training, witness

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from node.proofs.field import MODULUS
+from node.group.field import MODULUS
 from tests.support.circuits import (
     AGGREGATION,
     BOUNDED,

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from node.errors import WitnessRefused
-from node.proofs.babyjubjub import ORDER
+from node.group.babyjubjub import ORDER
 from node.proofs.statements import TRAINING_SIGNALS
 from tests.support.circuits import (
     RATE_MAX,

@@ -11,7 +11,7 @@ from typing import Any
 import ape
 import pytest
 
-from node.proofs.pedersen import commit
+from node.group.pedersen import commit
 from tests.support.stage import Stage
 from tests.support.suite import make_circuit
 

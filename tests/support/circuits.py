@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from node.group.babyjubjub import ORDER
 from node.learning import shortening
 from node.learning.reference import aggregate, train, update
 from node.proofs.artefacts import Artefacts, circuits, find_artefacts
-from node.proofs.babyjubjub import ORDER
 from node.proofs.commitments import MODULUS
 from node.proofs.prover import compute_witness
 from node.proofs.statements import (

@@ -26,9 +26,9 @@ from node.chain.deployment import CONTRACTS, load_deployment
 from node.chain.evidence import opening_share
 from node.chain.records import to_struct
 from node.cli.publishing import plan_terms
+from node.group.pedersen import commit
 from node.plan import Label, TrainingPlan
 from node.proofs.commitments import weights_root
-from node.proofs.pedersen import commit
 from node.storage.local import LocalStore
 from node.types import CeremonyStep, indices
 from scripts.children import ROOT

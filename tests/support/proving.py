@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
+from node.group.babyjubjub import ORDER
 from node.learning import shortening
 from node.learning.reference import aggregate, train, update
 from node.proofs.artefacts import find_artefacts
-from node.proofs.babyjubjub import ORDER
 from node.proofs.commitments import data_commitment, weights_root
 from node.proofs.proof import Proved
 from node.proofs.prover import NativeProver

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from pathlib import Path
 
-from node.proofs.field import MODULUS
+from node.group.field import MODULUS
 
 #: wire number → coefficient.
 Combination = dict[int, int]

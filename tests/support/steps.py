@@ -19,10 +19,10 @@ from node.bytecode import verifier_code
 from node.chain.round_reads import sum_digest
 from node.crypto.context import RoundContext
 from node.errors import ChainUnavailable, ContentNotFound
+from node.group.babyjubjub import Point, add
 from node.learning.datasets.images import Images
 from node.plan import HeadPlan, NetworkPlan, TrainingPlan
 from node.proofs.artefacts import DEFAULT_CACHE, circuits, find_artefacts
-from node.proofs.babyjubjub import Point, add
 from node.proofs.proof import Proved
 from node.proofs.prover import NativeProver, Statement
 from node.proofs.published import published_terms

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from node.group.field import MODULUS
 from node.learning.datasets.medmnist import read_images
 from node.learning.datasets.records import tree_root
 from node.learning.scaling import Scaling
 from node.plan import TrainingPlan
 from node.proofs.commitments import data_commitment
-from node.proofs.field import MODULUS
 from node.proofs.poseidon import poseidon
 from scripts.demo_plan import table_cast
 from tests.support.image_heads import small_image_head

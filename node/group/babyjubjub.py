@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from node.proofs.field import MODULUS, inverse
+from node.group.field import MODULUS, inverse
 
 A = 168700
 D = 168696

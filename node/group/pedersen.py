@@ -12,9 +12,9 @@ import secrets
 from collections.abc import Sequence
 from functools import cache
 
-from node.proofs import babyjubjub
-from node.proofs.babyjubjub import COFACTOR, IDENTITY, ORDER, Point
-from node.proofs.field import MODULUS, inverse, square_root
+from node.group import babyjubjub
+from node.group.babyjubjub import COFACTOR, IDENTITY, ORDER, Point
+from node.group.field import MODULUS, inverse, square_root
 
 DOMAIN = "consilium/pedersen/v1/"
 #: Blinding values are in [0, ORDER), hence of this many bits.
