@@ -17,7 +17,7 @@ PAYLOAD, PAD_SHARE = Charge.PAYLOAD, Charge.PAD_SHARE
 @pytest.fixture
 def five(stage: Stage) -> Stage:
     """Five hospitals, t = 3, minimum 4, all of whom have submitted."""
-    stage.run(5, threshold=3, minimum=4, unopenedRounds=3)
+    stage.run(5, threshold=3, minimum=4, unopenedRounds=3, patience=2_100)
     stage.submit_all()
     return stage
 
@@ -133,7 +133,7 @@ def test_accuse__by_who_takes_no_part__reverts(five: Stage) -> None:
 
 def test_accuse__by_a_member_outside_the_batch__reverts(stage: Stage) -> None:
     """It sat the ceremony out, and holds no bytes of the round."""
-    stage.run(5, unopenedRounds=3)
+    stage.run(5, unopenedRounds=3, patience=2_100)
     out = stage.members[4]
     stage.submit_all(stage.members[:2])
     stage.end_phase()
