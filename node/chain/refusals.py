@@ -38,7 +38,7 @@ SENTENCES: Mapping[str, str] = {
     "HospitalRegistryOperatorTaken": "{operator} operates hospital {hospitalId} already: use another key.",
     "HospitalRegistryOwnerTaken": "{owner} owns hospital {hospitalId} already: an address owns one.",
     "HospitalRegistryTextTooLong": "A name or endpoint has {length} bytes; at most {maximum} are allowed.",
-    "HospitalRegistryTooEarly": "Hospital {hospitalId}'s new owner can accept from {from:time} on.",
+    "HospitalRegistryTooEarly": "Hospital {hospitalId}'s new owner can accept from {start:time} on.",
     "HospitalRegistryUnknownHospital": "There is no hospital {hospitalId}.",
     "HospitalRegistryWrongSignature": (
         "{operator} did not sign that it operates a hospital of this owner: make the signature with `consilium hospital "
