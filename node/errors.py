@@ -132,6 +132,22 @@ class MalformedCeremonyMessage(CryptoError):
     """A dealing, test key, test share or transcript is not well formed."""
 
 
+class MalformedEncoding(CryptoError):
+    """Bytes or numbers from outside are no canonical point or scalar of the commitments' group."""
+
+
+class MalformedPadDealing(CryptoError):
+    """A dealing of pads is not well formed, or its dealer does not prove that it knows its key: it is guilty."""
+
+
+class FalseBox(CryptoError):
+    """A box of a dealing of pads does not hold its recipient's share: the recipient complains."""
+
+
+class MalformedPayload(CryptoError):
+    """The masked scalars of a round's payload have another length than the plan implies, or one is out of range."""
+
+
 class CeremonyFailed(CryptoError):
     """The ceremony's checks failed: its keys must not be used."""
 

@@ -30,17 +30,6 @@ library Bitmaps {
         }
     }
 
-    /// @notice The `wanted` lowest indices of the set, all where there are no more.
-    function lowest(uint64 bitmap, uint8 wanted) internal pure returns (uint64) {
-        if (count(bitmap) <= wanted) return bitmap;
-        // The most bits from the bottom that hold no more than `wanted` of the set.
-        uint8 width;
-        for (uint8 step = 32; step != 0; step >>= 1) {
-            if (count(bitmap & firstOf(width + step)) <= wanted) width += step;
-        }
-        return bitmap & firstOf(width);
-    }
-
     /// @notice Indices that are in at least `least` (1 to 64) of at most 64 sets.
     /// @dev Counts all indices at once: bit i of `planes[k]` is bit k of the count of index i.
     function inAtLeast(uint64[] memory sets, uint8 least) internal pure returns (uint64 more) {

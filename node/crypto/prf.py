@@ -132,14 +132,6 @@ def ternary(key: bytes, degree: int, *fields: Field) -> npt.NDArray[np.int64]:
         length *= 2
 
 
-def centred_binomial(key: bytes, degree: int, *fields: Field) -> npt.NDArray[np.int64]:
-    """Returns `degree` errors of SEAL's distribution: 21 bits less 21 bits, deviation 3.24."""
-    drawn = np.frombuffer(expand(key, 6 * degree, *fields), dtype=np.uint8).reshape(degree, 6)
-    bits = np.unpackbits(drawn, axis=1).astype(np.int64)
-    errors: npt.NDArray[np.int64] = bits[:, :21].sum(axis=1) - bits[:, 21:42].sum(axis=1)
-    return errors
-
-
 def smudging_limbs(key: bytes, count: int, bits: int, summands: int, *fields: Field) -> Words:
     """Returns sums of `summands` uniform `bits`-bit integers as 32-bit limbs, shape (4, count).
 
