@@ -11,7 +11,7 @@ from typing import Any
 
 from ape.api import AccountAPI, ReceiptAPI
 
-from node.types import CeremonyStep, Phase, StudyState, Submission
+from node.types import CeremonyStep, Charge, Phase, StudyState, Submission
 from tests.support.shares import sign_share
 from tests.support.suite import (
     BASE,
@@ -24,6 +24,10 @@ from tests.support.suite import (
     pass_until,
     rapidly,
 )
+
+
+#: Two scalars of 32 bytes: the contract looks at the length alone.
+PAD_SHARE = b"\x05" * 64
 
 
 @dataclass(frozen=True)
@@ -144,29 +148,55 @@ class Stage:
         updates = self.included(rounds.includable(self.study, round_), round_)
         return rounds.includeUpdates(self.study, round_, [_fields(one) for one in updates], sender=self.stranger)
 
-    def sign(
-        self, signer: AccountAPI, attempt: int, digest: bytes, round_: int = 1, included: int | None = None
-    ) -> bytes:
-        """An opening share's signature, for the round's included set unless told otherwise."""
-        rounds = self.suite.rounds
-        bitmap = rounds.roundState(self.study, round_).includedBitmap if included is None else included
-        return sign_share(rounds.address, signer, self.study, round_, bitmap, attempt, digest)
+    def sign(self, signer: AccountAPI, digest: bytes, round_: int = 1, included: int | None = None) -> bytes:
+        """A CKKS share's signature, for the round's included set unless told otherwise."""
+        bitmap = self.record(round_).includedBitmap if included is None else included
+        return sign_share(self.suite.openings.address, signer, self.study, round_, bitmap, digest)
 
-    def share(self, hospital_id: int, attempt: int = 0, round_: int = 1, digest: bytes = DIGEST) -> ReceiptAPI:
-        """Post an opening share."""
+    def share(self, hospital_id: int, round_: int = 1, digest: bytes = DIGEST) -> ReceiptAPI:
+        """Post a CKKS share."""
         operator = self.operators[hospital_id]
-        signature = self.sign(operator, attempt, digest, round_)
-        return self.suite.rounds.postShare(self.study, round_, attempt, digest, 500, signature, sender=operator)
+        signature = self.sign(operator, digest, round_)
+        return self.suite.openings.postShare(self.study, round_, digest, 500, signature, sender=operator)
 
-    def share_all(self, attempt: int = 0, round_: int = 1, digest: bytes = DIGEST, but: Iterable[int] = ()) -> None:
+    def share_all(self, round_: int = 1, digest: bytes = DIGEST, but: Iterable[int] = ()) -> None:
         """The whole quorum posts, but for the hospitals of these numbers."""
-        post = self.suite.rounds.postShare
-        included = int(self.suite.rounds.roundState(self.study, round_).includedBitmap)
-        for number in self.quorum(attempt, round_):
+        included = int(self.record(round_).includedBitmap)
+        for number in self.quorum(round_):
             if number not in but:
                 operator = self.operators[number]
-                signature = self.sign(operator, attempt, digest, round_, included)
-                rapidly(post, self.study, round_, attempt, digest, 500, signature, sender=operator)
+                signature = self.sign(operator, digest, round_, included)
+                rapidly(self.suite.openings.postShare, self.study, round_, digest, 500, signature, sender=operator)
+
+    def pad_share(self, hospital: Hospital, round_: int = 1, share: bytes = PAD_SHARE) -> ReceiptAPI:
+        """Post a pad share."""
+        return self.suite.openings.postPadShare(self.study, round_, share, sender=hospital.operator)
+
+    def pad_share_all(self, members: Iterable[Hospital] | None = None, round_: int = 1) -> None:
+        """Everybody (or those named) posts a pad share."""
+        for hospital in self.members if members is None else members:
+            post = self.suite.openings.postPadShare
+            rapidly(post, self.study, round_, PAD_SHARE, sender=hospital.operator)
+
+    def accuse(self, hospital: Hospital, accused: int, charge: Charge, round_: int = 1) -> ReceiptAPI:
+        """Accuse hospitals (bitmap) of a lie."""
+        return self.suite.court.accuse(self.study, round_, int(charge), accused, sender=hospital.operator)
+
+    def record_absence(self, round_: int = 1) -> ReceiptAPI:
+        """Have those fined who posted no pad share; a stranger does it."""
+        return self.suite.openings.recordAbsence(self.study, round_, sender=self.stranger)
+
+    def reach_pads(self, round_: int = 1) -> None:
+        """Let the first window pass, of a round that opens by CKKS first."""
+        pass_until(self.record(round_).padsFrom)
+
+    def reach_suspension(self, round_: int = 1) -> None:
+        """Let the pads' window pass."""
+        pass_until(self.record(round_).padsUntil)
+
+    def record(self, round_: int = 1) -> Any:
+        """A round as the chain has it."""
+        return self.suite.rounds.roundState(self.study, round_)
 
     def finalise(self, root: int = 777, round_: int = 1) -> ReceiptAPI:
         """Set a new model; a stranger does it."""
@@ -241,9 +271,9 @@ class Stage:
         """The study's state now."""
         return StudyState(self.suite.studies.studyState(self.study))
 
-    def quorum(self, attempt: int = 0, round_: int = 1) -> list[int]:
-        """Hospital numbers of an attempt's quorum."""
-        return [int(number) for number in self.suite.rounds.quorum(self.study, round_, attempt)]
+    def quorum(self, round_: int = 1) -> list[int]:
+        """Hospital numbers of those named to open a round by CKKS."""
+        return [int(number) for number in self.suite.openings.quorum(self.study, round_)]
 
 
 def rows_of(hospital: Hospital) -> int:
