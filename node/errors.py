@@ -182,6 +182,10 @@ class ProgramKilled(ProofError):
     """A signal ended a program that was to prove or check, mostly for want of memory; worth trying again."""
 
 
+class GroupProgramFailed(ProofError):
+    """The native program of the commitments' group failed, or answered nonsense: it says nothing about its inputs."""
+
+
 class ProofInvalid(ProofError):
     """A proof does not verify under the expected key and public inputs."""
 
