@@ -46,7 +46,7 @@ def _complain(context: StudyContext, found: FinalCeremony, objection: Objection)
     shown = objection.complaint
     dealer = found.enrolled.index(objection.dealer)
     hospital.ledger.complain(
-        context.id, number, dealer, objection.round, shown.D.x, shown.D.y, shown.c, shown.s
+        context.id, number, dealer, objection.round, (shown.D.x, shown.D.y), shown.c, shown.s
     )
     hospital.state.done(entry, {"round": objection.round})
     context.log.warning(
