@@ -14,7 +14,7 @@ contract StudyRegistry is Terms {
     using Bitmaps for uint64;
     using Bitmaps for uint8;
 
-    PlanChecker private immutable _CHECKER;
+    PlanChecker private immutable _CHECKER = new PlanChecker();
 
     /// @inheritdoc IStudyRegistry
     bool public paused;
@@ -25,9 +25,7 @@ contract StudyRegistry is Terms {
     mapping(uint256 studyId => mapping(uint32 hospitalId => uint64)) private _approvals;
 
     /// @param wiring May name addresses that are deployed later.
-    constructor(Wiring memory wiring) Terms(wiring) {
-        _CHECKER = new PlanChecker(wiring.catalogue);
-    }
+    constructor(Wiring memory wiring) Terms(wiring) {}
 
     /// @inheritdoc IStudyRegistry
     function setPaused(bool paused_) external {
@@ -40,7 +38,7 @@ contract StudyRegistry is Terms {
     function publish(Plan calldata plan) external returns (uint256 studyId) {
         if (paused) revert StudyRegistryPaused();
         uint256 leastLength = uint256(plan.confirmations) * BLOCK_TIME + PHASE_MARGIN;
-        PlanChecker.Proving memory proving = _CHECKER.check(plan, leastLength);
+        PlanChecker.Proving memory proving = _CHECKER.check(plan, CATALOGUE, leastLength);
 
         studyId = ++studyCount;
         Study storage record = _studies[studyId];

@@ -16,18 +16,15 @@ contract PlanChecker {
         address aggregationVerifier;
     }
 
-    /// @notice Knows the circuits that new studies may name.
-    ICircuitCatalogue public immutable CATALOGUE;
-
-    constructor(ICircuitCatalogue catalogue) {
-        CATALOGUE = catalogue;
-    }
-
     /// @notice Reverts, with the StudyRegistry's errors, unless a plan is sound and its circuits are listed and can
     /// prove it.
-    function check(IStudyRegistry.Plan calldata plan, uint256 leastLength) external view returns (Proving memory) {
-        ICircuitCatalogue.Circuit memory training = CATALOGUE.listedCircuit(plan.trainingCircuit);
-        ICircuitCatalogue.Circuit memory aggregation = CATALOGUE.listedCircuit(plan.aggregationCircuit);
+    function check(IStudyRegistry.Plan calldata plan, ICircuitCatalogue catalogue, uint256 leastLength)
+        external
+        view
+        returns (Proving memory)
+    {
+        ICircuitCatalogue.Circuit memory training = catalogue.listedCircuit(plan.trainingCircuit);
+        ICircuitCatalogue.Circuit memory aggregation = catalogue.listedCircuit(plan.aggregationCircuit);
         PlanRules.requireSound(plan, leastLength);
         PlanRules.requireProvable(plan, training, aggregation);
         uint192 root = PlanRules.root(plan, training);
