@@ -91,7 +91,7 @@ def _fined(hospital: Hospital, event: ChainEvent) -> str:
         return ""
     amount = hospital.reader.tokens(fields["amount"])
     return (
-        f"batch {fields['batch']}: this hospital was fined {amount} for being away; is its node reachable and in time?"
+        f"batch {fields['batch']}: this hospital was fined {amount} for being away; is its node reachable?"
     )
 
 
