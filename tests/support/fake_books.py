@@ -34,7 +34,7 @@ from node.types import (
 NO_CEREMONY = CeremonyState(
     0, CeremonyStep.KEY, 0, 0, 0, 0, 0, 0, 0, 0, 0, False, 0, 0, True, bytes(32), bytes(32), 1, 0
 )
-NO_BATCH = Batch(0, 0, 0, 0, 0, 0, False)
+NO_BATCH = Batch(0, 0, 0, 0, 0, 0, False, 0)
 
 
 def empty_round(started_at: int, root_before: int, **changes: Any) -> RoundState:

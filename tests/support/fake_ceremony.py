@@ -239,7 +239,7 @@ class CeremonyRules:
         books.batches.append(
             Batch(
                 state.number, state.first_round, state.first_round + state.rounds - 1, self.now, participants,
-                state.keyed, state.with_ckks,
+                state.keyed, state.with_ckks, len(books.batches) + 1,
             )
         )  # fmt: skip
         books.state, books.round_number = StudyState.RUNNING, state.first_round

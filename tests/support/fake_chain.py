@@ -67,7 +67,7 @@ HEAD, FINAL = 100, 90
 #: The time on the fake chain, whatever a test makes of this machine's clock.
 _now = time.time
 
-NO_BLOCKS = BlockDraw(bytes(32), 0, 0, 0, False, False, False)
+NO_BLOCKS = BlockDraw(bytes(32), bytes(32), 0, 0, 0, False, False)
 
 
 def round_state(root_before: int, **changes: Any) -> RoundState:

@@ -168,7 +168,7 @@ class FakeLedger:
 
     def keep_draw(self, study: int, hospital_id: int) -> Receipt:
         self._may_fail()
-        self._change_draw(kept=True)
+        self._change_draw(block_hash=bytes([7]) * 32)
         return self._send("keep_draw", hospital_id)
 
     def redraw(self, study: int) -> Receipt:
