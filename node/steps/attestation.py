@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Release, collect, check and attest: which payloads of a round this hospital holds complete, and fit their commitments."""
+"""Release, collect, check and attest: which payloads this hospital holds whole, and which fit."""
 
 from __future__ import annotations
 
 from node.steps.accusing import accuse
-from node.steps.batches import is_participant, sits_out
+from node.steps.batches import is_participant, remembers_keys
 from node.steps.context import StudyContext
 from node.steps.payloads import collect_payloads
 from node.types import Charge, PhaseState, RoundState, bitmap_of, indices
@@ -24,14 +24,14 @@ def release_own(context: StudyContext, round_number: int) -> None:
 
 
 def attest_payloads(context: StudyContext, round_number: int, state: RoundState, phase: PhaseState) -> None:
-    """Fetch and check every submitted payload, keep and serve it, attest those that are sound, and accuse of false ones.
+    """Fetch and check every submitted payload, keep and serve it, attest to sound ones and accuse of false ones.
 
     A payload that does not fit its commitment is never attested to: no set that honest hospitals open has it.
     """
     hospital = context.hospital
     if state.attested_bitmap >> context.enrolment.index & 1 or not is_participant(context, round_number):
         return
-    if sits_out(context, round_number):
+    if not remembers_keys(context, round_number):
         return
     with context.stage("attest", round_number):
         enrolled = hospital.reader.enrolled_ids(context.id)

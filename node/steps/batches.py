@@ -23,6 +23,12 @@ def is_participant(context: StudyContext, round_number: int) -> bool:
     return bool(batch.participants >> context.enrolment.index & 1)
 
 
+def remembers_keys(context: StudyContext, round_number: int) -> bool:
+    """Whether this node's memory has what binds a round: that it acknowledged the ceremony which made the keys."""
+    ceremony = context.hospital.reader.batch_of(context.id, round_number).ceremony
+    return context.hospital.state.result(acknowledgement(context, ceremony)) is not None
+
+
 def round_context(context: StudyContext, round_number: int) -> RoundContext:
     """What binds a round's payloads and shares; raises SecretUnavailable where this node acknowledged no such keys."""
     ceremony = context.hospital.reader.batch_of(context.id, round_number).ceremony
@@ -126,6 +132,10 @@ def _dealings(context: StudyContext, ctx: RoundContext) -> Mapping[int, PadDeali
     """A round's pads as everybody sees them, of the batch's participants."""
     hospital = context.hospital
     batch = hospital.reader.batch_of(context.id, ctx.round)
+    for study, ceremony in list(hospital.dealings):
+        # A round of the batch before may still be recovered.
+        if study == context.id and ceremony < batch.ceremony - 1:
+            del hospital.dealings[study, ceremony]
     known = hospital.dealings.setdefault((context.id, batch.ceremony), {})
     if ctx.round not in known:
         enrolled = hospital.reader.enrolled_ids(context.id)

@@ -31,9 +31,7 @@ def post_share(context: StudyContext, round_number: int, found: FixedSet) -> Non
     # Before the store has it: what is refused here must be nowhere that others can fetch from.
     _sign_once(context, round_number, address.digest)
     hospital.store.put(share)
-    hospital.ledger.post_share(
-        context.id, round_number, found.state.included_bitmap, address.digest, address.size
-    )
+    hospital.ledger.post_share(context.id, round_number, found.state.included_bitmap, address.digest, address.size)
     context.log.info("round %d: posted an opening share", round_number)
 
 

@@ -2,8 +2,8 @@
 """Close a round: have its model, ask for one that is lacking, serve it, and only then erase what opens its sum.
 
 A round's secrets go when (a) its model is held here, checked against the root, and served; (b) the study ended without
-finalising it, and that end is final; or (c) its set was never fixed, and its end is final. That the study ended is alone
-no reason: whoever finalised may have kept the model to itself, and the others' shares are what brings it back.
+finalising it, and that end is final; or (c) its set was never fixed, and its end is final. That the study ended is no
+reason by itself: whoever finalised may keep the model to itself, and the others' shares are what brings it back.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from node.steps.context import StudyContext
 from node.steps.evidence import watch_shares
 from node.steps.finalising import FINALISE_TURN_SECONDS, open_sum
 from node.steps.models import known_weights, post_model, posted_weights, remember_weights, weights_before
-from node.steps.one_set import final_set
+from node.steps.one_set import FixedSet, final_set
 from node.steps.pad_opening import post_pad_share
 from node.types import Phase, RoundState
+
+#: Share of a submission's length after a round was finalised, after which a node that lacks its model asks for it.
+ASKING = 0.25
 
 
 def close_round(context: StudyContext, round_number: int) -> bool:
@@ -29,7 +32,8 @@ def close_round(context: StudyContext, round_number: int) -> bool:
 
     A round that this hospital took no part in is the others' to close.
     """
-    if not is_participant(context, round_number):
+    hospital, settled = context.hospital, f"{context.round_key(round_number)}/settled"
+    if hospital.state.result(settled) is not None or not is_participant(context, round_number):
         return True
     confirmed = context.confirmed_block()
     # Erasing cannot be undone: one endpoint's word is not enough.
@@ -39,6 +43,7 @@ def close_round(context: StudyContext, round_number: int) -> bool:
             return False
         # Its set was never fixed; or it was, and the study ended without opening it.
         _erase(context, round_number, state.closed_as.name.lower() if state.closed_as else "ended")
+        hospital.state.done(settled)
         return True
     if known_weights(context, round_number) is None:
         with context.stage("rebuild", round_number):
@@ -46,8 +51,11 @@ def close_round(context: StudyContext, round_number: int) -> bool:
     if known_weights(context, round_number) is None or not _is_posted(context, round_number, state):
         return False
     _erase(context, round_number, "finalised")
-    # Others may still ask: this node serves the model until they cannot any more.
-    return not context.hospital.reader.is_recovering(context.id, round_number)
+    if hospital.reader.is_recovering(context.id, round_number):
+        # Others may still ask: this node serves the model until they cannot any more.
+        return False
+    hospital.state.done(settled)
+    return True
 
 
 def _end(context: StudyContext, round_number: int, confirmed: int) -> tuple[RoundState, bool]:
@@ -94,19 +102,27 @@ def _learn(context: StudyContext, round_number: int, state: RoundState, confirme
     try:
         posted_weights(context, round_number, state.root_after)
     except StorageError:
-        if context.hospital.reader.is_recovering(context.id, round_number):
-            text = f"round {round_number}: nobody serves its model; asking for it by this node's pad share"
-            context.say(f"round {round_number}", "asking for the model", text)
-            try:
-                post_pad_share(context, round_number, found)
-            except OpeningRefused as error:
-                context.say(f"round {round_number}", "refused", f"round {round_number}: {error}")
+        _ask(context, round_number, state, found)
         raise
 
 
+def _ask(context: StudyContext, round_number: int, state: RoundState, found: FixedSet) -> None:
+    """Ask for a model by giving one's own pad share, while the chain takes it; not before who finalised had its time to
+    post the file."""
+    reader = context.hospital.reader
+    asking = state.closed_at + ASKING * context.plan.phases.submit
+    if not reader.clock.is_past(asking) or not reader.is_recovering(context.id, round_number):
+        return
+    text = f"round {round_number}: nobody serves its model; this node asks for it by its pad share"
+    context.say(f"round {round_number}", "asking for the model", text)
+    try:
+        post_pad_share(context, round_number, found)
+    except OpeningRefused as error:
+        context.say(f"round {round_number}", "refused", f"round {round_number}: {error}")
+
+
 def _is_posted(context: StudyContext, round_number: int, state: RoundState) -> bool:
-    """Whether a finalised round's model is on record and served here; whoever finalised may have died before, or keep it
-    to itself.
+    """Whether a finalised round's model is on record and served here; who finalised may have died, or keep it back.
 
     Posts it where it is missing and this hospital has its turn.
     """

@@ -36,8 +36,8 @@ class Hospital:
     """One hospital's node: its number, and the tools that its steps use.
 
     `transcripts`: set-ups of proving keys that this node has verified. `peers`: the hospitals that it deals with, None
-    for all. `troubles`: what it has said of failures. What took long to look into is looked into once: `checked_records`
-    has by study the digest of the kept records that were last found to be those committed to, and the commitment;
+    for all. `troubles`: what it has said of failures. What takes long is looked into once: `checked_records`
+    has the digest of a study's kept records that were last found to be those committed to, and the commitment;
     `findings` what a dealing (study, ceremony, dealer, digest) holds for this hospital, while its ceremony goes on;
     `dealings` the pads of a batch (study, ceremony) as everybody sees them, by round and dealer;
     `checked_shares` the pad shares (study, round, sender, digest) that fit.

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterator
 
 from node.errors import ContractReverted, OpeningRefused
-from node.steps.batches import is_participant
+from node.steps.batches import is_participant, remembers_keys
 from node.steps.ckks_opening import post_share
 from node.steps.context import StudyContext
 from node.steps.finalising import finalise
@@ -21,7 +21,7 @@ def open_round(context: StudyContext, round_number: int, now: PhaseState, confir
 
     `confirmed`: a final block in which the set is fixed. A suspended round is opened whenever t come.
     """
-    if not is_participant(context, round_number):
+    if not is_participant(context, round_number) or not remembers_keys(context, round_number):
         return
     found = final_set(context, round_number, confirmed)
     clock = context.hospital.reader.clock

@@ -92,7 +92,7 @@ def _final_posts(context: StudyContext, round_number: int) -> dict[int, bytes]:
 
 
 def _bytes(context: StudyContext, opening: SumOpening, post: PadSharePost) -> bytes:
-    """A share's bytes; raises MalformedShare for a size that all see is wrong, StorageError while nobody serves them."""
+    """A share's bytes; raises MalformedShare for a wrong size, which all see, StorageError while nobody serves them."""
     if post.size != opening.share_size:
         raise MalformedShare(f"it has {post.size} bytes; one of this round has {opening.share_size}")
     if post.share is not None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from node.crypto import Payload
@@ -66,7 +66,7 @@ def included_payloads(context: StudyContext, round_number: int, included: Iterab
 
 
 def submission_of(
-    context: StudyContext, round_number: int, submissions: dict[int, Submission], number: int
+    context: StudyContext, round_number: int, submissions: Mapping[int, Submission], number: int
 ) -> Submission:
     """One of the submissions; raises ChainUnavailable where no event tells it."""
     try:
