@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from node.crypto import pads
-from node.crypto.boxes import mask_half, others, pair_seed, secret_seed, stored_share_size
+from node.crypto.boxes import mask_half, pair_seed, secret_seed, stored_share_size
 from node.crypto.context import CeremonyContext, RoundContext, bitmap_of, in_index_order, index_of
 from node.crypto.dealing import ReceivedDealing
 from node.crypto.framing import Kind, frame, unframe

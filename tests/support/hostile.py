@@ -24,8 +24,8 @@ from node.crypto.dealing import SealingKey, dealing_size
 from node.crypto.framing import HEADER_BYTES
 from node.crypto.inspection import inspect
 from node.crypto.parameters import MODULI
-from node.crypto.prf import encode
 from node.crypto.round_secrets import read_round_secrets
+from node.hashing import encode
 from tests.support.threshold import PlayedCeremony, extreme_values, played_ceremony
 
 _WORDS = (0, 1, 2**63, 2**64 - 1, *MODULI[8192], MODULI[8192][0] - 1, *MODULI[16384][:2])

@@ -40,9 +40,10 @@ from node.crypto import (
 from node.crypto.context import index_of
 from node.crypto.dealing import secret_key, stored_share_size
 from node.crypto.framing import Kind, frame
-from node.crypto.prf import SEED_BYTES, Words, public_hash, public_polynomial, uniform
+from node.crypto.prf import SEED_BYTES, Words, public_polynomial, uniform
 from node.crypto.ring import ring
 from node.crypto.shamir import interpolate
+from node.hashing import public_hash
 
 CONTRACT = "0x" + "5c" * 20
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "threshold.json"

@@ -29,10 +29,10 @@ from node.crypto import (
 )
 from node.crypto.dealing import ReceivedShares, share_words
 from node.crypto.framing import HEADER_BYTES
-from node.crypto.prf import public_hash
 from node.crypto.round_secrets import read_round_secrets
 from node.crypto.sealing import SealingKey
 from node.errors import CeremonyFailed, MalformedCeremonyMessage, OpeningFailed
+from node.hashing import public_hash
 from tests.support.threshold import PlayedCeremony, ceremony_context, dealt_keys, extreme_values, played_ceremony
 from tests.support.weakened import all_keys, as_share, weak_opening_share
 

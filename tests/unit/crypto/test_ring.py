@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.crypto.parameters import MODULI, NOISE_SUMMANDS, smudging_bound
-from node.crypto.prf import centred_binomial, encode, expand, smudging_limbs, ternary, uniform
+from node.crypto.prf import centred_binomial, smudging_limbs, ternary, uniform
 from node.crypto.ring import ring
 from node.crypto.shamir import interpolate, lagrange
 from node.crypto.transform import bit_reversed, minimal_root
 from node.crypto.words import compose
+from node.hashing import encode, expand
 
 PRIMES = MODULI[8192]
 RING = ring(8192, PRIMES)
