@@ -37,7 +37,7 @@ contract BlockDraws is IBlockDraws {
         if (uint16(STUDIES.planRoot(studyId) >> 16) == 0) revert BlockDrawsNothingSampled(studyId);
         uint32 hospitalId = STUDIES.enrolFor(studyId, msg.sender, payoutCommitment, saltCommitment);
         uint64 drawAt = _next();
-        _draws[studyId][hospitalId] = Draw(blocksRoot, bytes32(0), blocks, drawAt, false, false);
+        _draws[studyId][hospitalId] = Draw(blocksRoot, bytes32(0), blocks, drawAt, 0, false, false);
         emit BlocksCommitted(studyId, hospitalId, blocksRoot, blocks, drawAt);
     }
 
@@ -55,7 +55,7 @@ contract BlockDraws is IBlockDraws {
         if (_root(keccak256(abi.encode(dataRoot, rows)), index, path) != draw.blocksRoot) {
             revert BlockDrawsWrongBlock(studyId, hospitalId, index);
         }
-        (draw.blockHash, draw.used) = (hash, true);
+        (draw.blockHash, draw.index, draw.used) = (hash, index, true);
         emit BlockUsed(studyId, hospitalId, index, dataRoot, rows);
         STUDIES.nameData(studyId, place.index, dataRoot, rows);
     }

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
 import {IOpenings} from "./interfaces/IOpenings.sol";
 import {IRoundManager} from "./interfaces/IRoundManager.sol";
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
@@ -35,15 +36,20 @@ contract Openings is IOpenings, EIP712 {
     IStudyRegistry public immutable STUDIES;
     /// @notice Knows where a round stands.
     IRoundManager public immutable ROUNDS;
+    /// @notice Knows whether further rounds can follow.
+    IKeyCeremony public immutable KEYS;
     /// @notice Holds the bonds.
     IStakeVault public immutable VAULT;
 
     mapping(uint256 studyId => mapping(uint32 round => Posted)) private _posted;
 
     /// @param studies May be an address that is deployed later, as all others.
-    constructor(IStudyRegistry studies, IRoundManager rounds, IStakeVault vault) EIP712("Consilium", "1") {
+    constructor(IStudyRegistry studies, IRoundManager rounds, IKeyCeremony keys, IStakeVault vault)
+        EIP712("Consilium", "1")
+    {
         STUDIES = studies;
         ROUNDS = rounds;
+        KEYS = keys;
         VAULT = vault;
     }
 
@@ -150,18 +156,23 @@ contract Openings is IOpenings, EIP712 {
     }
 
     /// @dev A finalised round's shares are accepted until the next one's submission is over, however late that is; where
-    /// no round follows any more, for a while after the study's end.
+    /// no round follows any more, for a while after the study's end. Where a ceremony ended it, that is when it ran out.
     function _isRecovering(uint256 studyId, uint32 round, IRoundManager.Standing memory at)
         private
         view
         returns (bool)
     {
         if (at.phase != IRoundManager.Phase.Finalised) return false;
-        (uint32 closed, uint64 closedAt, IRoundManager.Outcome outcome) = ROUNDS.progress(studyId);
+        (uint32 closed, uint64 endedAt, IRoundManager.Outcome outcome) = ROUNDS.progress(studyId);
         if (closed != round) return false;
-        if (outcome != IRoundManager.Outcome.Open) return block.timestamp < closedAt + at.recovery;
-        (IRoundManager.Phase next,) = ROUNDS.phase(studyId, round + 1);
-        return next == IRoundManager.Phase.None || next == IRoundManager.Phase.Submit;
+        if (outcome == IRoundManager.Outcome.Open) {
+            (IRoundManager.Phase next,) = ROUNDS.phase(studyId, round + 1);
+            if (next != IRoundManager.Phase.None) return next == IRoundManager.Phase.Submit;
+            if (KEYS.canGoOn(studyId)) return true;
+            uint64 ranOutAt = KEYS.ceremonyState(studyId).deadline;
+            if (ranOutAt > endedAt) endedAt = ranOutAt;
+        }
+        return block.timestamp < endedAt + at.recovery;
     }
 
     function _drawn(IRoundManager.Standing memory at) private pure returns (uint64) {

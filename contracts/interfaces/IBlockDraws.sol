@@ -17,6 +17,7 @@ interface IBlockDraws {
     /// @param blocks How many there are; 0 for a hospital that enrolled with one data root.
     /// @param drawAt Number of the chain's block whose hash draws.
     /// @param blockHash That block's hash, once it is on record: what hashes the chain still knows does not matter then.
+    /// @param index Block that was drawn; 0 until `used`.
     /// @param redrawn The first draw was lost: the present one is the last.
     /// @param used The block was opened.
     struct Draw {
@@ -24,6 +25,7 @@ interface IBlockDraws {
         bytes32 blockHash;
         uint32 blocks;
         uint64 drawAt;
+        uint32 index;
         bool redrawn;
         bool used;
     }

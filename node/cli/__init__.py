@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from node import VERSION
+from node.cli.claiming import add_claim_command
 from node.cli.council import council
 from node.cli.data import data
 from node.cli.group import common_options
@@ -63,6 +64,7 @@ for group in (wallet, council, hospital, stake, slashed, study, node, network, d
     cli.add_command(group)
 add_trust_command(node)
 add_participation_commands(cli)
+add_claim_command(cli)
 add_predict_command(cli)
 add_local_commands(cli)
 add_rotation_commands(keys, study)

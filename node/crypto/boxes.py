@@ -55,9 +55,7 @@ def seal_boxes(ctx: CeremonyContext, me: int, seed: bytes, round_number: int, bo
     for recipient in others(ctx, me):
         plaintext = mask_half(ctx, seed, round_number, recipient) + shares[recipient]
         try:
-            boxes.append(
-                key.seal(box_keys[recipient], _associated(ctx, round_number, me, recipient), plaintext)
-            )
+            boxes.append(key.seal(box_keys[recipient], _associated(ctx, round_number, me, recipient), plaintext))
         except UnusableBox:
             filler = expand(seed, len(plaintext) + TAG_BYTES, "filler", ctx.digest, round_number, recipient)
             boxes.append(filler)

@@ -134,13 +134,9 @@ def read_dealing(ctx: CeremonyContext, dealer: int, data: bytes) -> DealingConte
     for place, number in enumerate(ctx.round_numbers):
         start = place * (section + boxes)
         try:
-            found[number] = pads.read_section(
-                ctx.round_context(number).pads, dealer, payload[start : start + section]
-            )
+            found[number] = pads.read_section(ctx.round_context(number).pads, dealer, payload[start : start + section])
         except MalformedPadDealing as error:
-            raise MalformedCeremonyMessage(
-                f"the dealing of hospital {dealer} for round {number}: {error}"
-            ) from None
+            raise MalformedCeremonyMessage(f"the dealing of hospital {dealer} for round {number}: {error}") from None
         sealed[number] = payload[start + section : start + section + boxes]
     return DealingContent(dealer, found, sealed)
 
@@ -171,9 +167,7 @@ def receive_dealing(
         except FalseBox:
             return Objection(dealer, number, pads.complain(binding, content.pads[number], me, secret))
         if ctx.with_ckks:
-            boxes[number] = open_own_box(
-                ctx, me, seed, dealer, number, keys.boxes[dealer], content.boxes[number]
-            )
+            boxes[number] = open_own_box(ctx, me, seed, dealer, number, keys.boxes[dealer], content.boxes[number])
     return ReceivedDealing(dealer, shares, boxes)
 
 

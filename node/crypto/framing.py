@@ -50,7 +50,7 @@ class Header:
     threshold: int
     value_bits: int
     statistical_security: int
-    packed: bool
+    packed: int
     coordinates: int
 
 
@@ -62,7 +62,7 @@ def header_of(kind: Kind, ctx: Context, sender: int) -> Header:
     return Header(
         kind, ctx.digest, sender, identified.chain_id, identified.study_id, identified.ceremony, rounds[0],
         len(rounds), len(batch.parties), batch.threshold, form.value_bits,
-        batch.ckks.statistical_security if batch.ckks else 0, form.packed, form.coordinates,
+        batch.ckks.statistical_security if batch.ckks else 0, int(form.packed), form.coordinates,
     )  # fmt: skip
 
 
@@ -80,8 +80,7 @@ def read_header(data: bytes, error: type[CryptoError]) -> Header:
         raise error(f"the file has format version {version}; this node reads version {_VERSION}")
     if kind not in set(Kind):
         raise error(f"the file is of kind {kind}, which this node does not know")
-    *numbers, packed, coordinates = rest
-    return Header(Kind(kind), *numbers, bool(packed), coordinates)
+    return Header(Kind(kind), *rest)
 
 
 def frame(kind: Kind, ctx: Context, sender: int, payload: bytes) -> bytes:

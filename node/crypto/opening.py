@@ -45,9 +45,7 @@ class OpeningShare:
     blocks: tuple[Words, ...]
 
 
-def opening_share(
-    ctx: RoundContext, me: int, secrets: bytes, included: Sequence[int], quorum: Sequence[int]
-) -> bytes:
+def opening_share(ctx: RoundContext, me: int, secrets: bytes, included: Sequence[int], quorum: Sequence[int]) -> bytes:
     """Returns this hospital's opening share of the sum over `included`, the same bytes each time.
 
     Raises OpeningRefused for fewer than three included hospitals, a quorum that is not of t parties with this
@@ -61,7 +59,8 @@ def opening_share(
     lacking += [member for member in quorum if member != me and member not in own.pair_seeds]
     if lacking:
         raise OpeningRefused(
-            f"hospital {me} has no share from hospitals {sorted(set(lacking))}, whose boxes did not open: pads open the sum"
+            f"hospital {me} has no share from hospitals {sorted(set(lacking))}, whose boxes did not open: "
+            "pads open the sum"
         )
     parameters = ctx.parameters
     domain = data_ring(ctx)

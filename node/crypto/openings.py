@@ -16,13 +16,11 @@ from node.crypto import pads
 from node.crypto.context import RoundContext, in_index_order
 from node.crypto.encryption import Ciphertext, add, ciphertext_size, encrypt, read_ciphertext
 from node.crypto.opening import open_sum, opening_share, read_share, share_size
+from node.crypto.parameters import MINIMUM_INCLUDED
 from node.crypto.round_secrets import read_pad_secrets
 from node.crypto.updates import OpenedSum
 from node.errors import MalformedCiphertext, MalformedPayload, MalformedShare, OpeningFailed, OpeningRefused
 from node.group.babyjubjub import Point
-
-#: No sum over fewer hospitals is opened, by whichever way.
-MINIMUM_INCLUDED = 3
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class RoundOpening(ABC):
 
     @abstractmethod
     def read_payload(self, sender: int, data: bytes, commitment: Point) -> Payload:
-        """Reads a payload; raises MalformedPayload where its bytes, with the commitment, show to all that it is false."""
+        """Reads a payload; raises MalformedPayload where all see, in its bytes and the commitment, that it is false."""
 
     @abstractmethod
     def first(self, quorum: Sequence[int]) -> SumOpening:

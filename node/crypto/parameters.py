@@ -163,9 +163,7 @@ def choose_parameters(
     for degree, primes in MODULI.items():
         if prod(primes).bit_length() > SECURITY_TABLE_128[degree]:
             raise ParameterError(f"the primes for degree {degree} exceed the 128-bit security table")
-        candidate = _densest(
-            parties, threshold, value_bits, value_count, statistical_security, degree, primes
-        )
+        candidate = _densest(parties, threshold, value_bits, value_count, statistical_security, degree, primes)
         if candidate is not None and (best is None or _update_words(candidate) < _update_words(best)):
             best = candidate
     if best is None:
@@ -205,9 +203,7 @@ def _update_words(parameters: ThresholdParameters) -> int:
     return parameters.blocks * parameters.degree * len(parameters.data_primes)
 
 
-def _check_request(
-    parties: int, threshold: int, value_bits: int, value_count: int, security: int
-) -> None:
+def _check_request(parties: int, threshold: int, value_bits: int, value_count: int, security: int) -> None:
     limits = (
         ("number of parties", parties, MINIMUM_PARTIES, MAXIMUM_PARTIES),
         ("threshold", threshold, 2, parties - 1),

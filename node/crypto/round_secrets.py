@@ -7,7 +7,7 @@ seed in them is derived from another, and none from a seed that outlives the cer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from node.crypto import pads
@@ -62,23 +62,42 @@ def round_secrets(
     if me not in received:
         raise ParameterError("a hospital's own dealing belongs to what it keeps")
     round_ctx = ctx.round_context(round_number)
-    dealers = in_index_order(ctx, received)
-    parts = [bitmap_of(ctx, dealers).to_bytes(_BITMAP_BYTES, "big")]
-    parts.append(write_scalars(pads.own_pad(round_ctx.pads, me, seed)))
-    parts += [write_scalars(received[dealer].pads[round_number].scalars) for dealer in dealers]
-    if ctx.with_ckks:
-        opened = {dealer: received[dealer].boxes[round_number] for dealer in dealers}
-        contents = {dealer: content for dealer, content in opened.items() if content is not None}
-        parts += [
-            bitmap_of(ctx, contents).to_bytes(_BITMAP_BYTES, "big"),
-            secret_seed(ctx, seed, round_number),
-            derive(seed, "noise seed", ctx.digest, round_number),
-        ]
-        for other in (dealer for dealer in contents if dealer != me):
-            halves = {me: mask_half(ctx, seed, round_number, other), other: contents[other].mask_half}
-            parts.append(pair_seed(ctx, round_number, halves))
-        parts += [content.share for content in contents.values()]
-    return frame(Kind.ROUND_SECRETS, round_ctx, me, b"".join(parts))
+    shares = {dealer: received[dealer].pads[round_number] for dealer in in_index_order(ctx, received)}
+    mine = PadSecrets(me, pads.own_pad(round_ctx.pads, me, seed), shares)
+    if not ctx.with_ckks:
+        return write_round_secrets(round_ctx, mine, None)
+    opened = {dealer: received[dealer].boxes[round_number] for dealer in shares}
+    contents = {dealer: content for dealer, content in opened.items() if content is not None}
+    seeds = {
+        other: pair_seed(ctx, round_number, {me: mask_half(ctx, seed, round_number, other), other: content.mask_half})
+        for other, content in contents.items()
+        if other != me
+    }
+    ckks = RoundSecrets(
+        me,
+        secret_seed(ctx, seed, round_number),
+        derive(seed, "noise seed", ctx.digest, round_number),
+        seeds,
+        {dealer: content.share for dealer, content in contents.items()},
+    )
+    return write_round_secrets(round_ctx, mine, ckks)
+
+
+def write_round_secrets(ctx: RoundContext, mine: PadSecrets, ckks: RoundSecrets | None) -> bytes:
+    """Returns both parts as bytes, the second where the ceremony dealt for ciphertexts. Secret."""
+    dealers = in_index_order(ctx, mine.shares)
+    parts = [_bitmap(ctx, dealers), write_scalars(mine.pad)]
+    parts += [write_scalars(mine.shares[dealer].scalars) for dealer in dealers]
+    if ckks is not None:
+        held = in_index_order(ctx, ckks.shares)
+        parts += [_bitmap(ctx, held), ckks.secret_seed, ckks.noise_seed]
+        parts += [ckks.pair_seeds[other] for other in held if other != mine.me]
+        parts += [ckks.shares[dealer] for dealer in held]
+    return frame(Kind.ROUND_SECRETS, ctx, mine.me, b"".join(parts))
+
+
+def _bitmap(ctx: RoundContext, parties: Iterable[int]) -> bytes:
+    return bitmap_of(ctx, parties).to_bytes(_BITMAP_BYTES, "big")
 
 
 def read_pad_secrets(ctx: RoundContext, me: int, data: bytes) -> PadSecrets:
@@ -100,8 +119,8 @@ def _read(ctx: RoundContext, me: int, data: bytes) -> tuple[PadSecrets, RoundSec
     payload = unframe(Kind.ROUND_SECRETS, ctx, me, None, data, CryptoError)
     reader = _Reader(payload)
     dealers = reader.parties(ctx)
-    pad = reader.scalars(ctx.pads.width)
-    shares = {dealer: pads.PadShare(dealer, me, reader.scalars(ctx.pads.width)) for dealer in dealers}
+    pad = reader.scalars(ctx.form.scalars + 1)
+    shares = {dealer: pads.PadShare(dealer, me, reader.scalars(ctx.form.scalars + 1)) for dealer in dealers}
     mine = PadSecrets(me, pad, shares)
     if not ctx.batch.with_ckks:
         reader.end()

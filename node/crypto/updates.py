@@ -47,9 +47,7 @@ class UpdateForm:
     def parameters(self, parties: int, threshold: int, statistical_security: int = 64) -> ThresholdParameters:
         """The parameters of ciphertexts of such updates; raises ParameterError where there are none."""
         count = self.coordinates + limb_count(self.value_bits)
-        return choose_parameters(
-            parties, threshold, self.value_bits, count, statistical_security=statistical_security
-        )
+        return choose_parameters(parties, threshold, self.value_bits, count, statistical_security=statistical_security)
 
     def to_values(self, update: Sequence[int], blinding: int) -> list[int]:
         """The integers to encrypt: the coordinates, then the limbs, each in [−2^(V−1), 2^(V−1))."""

@@ -109,7 +109,9 @@ def unpack(scalars: Sequence[int], count: int, value_bits: int) -> list[int]:
     half, mask = 1 << (pitch - 1), (1 << pitch) - 1
     places = _SCALAR_BITS // pitch
     if len(scalars) != packed_count(count, value_bits):
-        raise ValueError(f"{count} values are packed into {packed_count(count, value_bits)} scalars, not {len(scalars)}")
+        raise ValueError(
+            f"{count} values are packed into {packed_count(count, value_bits)} scalars, not {len(scalars)}"
+        )
     values: list[int] = []
     for scalar in scalars:
         rest = scalar

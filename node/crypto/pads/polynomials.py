@@ -8,7 +8,7 @@ sharing", 1991, here with one commitment for a whole vector of polynomials.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from node.group import pedersen
 from node.group.babyjubjub import IDENTITY, ORDER, Point, add, combine, multiply
@@ -64,7 +64,7 @@ def _generators(scalars: int) -> tuple[Point, ...]:
     return (*map(pedersen.generator, range(scalars)), pedersen.blinding_generator())
 
 
-@cache
+@lru_cache(1024)
 def _basis(points: tuple[int, ...], own: int) -> Vector:
     """Coefficients of the polynomial that is 1 at `own` and 0 at the other points."""
     coefficients, below = [1], 1
