@@ -107,7 +107,7 @@ contract StudyRegistry is Terms {
     /// @inheritdoc IStudyRegistry
     function adoptOperator(uint256 studyId, uint32 hospitalId) external {
         uint8 index = _requireOwner(studyId, hospitalId);
-        address operator = HOSPITALS.hospital(hospitalId).operator;
+        address operator = HOSPITALS.operatorOf(hospitalId);
         _replaceOperator(studyId, index, operator);
         emit OperatorAdopted(studyId, hospitalId, operator);
     }
