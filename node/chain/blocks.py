@@ -48,8 +48,8 @@ class BlockTree:
 
 
 def drawn_by(block_hash: bytes, salt_mix: bytes, study: int, hospital_id: int, blocks: int) -> int:
-    """Which of so many blocks, from 0, is drawn for a hospital in a study: by the hash (32 bytes) of a block of the chain
-    and the mix of the hospitals' salts (32 bytes, `CeremonyReader.salt_mix`)."""
+    """Which of so many blocks, from 0, is drawn for a hospital in a study: by the hash (32 bytes) of a block of the
+    chain and the mix of the hospitals' salts (32 bytes, `CeremonyReader.salt_mix`)."""
     values = [block_hash, salt_mix, study, hospital_id]
     seed = _keccak(encode(["bytes32", "bytes32", "uint256", "uint32"], values))
     return int.from_bytes(seed, "big") % blocks

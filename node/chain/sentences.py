@@ -21,8 +21,8 @@ SENTENCES: Mapping[str, str] = {
     "HospitalRegistryTooEarly": "Hospital {hospitalId}'s new owner can accept from {from:time} on.",
     "HospitalRegistryUnknownHospital": "There is no hospital {hospitalId}.",
     "HospitalRegistryWrongSignature": (
-        "{operator} did not sign that it operates a hospital of this owner: make the signature with `consilium hospital "
-        "operator-signature`, for the very owner that registers."
+        "{operator} did not sign that it operates a hospital of this owner: make the signature with `consilium "
+        "hospital operator-signature`, for the very owner that registers."
     ),
     "HospitalRegistryWrongStanding": "Hospital {hospitalId} is {standing} already, or not what this needs.",
     "HospitalRegistryZeroAddress": "The zero address cannot stand for anybody.",
@@ -156,7 +156,7 @@ SENTENCES: Mapping[str, str] = {
     "StakeVaultNothingLocked": "Hospital {hospitalId} has no bond locked for study {studyId}.",
     "StakeVaultNothingPending": "Hospital {hospitalId} has asked no bond back: name an amount first.",
     "StakeVaultStillUnbonding": "Hospital {hospitalId}'s bond is paid from {availableAt:time} on.",
-    "StakeVaultTooEarly": "Parts of pot {potId} can be claimed once no evidence is accepted any more: {claimableAt:time}.",
+    "StakeVaultTooEarly": "Parts of pot {potId} can be claimed once no evidence is taken any more: {claimableAt:time}.",
     "StakeVaultTooLate": "Evidence about round {round} was accepted until {deadline:time}.",
     "StakeVaultUnbondingTooShort": (
         "An unbonding delay of {unbondingDelay:span} is too short: evidence is accepted for {evidenceWindow:span}."
@@ -210,7 +210,7 @@ SENTENCES: Mapping[str, str] = {
     "RewardPoolStudyNotEnded": "Study {studyId} has not ended.",
     "RewardPoolStudyNotOpen": "Study {studyId} takes no more money: its enrolment is over, or there is none.",
     "RewardPoolWrongPayout": "Hospital {hospitalId} did not commit to this address with this salt.",
-    "RewardPoolWrongRecipient": "{to} can be paid only where the owner or the sponsor itself asks, and {caller} is not.",
+    "RewardPoolWrongRecipient": "{to} can be paid only where owner or sponsor itself asks, and {caller} is not.",
     "RewardPoolZeroAddress": "The zero address cannot be paid.",
     "RewardPoolZeroAmount": "The amount is zero.",
     # The token, and what the node itself concludes
