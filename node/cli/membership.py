@@ -11,6 +11,7 @@ from node.cli.group import command
 from node.cli.session import Session, sent, transaction
 from node.errors import UsageError
 from node.types import StudyState
+from node.words import NEIGHBOURING
 
 _STUDY = click.IntRange(min=1)
 
@@ -90,7 +91,6 @@ def add_membership_commands(keys: click.Group, study: click.Group) -> None:
         \b
         Example: consilium study leave 1
         """
-        from node.steps.neighbours import NEIGHBOURING
 
         number = session.hospital_id(None)
         running = session.reader.study_state(study_id) is StudyState.RUNNING
