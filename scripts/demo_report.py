@@ -22,7 +22,7 @@ from node.chain.client import ChainReader
 from node.proofs.artefacts import circuits
 from node.proofs.model_document import read_model_document
 from node.storage.local import LocalStore
-from node.types import CeremonyStep, ChainEvent, Phase, indices
+from node.types import ChainEvent, Phase, indices
 from node.words import plain
 from scripts.demo_plan import NAMES, Cast
 from scripts.localnet import Anvil
@@ -265,8 +265,7 @@ def _encryption(run: Measured) -> Report:
     reader, plan = run.reader, run.cast.plan
     sizes = [event.arguments["size"] for event in reader.events("RoundManager", "UpdateSubmitted", studyId=STUDY)]
     ceremony = reader.ceremony_state(STUDY).number
-    files = (CeremonyStep.DEALING, CeremonyStep.TEST_KEY, CeremonyStep.TEST_SHARES)
-    posted = [post.size for step in files for post in reader.ceremony_posts(STUDY, ceremony, step).values()]
+    posted = [post.size for post in reader.dealings(STUDY, ceremony).values()]
     return {
         "upload_bytes": max(sizes, default=0),
         "parameters": len(plan.model.initial),
@@ -285,11 +284,20 @@ def _ledger(run: Measured) -> Report:
     return {
         "paid_in": total("RewardPool", "StudyFunded") + total("StakeVault", "BondDeposited"),
         "rewards_paid": total("RewardPool", "RewardClaimed"),
+        "services_paid": total("RewardPool", "ServicePaid"),
         "bonds_returned": total("StakeVault", "BondWithdrawn"),
         "refunded": total("RewardPool", "StudyRefunded"),
         "left_in_contracts": sum(
             reader.token_balance(reader.address(name))
-            for name in ("RewardPool", "StakeVault", "StudyRegistry", "RoundManager")
+            for name in (
+                "RewardPool",
+                "StakeVault",
+                "StudyRegistry",
+                "KeyCeremony",
+                "RoundManager",
+                "Openings",
+                "Court",
+            )
         ),
     }
 
