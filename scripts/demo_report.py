@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from node.chain.client import ChainReader
+from node.chain.deployment import CONTRACTS
 from node.proofs.artefacts import circuits
 from node.proofs.model_document import read_model_document
 from node.storage.local import LocalStore
@@ -91,7 +92,8 @@ def problems(report: Report, players: Cast) -> list[str]:
     if final is None or final < pooled - players.auc_margin:
         found.append(f"the final AUC {final} is more than {players.auc_margin} below pooled training's {pooled:.4f}")
     money = report["ledger"]
-    out = money["rewards_paid"] + money["bonds_returned"] + money["refunded"] + money["left_in_contracts"]
+    ways = ("rewards_paid", "services_paid", "bonds_returned", "refunded", "left_in_contracts")
+    out = sum(money[way] for way in ways)
     if money["paid_in"] != out:
         found.append(f"money is missing: {money['paid_in']} came in, {out} is accounted for")
     if money["left_in_contracts"]:
@@ -145,6 +147,7 @@ def summary(report: Report, players: Cast) -> str:
         f"any {encryption['threshold']} hospitals open; "
         f"ceremony {encryption['ceremony_bytes_per_round']:,} bytes a hospital and round.\n"
         f"Money: {money['paid_in'] / unit:,.2f} tokens in; {money['rewards_paid'] / unit:,.2f} rewards, "
+        f"{money['services_paid'] / unit:,.2f} for services, "
         f"{money['bonds_returned'] / unit:,.2f} bonds and {money['refunded'] / unit:,.2f} refunds out; "
         f"{money['left_in_contracts']} units left.\n"
         f"{report['seconds_total']:.0f} s in all on {report['machine']}."
@@ -288,16 +291,7 @@ def _ledger(run: Measured) -> Report:
         "bonds_returned": total("StakeVault", "BondWithdrawn"),
         "refunded": total("RewardPool", "StudyRefunded"),
         "left_in_contracts": sum(
-            reader.token_balance(reader.address(name))
-            for name in (
-                "RewardPool",
-                "StakeVault",
-                "StudyRegistry",
-                "KeyCeremony",
-                "RoundManager",
-                "Openings",
-                "Court",
-            )
+            reader.token_balance(reader.address(name)) for name in CONTRACTS if name != "ConsiliumToken"
         ),
     }
 
