@@ -21,7 +21,7 @@ class CeremonyWriter(Writer):
         return self._post(study, ceremony, step, "postDealing", keys_hash, digest, size)
 
     def post_holding(self, study: int, ceremony: int, bitmap: int, satisfied: bool) -> Receipt:
-        """Say which dealings the sender's hospital holds whole and serves; `satisfied`: all, and it has no complaint."""
+        """Say which dealings the sender's hospital holds whole and serves; `satisfied`: all, and no complaint."""
         return self._post(study, ceremony, "holding", "postHolding", bitmap, satisfied)
 
     def name_lacking(self, study: int, ceremony: int, bitmap: int) -> Receipt:

@@ -32,6 +32,11 @@ class ChainReader(OpeningReader, CeremonyReader, MoneyReader):
         """The hospital that an address owns, or 0."""
         return int(self.call("HospitalRegistry", "hospitalIdOf", owner))
 
+    def proposed_owner(self, hospital_id: int) -> tuple[Address, int]:
+        """Who was proposed as a hospital's owner, and the second from which it can accept; zeros for nobody."""
+        owner, start = self.call("HospitalRegistry", "proposedOwner", hospital_id)
+        return str(owner), int(start)
+
     def hospital_id_of_operator(self, operator: Address) -> int:
         """The hospital whose current operator an address is, or 0."""
         return int(self.call("HospitalRegistry", "hospitalIdOfOperator", operator))

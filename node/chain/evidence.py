@@ -13,47 +13,20 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from web3 import Web3
 
+from node.chain.typed import typed_data
 from node.errors import DataError
 from node.types import Address, Deployment, SignedShare
 
 SIGNATURE_BYTES = 65
-_NAME, _VERSION = "Consilium", "1"
-_FIELDS = [
-    {"name": "studyId", "type": "uint256"},
-    {"name": "round", "type": "uint32"},
-    {"name": "includedBitmap", "type": "uint64"},
-    {"name": "digest", "type": "bytes32"},
-]
+_FIELDS = {"studyId": "uint256", "round": "uint32", "includedBitmap": "uint64", "digest": "bytes32"}
 
 
 def opening_share(
     deployment: Deployment, study: int, round_number: int, included_bitmap: int, digest: bytes
 ) -> Mapping[str, Any]:
     """The typed data of a share, bound to the deployment's chain and Openings."""
-    return {
-        "types": {
-            "EIP712Domain": [
-                {"name": "name", "type": "string"},
-                {"name": "version", "type": "string"},
-                {"name": "chainId", "type": "uint256"},
-                {"name": "verifyingContract", "type": "address"},
-            ],
-            "OpeningShare": _FIELDS,
-        },
-        "primaryType": "OpeningShare",
-        "domain": {
-            "name": _NAME,
-            "version": _VERSION,
-            "chainId": deployment.chain_id,
-            "verifyingContract": deployment.contracts["Openings"],
-        },
-        "message": {
-            "studyId": study,
-            "round": round_number,
-            "includedBitmap": included_bitmap,
-            "digest": digest,
-        },
-    }
+    values = {"studyId": study, "round": round_number, "includedBitmap": included_bitmap, "digest": digest}
+    return typed_data(deployment, "Openings", "OpeningShare", _FIELDS, values)
 
 
 def signed_hash(deployment: Deployment, study: int, round_number: int, included_bitmap: int, digest: bytes) -> bytes:

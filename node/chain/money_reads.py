@@ -41,20 +41,16 @@ class MoneyReader(Connection):
         return Withdrawal(amount, available_at)
 
     def pots(self, study: int) -> tuple[Pot, ...]:
-        """The slashed bonds of a study, oldest first."""
-        made = self.events("StakeVault", "PotMade", studyId=study)
-        return tuple(
-            to_record(
-                Pot,
-                self.call("StakeVault", "pot", event.arguments["potId"]),
-                id=event.arguments["potId"],
-                offence=Offence(event.arguments["offence"]),
-            )
-            for event in made
-        )
+        """What was cut from bonds of a study, oldest first."""
+        made = [
+            event.arguments["potId"]
+            for name in ("PotMade", "CeremonyCharged")
+            for event in self.events("StakeVault", name, studyId=study)
+        ]
+        return tuple(to_record(Pot, self.call("StakeVault", "pot", number), id=number) for number in sorted(made))
 
     def part_of_pot(self, pot_id: int, hospital_id: int) -> int:
-        """A hospital's part of a pot, claimed or not; 0 if it has none."""
+        """A hospital's part of a pot, claimed or not; 0 if it has none. It can change until it is claimable."""
         return int(self.call("StakeVault", "partOf", pot_id, hospital_id))
 
     def punished(self, study: int, offence: Offence, stage: int, at: BlockTag = "latest") -> int:

@@ -31,12 +31,19 @@ _NAMES: Mapping[str, type[Any]] = {
 SENTENCES: Mapping[str, str] = {
     # HospitalRegistry
     "HospitalRegistryEmptyName": "A hospital needs a name.",
+    "HospitalRegistryNoOwnerProposed": "No other owner is proposed for hospital {hospitalId}.",
     "HospitalRegistryNotOwner": "Only the owner of hospital {hospitalId} may do that, and {caller} is not.",
     "HospitalRegistryNotOwnerOrOperator": "Only hospital {hospitalId}'s owner or operator may do that.",
+    "HospitalRegistryNotProposed": "{caller} is not the owner proposed for hospital {hospitalId}.",
     "HospitalRegistryOperatorTaken": "{operator} operates hospital {hospitalId} already: use another key.",
     "HospitalRegistryOwnerTaken": "{owner} owns hospital {hospitalId} already: an address owns one.",
     "HospitalRegistryTextTooLong": "A name or endpoint has {length} bytes; at most {maximum} are allowed.",
+    "HospitalRegistryTooEarly": "Hospital {hospitalId}'s new owner can accept from {from:time} on.",
     "HospitalRegistryUnknownHospital": "There is no hospital {hospitalId}.",
+    "HospitalRegistryWrongSignature": (
+        "{operator} did not sign that it operates a hospital of this owner: make the signature with `consilium hospital "
+        "operator-signature`, for the very owner that registers."
+    ),
     "HospitalRegistryWrongStanding": "Hospital {hospitalId} is {standing} already, or not what this needs.",
     "HospitalRegistryZeroAddress": "The zero address cannot stand for anybody.",
     "AccessControlUnauthorizedAccount": "{account} does not have the role for this: the council does.",
@@ -127,14 +134,18 @@ SENTENCES: Mapping[str, str] = {
     "StakeVaultNotBeneficiary": "Hospital {hospitalId} has no part of pot {potId}.",
     "StakeVaultNotJudge": "Only the suite's own contracts cut bonds.",
     "StakeVaultNotOwner": "Only the owner of hospital {hospitalId} may do that, and {caller} is not.",
+    "StakeVaultNotRewardPool": "Only the suite's own contracts spend fines.",
     "StakeVaultNotStudyRegistry": "Only the suite's own contracts lock bonds.",
     "StakeVaultNothingLocked": "Hospital {hospitalId} has no bond locked for study {studyId}.",
     "StakeVaultNothingPending": "Hospital {hospitalId} has asked no bond back: name an amount first.",
     "StakeVaultStillUnbonding": "Hospital {hospitalId}'s bond is paid from {availableAt:time} on.",
+    "StakeVaultTooEarly": "Parts of pot {potId} can be claimed once no evidence is accepted any more: {claimableAt:time}.",
+    "StakeVaultTooLate": "Evidence about round {round} was accepted until {deadline:time}.",
     "StakeVaultUnbondingTooShort": (
         "An unbonding delay of {unbondingDelay:span} is too short: evidence is accepted for {evidenceWindow:span}."
     ),
     "StakeVaultUnknownHospital": "There is no hospital {hospitalId}.",
+    "StakeVaultZeroAddress": "The zero address cannot be paid.",
     "StakeVaultZeroAmount": "The amount is zero.",
     # EquivocationCourt
     "EquivocationCourtNothingToSlash": (
@@ -145,7 +156,7 @@ SENTENCES: Mapping[str, str] = {
     "EquivocationCourtTooLate": "Evidence about round {round} was accepted until {deadline:time}.",
     "EquivocationCourtWrongSigner": "{signer} did not act for hospital {hospitalId} in round {round}.",
     # BlockDraws
-    "BlockDrawsAlreadyKept": "Which block of hospital {hospitalId} was drawn is on record already: block {index}.",
+    "BlockDrawsAlreadyKept": "The hash that draws hospital {hospitalId}'s block is on record already.",
     "BlockDrawsAlreadyRedrawn": (
         "Hospital {hospitalId}'s block was drawn anew once already: a further draw would be a choice. It takes no part."
     ),
@@ -160,18 +171,27 @@ SENTENCES: Mapping[str, str] = {
     "BlockDrawsNotDrawn": "Hospital {hospitalId}'s block is drawn by the hash of the chain's block {drawAt}: wait.",
     "BlockDrawsNotLost": "Hospital {hospitalId}'s draw by block {drawAt} stands, or is still to come.",
     "BlockDrawsNothingSampled": "Study {studyId} proves nothing about rows: enrol with one data root.",
+    "BlockDrawsSaltsKnown": (
+        "Hospitals of study {studyId} show their salts already: a further draw could be a choice. What was not kept in "
+        "time stays lost."
+    ),
+    "BlockDrawsSaltsSecret": "Study {studyId}'s first keys are not all posted: no block is drawn before.",
     "BlockDrawsWrongBlock": "This is not block {index}, which was drawn of those hospital {hospitalId} committed to.",
     "BlockDrawsWrongDepth": "A path of {length} hashes was given, {depth} are needed.",
     # RewardPool
+    "RewardPoolNoService": "{account} has earned nothing by moving studies on that was not paid.",
     "RewardPoolNotOwner": (
         "Hospital {hospitalId} committed to another address when it enrolled: only its owner can claim to the owner, "
         "and its node to that address with `consilium claim --payout`."
     ),
+    "RewardPoolNotServed": "Only the suite's own contracts say whose service is paid.",
     "RewardPoolNothingToClaim": "Hospital {hospitalId} has nothing to claim in study {studyId} for these rounds.",
     "RewardPoolNothingToRefund": "There is nothing to give back of study {studyId}.",
     "RewardPoolStudyNotEnded": "Study {studyId} has not ended.",
     "RewardPoolStudyNotOpen": "Study {studyId} takes no more money: its enrolment is over, or there is none.",
     "RewardPoolWrongPayout": "Hospital {hospitalId} did not commit to this address with this salt.",
+    "RewardPoolWrongRecipient": "{to} can be paid only where the owner or the sponsor itself asks, and {caller} is not.",
+    "RewardPoolZeroAddress": "The zero address cannot be paid.",
     "RewardPoolZeroAmount": "The amount is zero.",
     # The token, and what the node itself concludes
     "ERC20InsufficientAllowance": "{spender} may take {allowance:tokens} only, and {needed:tokens} are needed.",

@@ -79,14 +79,14 @@ class StudyReader(Connection):
         return to_record(BlockDraw, self.call("BlockDraws", "blocksOf", study, hospital_id, at=at))
 
     def drawn_block(self, study: int, hospital_id: int, at: BlockTag = "latest") -> int | None:
-        """Which of a hospital's blocks was drawn, from 0; None until one is.
+        """Which of a hospital's blocks was drawn, from 0; None until hash and salts are known.
 
         Raises `DrawLost` where the hash is out of reach and the draw was not kept; refused where it has no blocks.
         """
         try:
             return int(self.call("BlockDraws", "drawnBlock", study, hospital_id, at=at))
         except ContractReverted as error:
-            if error.name == "BlockDrawsNotDrawn":
+            if error.name in ("BlockDrawsNotDrawn", "BlockDrawsSaltsSecret"):
                 return None
             if error.name == "BlockDrawsLost":
                 raise DrawLost(str(error)) from None

@@ -205,16 +205,21 @@ def keys_can_be_made(
             return
 
 
-@across("privacy", "training", "model", "participation.minimum")
+@across("privacy", "training", "model", "participation.minimum", "encryption.threshold")
 def privacy_adds_up(
-    hidden: Privacy, training: Training | BoundedTraining, model: Model | Network, hospitals: int
+    hidden: Privacy, training: Training | BoundedTraining, model: Model | Network, minimum: int, threshold: int
 ) -> Broken:
     """A round costs no more privacy than the plan says, and its noise fits its bound.
 
-    How far a neighbour moves a sum follows from the plan's training; the noise is that of the fewest hospitals. The
+    How far a neighbour moves a sum follows from the plan's training; the noise is that of the fewest honest hospitals:
+    fewer than the threshold may lie, and liars add none. The
     numbers of rows, by which a head's updates are weighted and its sum divided, are public and not protected.
     """
     if hidden.level == "none" or not training.update_bound or not hidden.noise_variance:
+        return
+    hospitals = minimum - (threshold - 1)
+    if hospitals < 1:
+        # Told as a minimum that is too low.
         return
     parameters = len(model.features) + 1 if isinstance(model, Model) else len(model.initial)
     moved = privacy.sensitivity(training, parameters)
@@ -222,7 +227,7 @@ def privacy_adds_up(
     if cost > hidden.cost:
         yield (
             "privacy.cost",
-            f"is below {cost}, what a round costs with {hospitals} hospitals' noise{told(hidden.cost)}",
+            f"is below {cost}, what a round costs with {hospitals} honest hospitals' noise{told(hidden.cost)}",
         )
     least = privacy.least_noise_bound(hidden.noise_variance)
     if hidden.noise_bound < least:

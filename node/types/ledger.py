@@ -133,35 +133,47 @@ class Enrolment:
 class BlockDraw:
     """The blocks that a hospital committed to, and which of them was drawn.
 
-    `blocks` is 0 for a hospital that enrolled with one data root; the hash of the chain's block `draw_at` draws;
-    `index` is 0 until the draw is `kept`, which nothing changes then.
+    `blocks` is 0 for a hospital that enrolled with one data root. The hash of the chain's block `draw_at` draws, with
+    the hospitals' salts; `block_hash` is that hash once it is on record, which nothing changes then, and zeros before.
+    `index` is 0 until the block is `used`.
     """
 
     blocks_root: bytes
+    block_hash: bytes
     blocks: int
     draw_at: int
     index: int
-    kept: bool
     redrawn: bool
     used: bool
+
+    @property
+    def kept(self) -> bool:
+        """Whether the hash that draws is on record."""
+        return any(self.block_hash)
 
 
 @dataclass(frozen=True)
 class Pot:
-    """Slashed bonds that belong in equal parts to the hospitals of a bitmap; `claimed` of them have taken theirs.
+    """What was cut from bonds and belongs in equal parts to the hospitals of a bitmap; `claimed` of them took theirs.
 
-    `offence` is None where a ceremony was asked for too soon. `stage` is the round of the offence, or the ceremony of
-    a false dealing. Parts can be claimed from `claimable_at` on, when no evidence is accepted any more.
+    `stage` is the round of the offence, or the ceremony of a false dealing; 0 where no lie was punished, but a ceremony
+    was asked for too soon. Parts can be claimed from `claimable_at` on (seconds), when no evidence is accepted any more:
+    the greatest of 64 bits while the round has not closed.
     """
 
     id: int
-    offence: Offence | None
     study_id: int
     amount: int
     beneficiaries: int
     claimed: int
     stage: int
+    offence: Offence
     claimable_at: int
+
+    @property
+    def cause(self) -> Offence | None:
+        """The lie that was punished; None where a ceremony was asked for too soon."""
+        return self.offence if self.stage else None
 
 
 def indices(bitmap: int) -> tuple[int, ...]:
