@@ -155,6 +155,11 @@ contract HospitalRegistry is IHospitalRegistry, AccessControlDefaultAdminRules, 
     }
 
     /// @inheritdoc IHospitalRegistry
+    function operatorOf(uint32 hospitalId) external view returns (address) {
+        return _hospitals[hospitalId].operator;
+    }
+
+    /// @inheritdoc IHospitalRegistry
     function isCouncil(address account) external view returns (bool) {
         return hasRole(COUNCIL_ROLE, account);
     }

@@ -94,6 +94,9 @@ interface IHospitalRegistry {
     /// @notice Owner alone; zero for a number never given.
     function ownerOf(uint32 hospitalId) external view returns (address);
 
+    /// @notice Operator alone; zero for a number never given.
+    function operatorOf(uint32 hospitalId) external view returns (address);
+
     /// @notice The hospital that `owner` owns, or 0.
     function hospitalIdOf(address owner) external view returns (uint32);
 

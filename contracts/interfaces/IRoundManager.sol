@@ -79,6 +79,16 @@ interface IRoundManager {
         bytes32 sumDigest;
     }
 
+    /// @dev What an opening or an accusation asks of a round: its record, where it is now, and the terms of its study.
+    struct Standing {
+        RoundState state;
+        Phase phase;
+        uint64 participants;
+        uint8 threshold;
+        uint32 batch;
+        uint32 recovery;
+    }
+
     /// @dev What `UpdateSubmitted` tells; the contract keeps keccak256(abi.encode(digest, size, cx, cy)).
     struct Submission {
         bytes32 digest;
@@ -148,7 +158,7 @@ interface IRoundManager {
 
     /// @notice Fixes the included set and adds up its commitments and rows; anyone, after Attest; paid by the study's
     /// service budget. It is exactly those with at least t attestations. Below the minimum the round fails. Where at
-    /// least 2t − 1 hospitals attested, whoever is left out pays a fine for absence, unless accused of a false payload.
+    /// least 2t − 1 hospitals attested, whoever is left out pays a fine for absence, unless convicted of a false payload.
     /// @param submissions What the hospitals of `includable` submitted, in the order of their indices; not looked at
     /// where they are fewer than the minimum.
     function includeUpdates(uint256 studyId, uint32 round, Submission[] calldata submissions) external;
@@ -187,6 +197,9 @@ interface IRoundManager {
 
     /// @notice keccak256(abi.encode(digest, size, cx, cy)) of what a hospital submitted; 0 if nothing.
     function submission(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (bytes32);
+
+    /// @notice Where a round stands, for the contracts that act on it.
+    function standing(uint256 studyId, uint32 round) external view returns (Standing memory);
 
     /// @notice What a hospital attested; 0 if nothing.
     function attestation(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (uint64);

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {BabyJubJub} from "../libraries/BabyJubJub.sol";
 import {Bitmaps} from "../libraries/Bitmaps.sol";
+import {Quorums} from "../libraries/Quorums.sol";
 
 /// @title Makes the libraries callable by tests
 contract LibraryHarness {
@@ -24,5 +25,10 @@ contract LibraryHarness {
     /// @notice As `Bitmaps.count`.
     function count(uint64 bitmap) external pure returns (uint8) {
         return Bitmaps.count(bitmap);
+    }
+
+    /// @notice As `Quorums.draw`.
+    function draw(uint64 attested, uint8 threshold, uint64 included, uint256 root) external pure returns (uint64) {
+        return Quorums.draw(attested, threshold, included, root);
     }
 }

@@ -26,7 +26,9 @@ def consent(deployment: Deployment, owner: Address, operator: Address) -> Mappin
 def checked_consent(deployment: Deployment, owner: Address, operator: Address, text: str) -> bytes:
     """An operator's signature as typed by a person, 65 bytes; raises `UsageError` where it is not this operator's."""
     if not _SIGNATURE.fullmatch(text):
-        raise UsageError("An operator's signature is 0x and 130 hex digits, as `hospital operator-signature` prints it.")
+        raise UsageError(
+            "An operator's signature is 0x and 130 hex digits, as `hospital operator-signature` prints it."
+        )
     signature = bytes.fromhex(text[2:])
     message = encode_typed_data(full_message=dict(consent(deployment, owner, operator)))
     try:

@@ -20,6 +20,7 @@ from node.cli.local import add_local_commands
 from node.cli.models import add_predict_command, model
 from node.cli.network import network
 from node.cli.output import LogLine, show_error
+from node.cli.claiming import add_claim_command
 from node.cli.participation import add_participation_commands
 from node.cli.process import node
 from node.cli.rotation import add_rotation_commands
@@ -63,6 +64,7 @@ for group in (wallet, council, hospital, stake, slashed, study, node, network, d
     cli.add_command(group)
 add_trust_command(node)
 add_participation_commands(cli)
+add_claim_command(cli)
 add_predict_command(cli)
 add_local_commands(cli)
 add_rotation_commands(keys, study)

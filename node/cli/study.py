@@ -10,6 +10,7 @@ import click
 
 from node.chain.client import ChainReader
 from node.chain.endings import ending, failures, hospital_name
+from node.chain.wallet import checked_address
 from node.cli.group import accept_option, command
 from node.cli.plans import PlansAtHand, described, in_words, plan_in, short_title, terms_in_words
 from node.cli.session import Session, sent, transaction
@@ -130,17 +131,21 @@ def fund(session: Session, study_id: int, amount: str | None) -> None:
 
 @command(study, "refund")
 @click.argument("study_id", type=_STUDY, metavar="STUDY")
-def refund(session: Session, study_id: int) -> None:
-    """Pay the sponsor what no hospital earned.
+@click.option("--to", metavar="ADDRESS", help="Who is paid, where the sponsor's key signs [the sponsor].")
+def refund(session: Session, study_id: int, to: str | None) -> None:
+    """Pay the sponsor what was not spent.
 
-    Anyone may send this, once the study has ended.
+    That is what came in, less what hospitals earned and services cost. Anyone may send this, once the study has
+    ended; another address than its own only the sponsor names.
     """
+    recipient = checked_address(to) if to else session.reader.study(study_id).sponsor
     with session.signing("owner") as key:
-        receipt = key.ledger.refund(key.intent(f"study/refund/{study_id}"), study_id)
+        intent = key.intent(f"study/refund/{study_id}/{recipient}")
+        receipt = key.ledger.refund(intent, study_id, recipient)
     paid = receipt.event("StudyRefunded").arguments["amount"]
     session.out.done(
-        sent(f"{session.tokens(paid)} paid back to the sponsor of study {study_id}", receipt),
-        {"study": study_id, "amount": paid, "transaction": transaction(receipt)},
+        sent(f"{session.tokens(paid)} of study {study_id} paid back to {recipient}", receipt),
+        {"study": study_id, "amount": paid, "to": recipient, "transaction": transaction(receipt)},
     )
 
 

@@ -51,7 +51,7 @@ class CeremonyState:
 class Batch:
     """The rounds that one ceremony made keys for, and who takes part in them; all is 0 where there are no keys.
 
-    `dealt`: to whom shares were dealt, the participants and who was left out later.
+    `dealt`: to whom shares were dealt, the participants and who was left out later. `number` counts batches, from 1.
     """
 
     ceremony: int
@@ -61,6 +61,7 @@ class Batch:
     participants: int
     dealt: int
     with_ckks: bool
+    number: int
 
 
 @dataclass(frozen=True)

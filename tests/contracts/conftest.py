@@ -14,6 +14,7 @@ from scripts import setup, solc
 solc.prepare()
 setup.compile_if_changed()
 
+from tests.support.consents import consent  # noqa: E402
 from tests.support.proving import Work  # noqa: E402
 from tests.support.real_proofs import make_proving, submit, work_of  # noqa: E402
 from tests.support.stage import Hospital, Stage  # noqa: E402
@@ -34,7 +35,8 @@ def deployed(accounts: Any, project: Any) -> Stage:
     hospitals = []
     for number in range(1, HOSPITALS + 1):
         owner, operator = accounts[1 + 2 * number], accounts[2 + 2 * number]
-        suite.registry.register(operator, f"Hospital {number}", "", sender=owner)
+        signed = consent(suite.registry, owner, operator)
+        suite.registry.register(operator, signed, f"Hospital {number}", "", sender=owner)
         suite.registry.admit(number, sender=council)
         suite.token.transfer(owner, 3 * BOND, sender=council)
         suite.token.approve(suite.vault, 3 * BOND, sender=owner)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two different shares signed for one attempt: who can show it, until when, with which keys, and what it costs."""
+"""Two different CKKS shares signed for one set: who can show it, until when, with which keys, and what it costs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 @pytest.fixture
 def opening(running: Stage) -> Stage:
-    """Round 1 in the first opening attempt, all four included."""
+    """Round 1 in the first window, all four included."""
     running.reach_open()
     return running
 
@@ -34,13 +34,13 @@ def report(
     stage: Stage, hospital: Hospital, sender: Any = None, keys: tuple[Any, Any] | None = None, **changes: Any
 ) -> ReceiptAPI:
     """Show two signatures over different digests, by the hospital's operator unless told otherwise."""
-    given = {"round_": 1, "included": 0b1111, "attempt": 0, "digests": (DIGEST, OTHER), **changes}
+    given = {"round_": 1, "included": 0b1111, "digests": (DIGEST, OTHER), **changes}
     signatures = given.get("signatures") or [
-        stage.sign(key, given["attempt"], digest, given["round_"], 0b1111)
+        stage.sign(key, digest, given["round_"], 0b1111)
         for key, digest in zip(keys or (hospital.operator, hospital.operator), given["digests"], strict=True)
     ]
     (a, b), (signed_a, signed_b) = given["digests"], signatures
-    about = (stage.study, given["round_"], hospital.id, given["included"], given["attempt"])
+    about = (stage.study, given["round_"], hospital.id, given["included"])
     court = stage.suite.court
     return court.reportEquivocation(*about, a, signed_a, b, signed_b, sender=sender or stage.stranger)
 
@@ -55,7 +55,7 @@ def test_report__by_anyone__costs_a_slice_shared_by_the_others_and_pays_a_bounty
         suite.vault.BondSlashed(study, guilty.id, EQUIVOCATION, 1, SLICE),
         suite.vault.PotMade(1, study, EQUIVOCATION, 1, SLICE - BOUNTY, 0b1011),
         suite.vault.BountyEarned(1, running.stranger, BOUNTY),
-        suite.court.EquivocationShown(study, 1, guilty.id, running.stranger, 0b1111, 0, DIGEST, OTHER),
+        suite.court.EquivocationShown(study, 1, guilty.id, running.stranger, 0b1111, DIGEST, OTHER),
     ]
     assert suite.vault.punished(study, EQUIVOCATION, 1) == 0b0100
     running.share_all()
@@ -78,32 +78,30 @@ def test_report__a_second_time__reverts(opening: Stage) -> None:
         report(opening, guilty)
     # Another pair of the same round is the same offence.
     with ape.reverts(used):
-        report(opening, guilty, digests=(DIGEST, b"\x13" * 32), attempt=1)
+        report(opening, guilty, digests=(DIGEST, b"\x13" * 32))
 
 
 def test_report__one_digest_signed_once_or_twice__reverts(opening: Stage) -> None:
-    with ape.reverts(opening.suite.court.EquivocationCourtSameDigest, digest=DIGEST):
+    with ape.reverts(opening.suite.court.CourtSameDigest, digest=DIGEST):
         report(opening, opening.members[0], digests=(DIGEST, DIGEST))
 
 
-@pytest.mark.parametrize("what", ["stranger", "another hospital", "owner", "another attempt", "another set", "round"])
+@pytest.mark.parametrize("what", ["stranger", "another hospital", "owner", "another set", "round"])
 def test_report__not_signed_by_the_operator_for_this__reverts(opening: Stage, what: str) -> None:
-    accused, wrong = opening.members[0], opening.suite.court.EquivocationCourtWrongSigner
+    accused, wrong = opening.members[0], opening.suite.court.CourtWrongSigner
     foreign = {"stranger": opening.stranger, "another hospital": opening.members[1].operator, "owner": accused.owner}
     pairs = [(accused.operator, accused.operator)]
-    said: dict[str, Any] = {"attempt": 0, "round_": 1, "included": 0b1111}
+    said: dict[str, Any] = {"round_": 1, "included": 0b1111}
     signed = dict(said)
     if what in foreign:
         pairs = [(accused.operator, foreign[what]), (foreign[what], accused.operator)]
-    elif what == "another attempt":
-        signed["attempt"] = 1
     elif what == "another set":
         signed["included"] = 0b0111
     else:
         signed["round_"] = 2
     for pair in pairs:
         signatures = [
-            opening.sign(key, signed["attempt"], digest, signed["round_"], signed["included"])
+            opening.sign(key, digest, signed["round_"], signed["included"])
             for key, digest in zip(pair, (DIGEST, OTHER), strict=True)
         ]
         with ape.reverts(wrong, studyId=opening.study, round=1, hospitalId=accused.id):
@@ -113,31 +111,31 @@ def test_report__not_signed_by_the_operator_for_this__reverts(opening: Stage, wh
 def test_report__signatures_for_another_contract_or_malleated__reverts(opening: Stage) -> None:
     accused, court = opening.members[0], opening.suite.court
     elsewhere = [
-        sign_share(court.address, accused.operator, opening.study, 1, 0b1111, 0, digest) for digest in (DIGEST, OTHER)
+        sign_share(court.address, accused.operator, opening.study, 1, 0b1111, digest) for digest in (DIGEST, OTHER)
     ]
-    with ape.reverts(court.EquivocationCourtWrongSigner):
+    with ape.reverts(court.CourtWrongSigner):
         report(opening, accused, signatures=elsewhere)
-    signature = opening.sign(accused.operator, 0, DIGEST)
+    signature = opening.sign(accused.operator, DIGEST)
     flipped = signature[:32] + (CURVE_ORDER - int.from_bytes(signature[32:64])).to_bytes(32)
     malleated = flipped + bytes([55 - signature[64]])
-    with ape.reverts(court.EquivocationCourtWrongSigner, signer="0x" + "00" * 20):
-        report(opening, accused, signatures=[malleated, opening.sign(accused.operator, 0, OTHER)])
-    rounds = opening.suite.rounds
-    with ape.reverts(rounds.RoundManagerWrongSignature):
-        rounds.postShare(opening.study, 1, 0, DIGEST, 500, malleated, sender=opening.members[1].operator)
+    with ape.reverts(court.CourtWrongSigner, signer="0x" + "00" * 20):
+        report(opening, accused, signatures=[malleated, opening.sign(accused.operator, OTHER)])
+    openings, named = opening.suite.openings, opening.quorum()[0]
+    with ape.reverts(openings.OpeningsWrongSignature):
+        openings.postShare(opening.study, 1, DIGEST, 500, malleated, sender=opening.operators[named])
 
 
 def test_report__nobody_with_hospital_zero__reverts(opening: Stage) -> None:
     nothing = bytes(65)
     with ape.reverts(opening.suite.studies.StudyRegistryHospitalNotEnrolled, hospitalId=0):
         opening.suite.court.reportEquivocation(
-            opening.study, 1, 0, 0b1111, 0, DIGEST, nothing, OTHER, nothing, sender=opening.stranger
+            opening.study, 1, 0, 0b1111, DIGEST, nothing, OTHER, nothing, sender=opening.stranger
         )
 
 
 def test_report__before_the_set_is_fixed__reverts(running: Stage) -> None:
     running.submit_all()
-    with ape.reverts(running.suite.court.EquivocationCourtNothingToSlash, round=1):
+    with ape.reverts(running.suite.court.CourtNothingToSlash, round=1):
         report(running, running.members[0])
 
 
@@ -148,7 +146,7 @@ def test_report__until_the_last_second_of_the_window__and_no_later(opening: Stag
     ape.chain.provider.make_request("evm_setNextBlockTimestamp", [deadline - 1])
     assert report(opening, opening.members[0]).timestamp == deadline - 1
     pass_until(deadline)
-    with ape.reverts(court.EquivocationCourtTooLate, round=1, deadline=deadline):
+    with ape.reverts(court.CourtTooLate, round=1, deadline=deadline):
         report(opening, opening.members[1])
 
 
@@ -208,22 +206,25 @@ def test_report__by_a_key_replaced_before_the_set_was_fixed__reverts(running: St
     pass_until(until + 1)
     running.attest_all(by=running.with_operator(rotated, fresh).members)
     running.include()
-    with ape.reverts(suite.court.EquivocationCourtWrongSigner, signer=rotated.operator.address):
+    with ape.reverts(suite.court.CourtWrongSigner, signer=rotated.operator.address):
         report(running, rotated)
 
 
 def test_report__posted_and_replaced_in_the_very_second_in_which_the_set_was_fixed__counts(
     running: Stage, accounts: Any
 ) -> None:
-    suite, study, guilty = running.suite, running.study, running.members[1]
+    suite, study = running.suite, running.study
     running.submit_all()
     running.attest_all()
+    with ape.chain.isolate():
+        running.include()
+        guilty = next(one for one in running.members if one.id == running.quorum()[0])
     suite.registry.rotateOperator(guilty.id, accounts[22], sender=guilty.owner)
     included = [tuple(one.__dict__.values()) for one in running.included(0b1111)]
-    signature = running.sign(guilty.operator, 0, DIGEST, included=0b1111)
+    signature = running.sign(guilty.operator, DIGEST, included=0b1111)
     assert in_one_block(
         Call(suite.rounds.includeUpdates, (study, 1, included), running.stranger, 3),
-        Call(suite.rounds.postShare, (study, 1, 0, DIGEST, 500, signature), guilty.operator, 2),
+        Call(suite.openings.postShare, (study, 1, DIGEST, 500, signature), guilty.operator, 2),
         Call(suite.studies.adoptOperator, (study, guilty.id), guilty.owner, 1),
     ) == [True, True, True]
     until = suite.studies.actedFor(study, guilty.operator).until
@@ -283,7 +284,7 @@ def test_report__round_after_round__takes_no_more_than_the_study_released(stage:
     others = vault.available(guilty.id)
     stage.suite.studies.releaseBond(stage.study, guilty.id, sender=stage.stranger)
     signed = {
-        number: [stage.sign(guilty.operator, 0, digest, number, 0b111) for digest in (DIGEST, OTHER)]
+        number: [stage.sign(guilty.operator, digest, number, 0b111) for digest in (DIGEST, OTHER)]
         for number in rounds
     }
     for number in rounds[:4]:
@@ -291,7 +292,7 @@ def test_report__round_after_round__takes_no_more_than_the_study_released(stage:
         assert vault.available(guilty.id) == others + BOND - number * SLICE
         # What was taken need not be kept within reach any longer.
         assert vault.lockable(guilty.id) == others
-    with ape.reverts(stage.suite.court.EquivocationCourtNothingToSlash, hospitalId=guilty.id):
+    with ape.reverts(stage.suite.court.CourtNothingToSlash, hospitalId=guilty.id):
         report(stage, guilty, round_=5, included=0b111, signatures=signed[5])
     assert vault.available(guilty.id) == others
 
@@ -313,12 +314,12 @@ def test_released_bond__within_the_window__cannot_be_locked_out_of_reach(opening
 def test_report__everybody_in_turn__the_last_has_nobody_to_pay(opening: Stage) -> None:
     for guilty in opening.members[:3]:
         report(opening, guilty)
-    with ape.reverts(opening.suite.court.EquivocationCourtNothingToSlash, hospitalId=opening.members[3].id):
+    with ape.reverts(opening.suite.court.CourtNothingToSlash, hospitalId=opening.members[3].id):
         report(opening, opening.members[3])
 
 
 def test_report__where_a_slice_is_nothing__reverts(stage: Stage) -> None:
     members = stage.run(4, bond=3)
     stage.reach_open()
-    with ape.reverts(stage.suite.court.EquivocationCourtNothingToSlash, hospitalId=members[0].id):
+    with ape.reverts(stage.suite.court.CourtNothingToSlash, hospitalId=members[0].id):
         report(stage, members[0])
