@@ -38,8 +38,8 @@ CREATE TABLE fees (tx_hash TEXT PRIMARY KEY, sender TEXT NOT NULL, wei TEXT NOT 
 CREATE TABLE nonces (sender TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT;
 CREATE TABLE finished (sender TEXT NOT NULL, intent_key TEXT NOT NULL, PRIMARY KEY (sender, intent_key)) STRICT;
 CREATE TABLE opened_sets (
-    study INTEGER NOT NULL, root TEXT NOT NULL, round INTEGER NOT NULL, members TEXT NOT NULL, recorded_at REAL NOT NULL,
-    PRIMARY KEY (study, root)
+    study INTEGER NOT NULL, root TEXT NOT NULL, round INTEGER NOT NULL, members TEXT NOT NULL,
+    recorded_at REAL NOT NULL, PRIMARY KEY (study, root)
 ) STRICT;
 CREATE TABLE taught (record BLOB NOT NULL, study INTEGER NOT NULL, PRIMARY KEY (record, study)) STRICT, WITHOUT ROWID;
 CREATE TABLE spent (

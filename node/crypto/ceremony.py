@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from node.crypto import pads
 from node.crypto.context import CeremonyContext, bitmap_of, index_of
-from node.crypto.dealing import CeremonyKeys, DealingContent, dealing_digest, dealing_size, read_dealing
+from node.crypto.dealing import CeremonyKeys, DealingContent, dealing_size, read_dealing
 from node.crypto.prf import Field, public_hash
 from node.errors import CeremonyFailed, MalformedCeremonyMessage
 
@@ -21,7 +21,8 @@ from node.errors import CeremonyFailed, MalformedCeremonyMessage
 class PostedDealing:
     """A dealing as it stands on chain; `counts`: whether enough hospitals held it and few enough lacked it.
 
-    `content` are its bytes, needed where it counts and has the size of a dealing.
+    `content` are its bytes, as a store checked them against digest and size; needed where it counts and has the size of
+    a dealing.
     """
 
     digest: bytes
@@ -98,7 +99,7 @@ def _judged(ctx: CeremonyContext, keys: CeremonyKeys, dealing: DealingContent, p
 
 
 def _bytes_of(party: int, posted: PostedDealing) -> bytes:
-    if posted.content is None or dealing_digest(posted.content) != posted.digest:
+    if posted.content is None:
         raise CeremonyFailed(
             f"the dealing of hospital {party} counts and is not at hand: without it this node cannot judge the ceremony"
         )

@@ -39,13 +39,17 @@ class TaughtRecords(StateFile):
         return found
 
     def spend(self, study: int, round_number: int, cost: int) -> None:
-        """Count what a round costs of privacy (rho in 1e-9), before its payload leaves; counting it twice does nothing."""
+        """Count what a round costs of privacy (rho in 1e-9), before its payload leaves; twice counts once."""
         with self._write() as database:
             database.execute("INSERT OR IGNORE INTO spent VALUES (?, ?, ?)", (study, round_number, str(cost)))
 
     def spent(self, study: int) -> int:
         """What the rounds of a study have spent so far (rho in 1e-9)."""
         return sum(int(cost) for (cost,) in self._all("SELECT cost FROM spent WHERE study = ?", (study,)))
+
+    def rounds_taught(self, study: int) -> int:
+        """In how many rounds of a study a payload left, or may have."""
+        return int(self._one("SELECT count(*) FROM spent WHERE study = ?", (study,))[0])
 
 
 def _parts(records: Collection[bytes]) -> Iterator[tuple[bytes, ...]]:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import secrets
 
-from eth_utils.crypto import keccak
-
+from node.chain.studies import salt_commitment
 from node.errors import StudyError
 from node.steps.context import Hospital
 
 _SALT_BYTES = 32
 
 
-def salt_commitment(hospital: Hospital, study_id: int) -> bytes:
-    """What the enrolment puts on chain, 32 bytes: keccak256 of a salt that is drawn once for each study."""
+def commit_to_salt(hospital: Hospital, study_id: int) -> bytes:
+    """What the enrolment puts on chain, 32 bytes: the commitment to a salt that is drawn once for each study."""
     hospital.state.done(_entry(study_id), {"salt": secrets.token_hex(_SALT_BYTES)})
-    return keccak(own_salt(hospital, study_id))
+    return salt_commitment(own_salt(hospital, study_id))
 
 
 def own_salt(hospital: Hospital, study_id: int) -> bytes:

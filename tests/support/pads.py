@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from node.crypto import pads
-from node.group.babyjubjub import ORDER, Point
+from node.crypto.pads.boxes import unseal
+from node.crypto.pads.dealing import polynomial, write_section
+from node.crypto.pads.polynomials import commit as commit_vectors
+from node.group.babyjubjub import ORDER, Point, multiply
 from node.group.pedersen import commit
 
 CONTRACT = "0x" + "0123456789abcdef" * 2 + "01234567"
@@ -55,6 +58,26 @@ class DealtRound:
             if dealer != me
         }
         return {**held, me: pads.own_share(self.ctx, me, self.seed(me))}
+
+    def contents(self, dealer: int) -> dict[int, bytes]:
+        """What the dealer's boxes hold, each opened with its recipient's key."""
+        dealing = self.dealings[dealer]
+        about = {
+            number: (dealing.ephemeral, key.public, multiply(key.secret, dealing.ephemeral))
+            for number, key in self.keys.items()
+        }
+        return {number: unseal(self.ctx, dealer, number, *about[number], box) for number, box in dealing.boxes.items()}
+
+    def written(
+        self,
+        dealer: int,
+        contents: Mapping[int, bytes],
+        commitments: Sequence[Point] | None = None,
+        secret: int = 4321,
+    ) -> bytes:
+        """A section that a dealer writes as it likes: sound points and a proof that holds, whatever the boxes hold."""
+        honest = commit_vectors(polynomial(self.ctx, dealer, self.seed(dealer)))
+        return write_section(self.ctx, dealer, secret, commitments or honest, contents, self.publics)
 
     def sigma(self, me: int, included: Iterable[int]) -> bytes:
         return pads.pad_share(self.ctx, self.shares(me), included)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from node.crypto import (
     CeremonyContext,
@@ -44,6 +45,7 @@ from node.crypto.prf import SEED_BYTES, Words, public_hash, public_polynomial, u
 from node.crypto.ring import ring
 from node.crypto.round_secrets import PadSecrets, RoundSecrets, write_round_secrets
 from node.crypto.shamir import interpolate
+from node.crypto.words import lift
 from node.group.pedersen import limb_count
 
 CONTRACT = "0x" + "5c" * 20
@@ -149,6 +151,14 @@ def extreme_values(ctx: RoundContext, party: int) -> list[int]:
     for place, value in enumerate((-half, half - 1, 0, -1)):
         drawn[place::7] = value
     return [int(value) for value in drawn]
+
+
+def compose(residues: Words, primes: Sequence[int]) -> npt.NDArray[np.object_]:
+    """Residues as Python's integers in [0, product of the primes): for small numbers of them, since it is slow."""
+    total: npt.NDArray[np.object_] = np.zeros(residues.shape[1], dtype=object)
+    for word in lift(residues, primes)[::-1]:
+        total = (total << 64) + word.astype(object)
+    return total
 
 
 def _named(ctx: RoundContext, *names: str | int) -> bytes:

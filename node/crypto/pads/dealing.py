@@ -6,7 +6,7 @@ A section of a dealing: commitments to the t coefficients | ephemeral key | proo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from node.crypto.pads.boxes import TAG_BYTES, seal
@@ -74,18 +74,32 @@ def deal(ctx: PadContext, dealer: int, seed: bytes, keys: Mapping[int, Point]) -
     if set(keys) != set(ctx.dealt):
         raise ParameterError(f"keys of hospitals {sorted(keys)} are given; hospitals {list(ctx.dealt)} are dealt to")
     coefficients = polynomial(ctx, dealer, seed)
-    secret = 1 + ctx.scalar("ephemeral", dealer, seed) % (ORDER - 1)
-    ephemeral, commitments = multiply(secret, base()), commit(coefficients)
-    proof = prove_key(ctx, secret, _about(dealer, ephemeral, commitments))
     seeded = ctx.seeded(dealer)
-    boxes = []
-    for recipient in ctx.recipients(dealer):
-        if recipient in seeded:
-            content = _share_seed(ctx, dealer, recipient, seed)
-        else:
-            content = write_scalars(evaluate(coefficients, ctx.points[recipient]))
-        key = keys[recipient]
-        boxes.append(seal(ctx, dealer, recipient, ephemeral, key, multiply(secret, key), content))
+    contents = {
+        recipient: _share_seed(ctx, dealer, recipient, seed)
+        if recipient in seeded
+        else write_scalars(evaluate(coefficients, ctx.points[recipient]))
+        for recipient in ctx.recipients(dealer)
+    }
+    secret = 1 + ctx.scalar("ephemeral", dealer, seed) % (ORDER - 1)
+    return write_section(ctx, dealer, secret, commit(coefficients), contents, keys)
+
+
+def write_section(
+    ctx: PadContext,
+    dealer: int,
+    secret: int,
+    commitments: Sequence[Point],
+    contents: Mapping[int, bytes],
+    keys: Mapping[int, Point],
+) -> bytes:
+    """Return a section from its parts; `secret` is the ephemeral key's, `contents` what each recipient's box holds."""
+    ephemeral = multiply(secret, base())
+    proof = prove_key(ctx, secret, _about(dealer, ephemeral, commitments))
+    boxes = [
+        seal(ctx, dealer, recipient, ephemeral, keys[recipient], multiply(secret, keys[recipient]), content)
+        for recipient, content in contents.items()
+    ]
     return write_points([*commitments, ephemeral]) + write_scalars(proof) + b"".join(boxes)
 
 
@@ -122,5 +136,5 @@ def _share_seed(ctx: PadContext, dealer: int, recipient: int, seed: bytes) -> by
     return ctx.digest("share seed", SEED_BYTES, dealer, recipient, seed)
 
 
-def _about(dealer: int, ephemeral: Point, commitments: list[Point] | tuple[Point, ...]) -> tuple[Field, ...]:
+def _about(dealer: int, ephemeral: Point, commitments: Sequence[Point]) -> tuple[Field, ...]:
     return (dealer, write_point(ephemeral), write_points(commitments))

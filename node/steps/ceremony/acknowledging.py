@@ -102,9 +102,7 @@ def _received(
 def _kept(context: StudyContext, found: FinalCeremony, judgement: Judgement) -> dict[str, object]:
     """What binds the batch's rounds, for the journal: all of it from a final block. What was kept before stands."""
     state = found.state
-    dealings = {
-        number: found.dealings[number] for number in found.hospitals(state.counted & ~judgement.bitmap)
-    }
+    dealings = {number: found.dealings[number] for number in found.hospitals(state.counted & ~judgement.bitmap)}
     return context.hospital.state.result(acknowledgement(context, state.number)) or {
         "transcript": judgement.digest.hex(),
         "keys_hash": state.keys_hash.hex(),

@@ -44,10 +44,14 @@ def final_ceremony(context: StudyContext, ceremony: int, after: CeremonyStep) ->
         state = endpoint.ceremony_state(context.id, at=confirmed)
         if state.number != ceremony or (state.step <= after and not state.completed):
             return None
-        keyed = endpoint.posted_keys(context.id, ceremony, state)
-        dealings = endpoint.posted_dealings(context.id, ceremony, confirmed)
-        complaints = endpoint.complaints(context.id, ceremony, confirmed)
-        return FinalCeremony(state, keyed, dealings, complaints, endpoint.enrolled_ids(context.id))
+        keys = endpoint.posted_keys(context.id, ceremony, state.keys_hash, confirmed)
+        return FinalCeremony(
+            state=state,
+            keys={post.hospital_id: post for post in keys},
+            dealings=dict(endpoint.dealings(context.id, ceremony, confirmed)),
+            complaints=endpoint.complaints(context.id, ceremony, confirmed),
+            enrolled=endpoint.enrolled_ids(context.id, confirmed),
+        )
 
     return context.hospital.reader.agreed(read)
 
@@ -60,21 +64,39 @@ def identity_of(context: StudyContext, ceremony: int) -> CeremonyIdentity:
 
 def ceremony_context(context: StudyContext, found: FinalCeremony) -> CeremonyContext:
     """What binds every message of a ceremony whose keys are final."""
-    return bound(context, found.state, found.hospitals(found.state.keyed))
-
-
-def bound(context: StudyContext, state: CeremonyState, parties: tuple[int, ...]) -> CeremonyContext:
-    """The same, of the parts that a node keeps."""
-    return CeremonyContext(
-        identified=identity_of(context, state.number),
+    state = found.state
+    return bound(
+        context,
+        state.number,
         keys_hash=state.keys_hash,
-        parties=parties,
-        indices=indices(state.keyed),
-        threshold=context.plan.encryption.threshold,
+        dealt={index: found.enrolled[index] for index in indices(state.keyed)},
         first_round=state.first_round,
         rounds=state.rounds,
+        with_ckks=state.with_ckks,
+    )
+
+
+def bound(
+    context: StudyContext,
+    ceremony: int,
+    *,
+    keys_hash: bytes,
+    dealt: Mapping[int, int],
+    first_round: int,
+    rounds: int,
+    with_ckks: bool,
+) -> CeremonyContext:
+    """The same, of its parts; `dealt` are hospital numbers by enrolment index, ascending."""
+    return CeremonyContext(
+        identified=identity_of(context, ceremony),
+        keys_hash=keys_hash,
+        parties=tuple(dealt.values()),
+        indices=tuple(dealt),
+        threshold=context.plan.encryption.threshold,
+        first_round=first_round,
+        rounds=rounds,
         form=context.form,
-        ckks=context.parameters(len(parties)) if state.with_ckks else None,
+        ckks=context.parameters(len(dealt)) if with_ckks else None,
     )
 
 

@@ -45,9 +45,7 @@ def _complain(context: StudyContext, found: FinalCeremony, objection: Objection)
         return
     shown = objection.complaint
     dealer = found.enrolled.index(objection.dealer)
-    hospital.ledger.complain(
-        context.id, number, dealer, objection.round, shown.D.x, shown.D.y, shown.c, shown.s
-    )
+    hospital.ledger.complain(context.id, number, dealer, objection.round, (shown.D.x, shown.D.y), shown.c, shown.s)
     hospital.state.done(entry, {"round": objection.round})
     context.log.warning(
         "ceremony %d: the dealing of hospital %d holds nothing good for this one in round %d; complained of it",

@@ -6,7 +6,9 @@ Its bytes are durable before their digest leaves, and nobody can fetch them befo
 
 from __future__ import annotations
 
-from node.crypto import dealing_digest, make_dealing
+from typing import Any
+
+from node.crypto import make_dealing
 from node.steps.ceremony.binding import FinalCeremony, ceremony_context, ceremony_keys, final_ceremony
 from node.steps.ceremony.keys import ceremony_seed
 from node.steps.ceremony.names import dealing_made
@@ -52,19 +54,19 @@ def release_own(context: StudyContext, state: CeremonyState) -> None:
         context.hospital.store.release(posted.digest, posted.size)
 
 
-def _make(context: StudyContext, found: FinalCeremony) -> dict[str, str | int]:
+def _make(context: StudyContext, found: FinalCeremony) -> dict[str, Any]:
     hospital, ceremony = context.hospital, found.state.number
     ctx = ceremony_context(context, found)
     seed = ceremony_seed(context, ceremony)
     content = make_dealing(ctx, hospital.id, seed, ceremony_keys(ctx, found))
-    hospital.store.put(content, release=False)
+    address = hospital.store.put(content, release=False)
     entry = dealing_made(context, ceremony)
     hospital.state.done(
         entry,
         {
             "keys_hash": found.state.keys_hash.hex(),
-            "digest": dealing_digest(content).hex(),
-            "size": len(content),
+            "digest": address.digest.hex(),
+            "size": address.size,
         },
     )
     made = hospital.state.result(entry)
@@ -79,6 +81,6 @@ def _are_peers(context: StudyContext, found: FinalCeremony) -> bool:
     if strangers:
         leave_alone(
             context, found.state.number,
-            f"hospitals {strangers} posted keys and are none of those that this node's configuration names as its peers",
+            f"hospitals {strangers} posted keys and are none of those that this node's configuration names as peers",
         )  # fmt: skip
     return not strangers

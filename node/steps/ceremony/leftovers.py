@@ -9,7 +9,7 @@ from node.types import CeremonyState
 
 
 def forget_ceremony_seed(context: StudyContext, ceremony: int) -> None:
-    """Erase what a completed ceremony no longer needs, once its completion is final: its seed.
+    """Erase what a completed ceremony no longer needs, once its completion is final: its seed, and what boxes held.
 
     A hospital that is none of the participants has no use for the rounds' secrets either.
     """
@@ -21,6 +21,8 @@ def forget_ceremony_seed(context: StudyContext, ceremony: int) -> None:
         if not final.participants >> context.enrolment.index & 1:
             secrets.erase_all(folder(context, ceremony))
         secrets.erase(name)
+        for known in [known for known in context.hospital.findings if known[:2] == (context.id, ceremony)]:
+            del context.hospital.findings[known]
 
 
 def erase_superseded(context: StudyContext, current: int) -> None:

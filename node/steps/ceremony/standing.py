@@ -22,7 +22,7 @@ def leave_alone(context: StudyContext, ceremony: int, reason: str) -> None:
 
 
 def is_left_alone(context: StudyContext, state: CeremonyState) -> bool:
-    """Whether this node has no part in the ceremony: since it decided so, or since its memory is older than what it did.
+    """Whether this node has no part in the ceremony: it decided so, or its memory is older than what it did.
 
     Keys whose seed it may have lost, a dealing that it could make again for other keys: a restored node repeats none.
     """
