@@ -9,8 +9,10 @@ import pandas as pd
 
 from app.services import format as fmt
 from app.services.words import PHASE, STEP
+from node.audit.ceremony_views import CeremonyView
 from node.audit.money_views import PaymentView
-from node.audit.views import CeremonyView, HospitalView, ModelView, RoundView, StudyView
+from node.audit.round_views import RoundView
+from node.audit.views import HospitalView, ModelView, StudyView
 from node.padding import named
 from node.plan import HeadPlan, TrainingPlan
 from node.types import CeremonyStep, CircuitKind, Phase

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from app.services import format as fmt
 from app.services.html import Line
-from node.audit.views import PlanView, RoundView, StudyView
+from node.audit.round_views import RoundView
+from node.audit.views import PlanView, StudyView
 from node.plan import (
     CLIPPED,
     EXTRACTED,

@@ -15,7 +15,8 @@ from typing import Any
 
 from node.audit.ledger import Source
 from node.audit.reproof import FINALISE, SUBMIT, posted_proof
-from node.audit.views import RoundView, StudyView
+from node.audit.round_views import RoundView
+from node.audit.views import StudyView
 from node.errors import StudyError
 from node.plan import RHO_UNITS, ImageHeadPlan, NetworkPlan, TrainingPlan
 from node.storage.cid import cid_of

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from node import VERSION
+from node.cli.claiming import add_claim_command
 from node.cli.council import council
 from node.cli.data import data
 from node.cli.group import common_options
@@ -20,7 +21,6 @@ from node.cli.local import add_local_commands
 from node.cli.models import add_predict_command, model
 from node.cli.network import network
 from node.cli.output import LogLine, show_error
-from node.cli.claiming import add_claim_command
 from node.cli.participation import add_participation_commands
 from node.cli.process import node
 from node.cli.rotation import add_rotation_commands

@@ -13,7 +13,7 @@ from node.chain.wallet import checked_address
 from node.cli.group import accept_option, command
 from node.cli.session import Session, passphrase, sent, transaction
 from node.config import FILE_NAME
-from node.errors import StudyError, UsageError
+from node.errors import StudyError
 from node.files import locked
 from node.payout import Payouts
 

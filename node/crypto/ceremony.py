@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from node.crypto import pads
 from node.crypto.context import CeremonyContext, bitmap_of, index_of
 from node.crypto.dealing import CeremonyKeys, DealingContent, dealing_size, read_dealing
-from node.crypto.prf import Field, public_hash
 from node.errors import CeremonyFailed, MalformedCeremonyMessage
+from node.transcript import CountedComplaint, CountedDealing, transcript_digest
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,20 @@ def _digest(
     complaints: Sequence[PostedComplaint],
     guilty: int,
 ) -> bytes:
-    fields: list[Field] = ["ceremony transcript", *ctx.identity, ctx.keys_hash, len(counted)]
-    for party in counted:
-        fields += [party, dealings[party].digest, dealings[party].size]
-    fields.append(len(complaints))
-    for posted in complaints:
-        shown = posted.complaint
-        fields += [posted.complainer, posted.dealer, posted.round, shown.D.x, shown.D.y, shown.c, shown.s]
-    return public_hash(*fields, guilty)
+    return transcript_digest(
+        ctx.identity,
+        ctx.keys_hash,
+        [CountedDealing(party, dealings[party].digest, dealings[party].size) for party in counted],
+        [
+            CountedComplaint(
+                posted.complainer,
+                posted.dealer,
+                posted.round,
+                *posted.complaint.D,
+                posted.complaint.c,
+                posted.complaint.s,
+            )
+            for posted in complaints
+        ],
+        guilty,
+    )
