@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a study ended, why, and who was missing or lied: read from the contracts, whose state alone says only that it did."""
+"""How a study ended, why, and who was missing or lied: the contracts' state alone says only that it did."""
 
 from __future__ import annotations
 

@@ -118,15 +118,8 @@ def _digest(
         ctx.keys_hash,
         [CountedDealing(party, dealings[party].digest, dealings[party].size) for party in counted],
         [
-            CountedComplaint(
-                posted.complainer,
-                posted.dealer,
-                posted.round,
-                *posted.complaint.D,
-                posted.complaint.c,
-                posted.complaint.s,
-            )
-            for posted in complaints
+            CountedComplaint(one.complainer, one.dealer, one.round, *one.complaint.D, one.complaint.c, one.complaint.s)
+            for one in complaints
         ],
         guilty,
     )

@@ -9,11 +9,7 @@ from __future__ import annotations
 
 from node.plan import TrainingPlan
 from node.steps.context import StudyContext
-
-NEIGHBOURING = (
-    "This study has no privacy budget: whoever is in the sum of one round and not in that of the next shows its own "
-    "update approximately to everybody"
-)
+from node.words import NEIGHBOURING
 
 
 def has_budget(plan: TrainingPlan) -> bool:

@@ -90,9 +90,7 @@ def _fined(hospital: Hospital, event: ChainEvent) -> str:
     if fields["hospitalId"] != hospital.id:
         return ""
     amount = hospital.reader.tokens(fields["amount"])
-    return (
-        f"batch {fields['batch']}: this hospital was fined {amount} for being away; is its node reachable?"
-    )
+    return f"batch {fields['batch']}: this hospital was fined {amount} for being away; is its node reachable?"
 
 
 def _returned(hospital: Hospital, event: ChainEvent) -> str:

@@ -12,7 +12,7 @@ from node.steps.ckks_opening import post_share
 from node.steps.context import StudyContext
 from node.steps.finalising import finalise
 from node.steps.one_set import FixedSet, final_set
-from node.steps.pad_opening import post_pad_share
+from node.steps.pad_opening import is_due, post_pad_share
 from node.types import Phase, PhaseState
 
 
@@ -24,10 +24,9 @@ def open_round(context: StudyContext, round_number: int, now: PhaseState, confir
     if not is_participant(context, round_number) or not remembers_keys(context, round_number):
         return
     found = final_set(context, round_number, confirmed)
-    clock = context.hospital.reader.clock
     try:
         with _refused_once(context, round_number):
-            if clock.is_past(found.state.pads_from):
+            if is_due(context, round_number, found, now):
                 post_pad_share(context, round_number, found)
             else:
                 post_share(context, round_number, found)

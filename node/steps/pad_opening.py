@@ -16,7 +16,7 @@ from node.steps.accusing import accuse
 from node.steps.batches import has_secrets, is_participant, round_secrets_of, rules_of, sits_out
 from node.steps.context import StudyContext
 from node.steps.one_set import FixedSet, remember_set
-from node.types import Charge, PadSharePost
+from node.types import Charge, PadSharePost, Phase, PhaseState, indices
 
 
 def post_pad_share(context: StudyContext, round_number: int, found: FixedSet) -> None:
@@ -42,6 +42,17 @@ def post_pad_share(context: StudyContext, round_number: int, found: FixedSet) ->
         address = hospital.store.put(share)
         hospital.ledger.post_pad_share_file(context.id, round_number, address.digest, address.size)
     context.log.info("round %d: posted a pad share", round_number)
+
+
+def is_due(context: StudyContext, round_number: int, found: FixedSet, now: PhaseState) -> bool:
+    """Whether this hospital should give its pad share now: t at once, the others where those did not do by half the
+    window. A round that is suspended waits for anybody's."""
+    batch = context.hospital.reader.batch_of(context.id, round_number)
+    members = indices(batch.participants)
+    place = (members.index(context.enrolment.index) - round_number) % len(members)
+    half = (found.state.pads_from + found.state.pads_until) / 2
+    first = now.phase is Phase.SUSPENDED or place < context.plan.encryption.threshold
+    return context.hospital.reader.clock.is_past(found.state.pads_from if first else half)
 
 
 def good_pad_shares(context: StudyContext, round_number: int, found: FixedSet) -> dict[int, bytes]:

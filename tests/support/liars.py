@@ -6,8 +6,8 @@ from __future__ import annotations
 from node.crypto import CeremonyContext, read_dealing
 from node.crypto import pads as pad
 from node.crypto.pads import dealing as pad_dealing
-from node.crypto.prf import encode
 from node.group.babyjubjub import ORDER
+from node.hashing import encode
 from tests.support.threshold import PlayedCeremony
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from node.words import NEIGHBOURING_MEASURED
 from scripts.bench_differencing import HOSPITALS, Study, absences, expected, extrapolated, two_studies
 
 
@@ -42,3 +43,8 @@ def test_second_study__that_differs_by_a_hair__tells_an_update(study: Study) -> 
     by_rate, by_weight = (entry["relative_error"] for entry in two_studies(study))
     assert 0.001 < by_rate < 0.02
     assert by_weight < 0.0005
+
+
+def test_figures_told_to_people__are_those_measured(study: Study) -> None:
+    first, second = (round(100 * entry["relative_error"]) for entry in list(absences(study, (6, 12)))[:2])
+    assert f"to {first} % after five rounds and to {second} % after eleven" in NEIGHBOURING_MEASURED
