@@ -129,7 +129,7 @@ def test_recovery__where_too_few_are_left_for_a_ceremony__lasts_from_there(stage
 
 def test_recovery__where_ceremonies_failed_for_good__lasts_from_when_the_last_ran_out(stage: Stage) -> None:
     """Removed: that a ceremony's end counts; then the window would be over long before the study is."""
-    stage.run(4, batchRounds=1)
+    stage.run(4, batchRounds=1, unopenedRounds=3, patience=2_100)
     take_hostage(stage)
     ceremony = stage.suite.ceremony
     while stage.state() is StudyState.CEREMONY:
