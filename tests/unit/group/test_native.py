@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 from pathlib import Path
@@ -14,9 +15,9 @@ from node.group import babyjubjub, native
 from node.group.babyjubjub import IDENTITY, ORDER, Point, multiply
 from node.group.encoding import read_point, write_point, write_points
 from node.group.field import MODULUS
-from node.group.pedersen import generator
+from node.group.pedersen import blinding_generator, generator
 from tests.support.malformed import MALFORMED_POINTS, SMALL_ORDER
-from tests.support.native import build_group
+from tests.support.native import ROOT, build_group
 
 POINTS = [generator(index) for index in range(9)]
 
@@ -98,6 +99,23 @@ def test_bytes_at_random__are_read_or_refused_by_both(program: Path, identity: b
             read += 1
             assert native.read_points(data, identity=identity) == expected
     assert read
+
+
+def test_the_printed_commitments_and_points__are_what_the_program_gives(program: Path) -> None:
+    printed = json.loads((ROOT / "tests" / "vectors" / "pedersen.json").read_text())["commitments"]
+    for entry in printed:
+        values = [value % ORDER for value in entry["values"]]
+        points = [*map(generator, range(len(values))), blinding_generator()]
+        expected = Point(int(entry["point"]["x"]), int(entry["point"]["y"]))
+        assert native.combinations(points, [[*values, int(entry["blinding"])]]) == [expected]
+    for case in json.loads((ROOT / "tests" / "vectors" / "pads.json").read_text())["points"]:
+        data = bytes.fromhex(case["bytes"])
+        if case["point"]:
+            expected = Point(int(case["point"]["x"]), int(case["point"]["y"]))
+            assert native.read_points(data, identity=True) == [expected]
+        else:
+            with pytest.raises(MalformedEncoding):
+                native.read_points(data, identity=True)
 
 
 def test_an_identity_among_points__is_refused_unless_allowed(program: Path) -> None:
