@@ -52,7 +52,13 @@ interface IBlockDraws {
     /// @notice Enrols the caller's hospital as `IStudyRegistry.enrol` does, with blocks of which one is drawn. Not in a
     /// study whose circuit takes a single row.
     /// @param blocks 2 to 65,536.
-    function enrolBlocks(uint256 studyId, bytes32 blocksRoot, uint32 blocks, bytes32 payoutCommitment) external;
+    function enrolBlocks(
+        uint256 studyId,
+        bytes32 blocksRoot,
+        uint32 blocks,
+        bytes32 payoutCommitment,
+        bytes32 saltCommitment
+    ) external;
 
     /// @notice Opens the block that was drawn; the hospital's operator, once.
     /// @param path Siblings from the leaf to the root.

@@ -29,27 +29,52 @@ interface IHospitalRegistry {
     error HospitalRegistryWrongStanding(uint32 hospitalId, Standing standing);
     error HospitalRegistryEmptyName();
     error HospitalRegistryTextTooLong(uint256 length, uint256 maximum);
+    error HospitalRegistryWrongSignature(address operator, address signer);
+    error HospitalRegistryNoOwnerProposed(uint32 hospitalId);
+    error HospitalRegistryTooEarly(uint32 hospitalId, uint64 from);
+    error HospitalRegistryNotProposed(uint32 hospitalId, address caller);
 
     event HospitalRegistered(
         uint32 indexed hospitalId, address indexed owner, address indexed operator, string name, string endpoint
     );
     event OperatorRotated(uint32 indexed hospitalId, address indexed previous, address indexed operator);
+    event OwnerProposed(uint32 indexed hospitalId, address indexed owner, address indexed proposed, uint64 from);
+    event OwnerReplaced(uint32 indexed hospitalId, address indexed previous, address indexed owner);
     event EndpointChanged(uint32 indexed hospitalId, string endpoint);
     event HospitalAdmitted(uint32 indexed hospitalId);
     event HospitalSuspended(uint32 indexed hospitalId);
 
     /// @notice Registers the caller as the owner of a new hospital; its standing becomes Applied.
     /// @param operator Address that the hospital's node signs with; unique among current operators.
+    /// @param signature The operator's, of 65 bytes, over `operatorHash(owner, operator)`: nobody takes another's address.
     /// @param name 1 to 64 bytes, shown to people.
     /// @param endpoint At most 256 bytes: where others fetch this hospital's blocks; may be empty.
     /// @return hospitalId Number from 1, never used again.
-    function register(address operator, string calldata name, string calldata endpoint)
-        external
-        returns (uint32 hospitalId);
+    function register(
+        address operator,
+        bytes calldata signature,
+        string calldata name,
+        string calldata endpoint
+    ) external returns (uint32 hospitalId);
 
     /// @notice Replaces the operator for future enrolments; only the owner. A study that the hospital is
     /// already in keeps the operator it enrolled with until the owner calls `IStudyRegistry.adoptOperator`.
-    function rotateOperator(uint32 hospitalId, address operator) external;
+    /// @param signature As in `register`.
+    function rotateOperator(uint32 hospitalId, address operator, bytes calldata signature) external;
+
+    /// @notice Proposes another owner, or none (0); only the owner. The proposed one can accept once
+    /// `OWNER_DELAY` has passed, and until then the owner can take it back.
+    function proposeOwner(uint32 hospitalId, address owner) external;
+
+    /// @notice Makes the caller the owner: whoever was proposed, after the delay.
+    function acceptOwner(uint32 hospitalId) external;
+
+    /// @notice What an operator signs: the EIP-712 hash of `Operator(address owner,address operator)` in the domain
+    /// ("Consilium", "1", chain, this contract).
+    function operatorHash(address owner, address operator) external view returns (bytes32);
+
+    /// @notice Proposed owner and the second from which it can accept; zeros for none.
+    function proposedOwner(uint32 hospitalId) external view returns (address owner, uint64 from);
 
     /// @notice Changes the endpoint; the owner or the operator.
     function setEndpoint(uint32 hospitalId, string calldata endpoint) external;

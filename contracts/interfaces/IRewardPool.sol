@@ -5,6 +5,14 @@ pragma solidity ^0.8.30;
 /// @notice Pays out only what came in, by pull. A round's reward is split by the rows of the included updates
 /// with cumulative rounding, so that shares add up to it exactly.
 interface IRewardPool {
+    /// @dev Include and Finalise are paid the plan's `serviceFee`, the others half of it.
+    enum Service {
+        Include,
+        Finalise,
+        MoveOn,
+        Fail
+    }
+
     error RewardPoolZeroAmount();
     error RewardPoolStudyNotOpen(uint256 studyId);
     error RewardPoolStudyNotEnded(uint256 studyId);
@@ -12,25 +20,39 @@ interface IRewardPool {
     error RewardPoolNotOwner(uint256 studyId, uint32 hospitalId, address caller);
     error RewardPoolWrongPayout(uint256 studyId, uint32 hospitalId);
     error RewardPoolNothingToRefund(uint256 studyId);
+    error RewardPoolWrongRecipient(uint256 studyId, address caller, address to);
+    error RewardPoolZeroAddress();
+    error RewardPoolNotServed(address caller);
+    error RewardPoolNoService(address account);
 
     event StudyFunded(uint256 indexed studyId, address indexed from, uint256 amount);
     event RewardClaimed(uint256 indexed studyId, uint32 indexed hospitalId, address indexed to, uint256 amount);
-    event StudyRefunded(uint256 indexed studyId, address indexed sponsor, uint256 amount);
+    event StudyRefunded(uint256 indexed studyId, address indexed to, uint256 amount);
+    event ServiceEarned(uint256 indexed studyId, address indexed account, Service service, uint256 amount);
+    event ServicePaid(address indexed account, address indexed to, uint256 amount);
 
     /// @notice Escrows what arrives of `amount` from the caller; anyone, until enrolment ends.
     function fund(uint256 studyId, uint256 amount) external;
 
-    /// @notice Pays a hospital's owner what it earned in `rounds` and was not yet paid; anyone may call, but where the
-    /// hospital committed to another address only the owner.
-    function claim(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds) external;
+    /// @notice Pays what a hospital earned in `rounds` and was not yet paid: to any address where its owner calls. Anyone
+    /// else may have it paid to the owner, unless the hospital committed to another address.
+    function claim(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds, address to) external;
 
     /// @notice Pays it to the address that the hospital committed to when it enrolled; anyone may call.
     /// @param salt With `payout` what the commitment was made from.
     function claimTo(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds, address payout, bytes32 salt)
         external;
 
-    /// @notice Pays the sponsor what no hospital earned; anyone may call, once the study ended.
-    function refund(uint256 studyId) external;
+    /// @notice Pays what no hospital earned and no service cost of what was escrowed, once the study ended: to any address
+    /// where the sponsor calls, to the sponsor where anyone else does.
+    function refund(uint256 studyId, address to) external;
+
+    /// @notice Credits what a service earns to whoever sent the transaction it was done in, while the study's budget and
+    /// then its fines last; only the KeyCeremony and the RoundManager. Never reverts for want of money, and moves none.
+    function credit(uint256 studyId, address account, Service service) external;
+
+    /// @notice Pays what the caller earned by services of all studies to `to`.
+    function claimService(address to) external;
 
     /// @notice Tokens that came in for a study.
     function funded(uint256 studyId) external view returns (uint256);
@@ -46,4 +68,10 @@ interface IRewardPool {
 
     /// @notice What `refund` would pay; 0 while the study goes on.
     function refundable(uint256 studyId) external view returns (uint256);
+
+    /// @notice What an account earned by services and was not yet paid.
+    function serviceOwed(address account) external view returns (uint256);
+
+    /// @notice What services of a study were credited, all in all; of it, what came from fines.
+    function serviceSpent(uint256 studyId) external view returns (uint256 total, uint256 fromFines);
 }

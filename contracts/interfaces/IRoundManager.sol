@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @title Rounds: submit, attest, include, open, finalise or fail
+/// @title Rounds: submit, attest, include, finalise or fail
 /// @notice A round's phase is derived from its deadlines and counters. Submit and Attest end early once every
-/// participant has acted; a phase is over at the second of its deadline. A failed round keeps its number (its
-/// keys are used up); the next one starts from the same weights, at once where there are keys for it, else when the
-/// ceremony that makes them is complete. Participants of a round are those of the ceremony that made its keys.
-/// One set for each starting model: training without noise gives the same update again, so that two sums over
-/// different sets from the same weights would show somebody's update. Once a set was included, a later round that
-/// starts from the same weights includes exactly that set, or fails unopened, unless the study has a privacy budget.
+/// expected participant has acted; a phase is over at the second of its deadline. Participants of a round are those of
+/// the ceremony that made its keys. A round that fails for too few keeps its number (its keys are used up), ends its
+/// batch, and the next one starts from the same weights.
+/// One starting model, one set: training without noise gives the same update again, so that two sums over different sets
+/// from the same weights would show somebody's update. Including binds the set to the weights, before any share can
+/// exist. From then on that round cannot fail: where its opening takes too long it is suspended, and is finalised
+/// whenever it opens, until the plan's patience is over and the study ends.
 interface IRoundManager {
     enum Phase {
         None,
@@ -16,8 +17,15 @@ interface IRoundManager {
         Attest,
         Include,
         Open,
+        Suspended,
         Finalised,
         Failed
+    }
+
+    /// @dev How a round opens: CKKS once, then pads; or pads at once.
+    enum Opening {
+        Ckks,
+        Pads
     }
 
     enum Outcome {
@@ -26,12 +34,11 @@ interface IRoundManager {
         Cancelled
     }
 
-    /// @dev AnotherSet: of the set that was included before from the same weights, not all were there again.
+    /// @dev Unopened: the plan's patience with a round whose set was fixed is over; the study ends.
     enum FailureReason {
         TooFewSubmissions,
         TooFewIncluded,
-        Unopened,
-        AnotherSet
+        Unopened
     }
 
     /// @dev Groth16 over BN254, as snarkjs' `generatecall` orders it.
@@ -44,9 +51,12 @@ interface IRoundManager {
     /// @dev Bitmaps are over enrolment indices; times in seconds.
     /// @param submitEndedAt Time the last participant submitted; 0 if not all did.
     /// @param attestEndedAt Time the last participant attested; 0 if not all did.
-    /// @param includedAt Time the included set was fixed; attempt k of opening ends (k + 1)·openLength later.
+    /// @param includedAt Time the included set was fixed.
     /// @param closedAt Time the round was finalised or recorded as failed.
-    /// @param verified t shares of one attempt were posted, or the round was finalised.
+    /// @param expected Bitmap of those for whom Submit and Attest wait: the participants but who missed two in a row.
+    /// @param opening How it opens: fixed when it begins.
+    /// @param padsFrom Second from which pad shares are accepted; 0 before the set is fixed.
+    /// @param padsUntil Second at which the pads' window ends and the round is suspended; 0 before the set is fixed.
     /// @param closedAs Finalised or Failed once recorded, else None.
     /// @param sumDigest keccak256(abi.encode(sumCx, sumCy)) of what `UpdatesIncluded` tells; 0 before.
     struct RoundState {
@@ -59,7 +69,10 @@ interface IRoundManager {
         uint64 includedAt;
         uint64 closedAt;
         uint32 sumRows;
-        bool verified;
+        uint64 expected;
+        Opening opening;
+        uint64 padsFrom;
+        uint64 padsUntil;
         Phase closedAs;
         uint256 rootBefore;
         uint256 rootAfter;
@@ -80,10 +93,7 @@ interface IRoundManager {
     error RoundManagerNoRows(uint256 studyId, uint32 hospitalId);
     error RoundManagerAlreadySubmitted(uint256 studyId, uint32 round, uint32 hospitalId);
     error RoundManagerAlreadyAttested(uint256 studyId, uint32 round, uint32 hospitalId);
-    error RoundManagerAlreadyPosted(uint256 studyId, uint32 round, uint8 attempt, uint32 hospitalId);
     error RoundManagerAttestedUnsubmitted(uint256 studyId, uint32 round, uint64 unsubmitted);
-    error RoundManagerWrongAttempt(uint256 studyId, uint32 round, uint8 attempt, uint8 current);
-    error RoundManagerNotInQuorum(uint256 studyId, uint32 round, uint8 attempt, uint32 hospitalId);
     error RoundManagerNotInField(uint256 value);
     error RoundManagerNotOnCurve(uint256 cx, uint256 cy);
     error RoundManagerEmptyDigest();
@@ -91,7 +101,6 @@ interface IRoundManager {
     error RoundManagerWrongSubmission(uint256 studyId, uint32 round, uint32 hospitalId);
     error RoundManagerWrongSubmissionCount(uint256 studyId, uint32 round, uint256 given, uint8 needed);
     error RoundManagerWrongSum(uint256 studyId, uint32 round);
-    error RoundManagerWrongSignature(uint256 studyId, uint32 round, uint32 hospitalId);
     error RoundManagerProofInvalid(uint256 studyId, uint32 round);
 
     event UpdateSubmitted(
@@ -110,17 +119,10 @@ interface IRoundManager {
     event UpdatesIncluded(
         uint256 indexed studyId, uint32 indexed round, uint64 bitmap, uint256 sumCx, uint256 sumCy, uint32 sumRows
     );
-    event SharePosted(
-        uint256 indexed studyId,
-        uint32 indexed round,
-        uint8 attempt,
-        uint32 indexed hospitalId,
-        bytes32 digest,
-        uint64 size,
-        bytes signature
-    );
-    event WorkVerified(uint256 indexed studyId, uint32 indexed round, uint8 attempt);
     event RoundFinalised(uint256 indexed studyId, uint32 indexed round, uint256 rootAfter);
+    /// @dev The new weights are weights that a round of the study already started from: no second set opens from them,
+    /// and the study ends.
+    event ModelReturned(uint256 indexed studyId, uint32 indexed round, uint256 root);
     event RoundFailed(uint256 indexed studyId, uint32 indexed round, FailureReason reason);
     event ModelPosted(uint256 indexed studyId, uint32 indexed round, address from, bytes32 digest, uint64 size);
 
@@ -144,29 +146,15 @@ interface IRoundManager {
     /// @param bitmap Over enrolment indices; only submitted ones may be set.
     function attest(uint256 studyId, uint32 round, uint64 bitmap) external;
 
-    /// @notice Fixes the included set and adds up its commitments and rows; anyone, after Attest. It is exactly those
-    /// with at least t attestations; without a privacy budget, and where a set was included before from the same
-    /// weights, exactly that one. Below the minimum, or where not all of that one are there, the round fails and
-    /// nobody is named to open. Where at least 2t − 1 hospitals attested, a submitted ciphertext that fewer than t hold
-    /// is slashed; one that is held and not included is not.
+    /// @notice Fixes the included set and adds up its commitments and rows; anyone, after Attest; paid by the study's
+    /// service budget. It is exactly those with at least t attestations. Below the minimum the round fails. Where at
+    /// least 2t − 1 hospitals attested, whoever is left out pays a fine for absence, unless accused of a false payload.
     /// @param submissions What the hospitals of `includable` submitted, in the order of their indices; not looked at
     /// where they are fewer than the minimum.
     function includeUpdates(uint256 studyId, uint32 round, Submission[] calldata submissions) external;
 
-    /// @notice Records an opening share; only an operator of the open attempt's quorum, once per attempt.
-    /// @param signature The caller's, of 65 bytes, over `openingShareHash` of this share. Two with different digests
-    /// are evidence against its hospital.
-    function postShare(
-        uint256 studyId,
-        uint32 round,
-        uint8 attempt,
-        bytes32 digest,
-        uint64 size,
-        bytes calldata signature
-    ) external;
-
-    /// @notice Sets the new model, if the proof of aggregation holds, while opening goes on; anyone. Missing
-    /// shares of attempts that ran out are slashed, and the next round starts.
+    /// @notice Sets the new model, if the proof of aggregation holds, in Open or Suspended; anyone; paid by the study's
+    /// service budget. The next round starts, unless the study ends.
     /// @param sumCx Sum of the included commitments, as `UpdatesIncluded` tells it, with `sumCy`.
     /// @param rootAfter Poseidon root of the new weights, below the field order.
     function finalise(
@@ -182,15 +170,16 @@ interface IRoundManager {
     /// file against `rootAfter`.
     function postModel(uint256 studyId, uint32 round, bytes32 digest, uint64 size) external;
 
-    /// @notice Records a round whose phase is Failed, slashes missing shares of attempts that ran out, and
-    /// starts the next round or ends the study; anyone.
+    /// @notice Records a round whose phase is Failed: the next round starts, or the study ends; anyone; paid by the
+    /// study's service budget.
     function failRound(uint256 studyId, uint32 round) external;
 
     /// @notice The round that is going on, from 1; 0 before the first; the last one that closed while a ceremony is
     /// held and after the study ended.
     function currentRound(uint256 studyId) external view returns (uint32);
 
-    /// @notice A round's phase now, and the second at which it ends (in Open: the attempt's; 0 where none).
+    /// @notice A round's phase now, and the second at which it ends (in Open: the window's, in
+    /// Suspended: that of the plan's patience; 0 where none).
     function phase(uint256 studyId, uint32 round) external view returns (Phase, uint64 deadline);
 
     /// @notice A round's record.
@@ -202,26 +191,8 @@ interface IRoundManager {
     /// @notice What a hospital attested; 0 if nothing.
     function attestation(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (uint64);
 
-    /// @notice The set that `includeUpdates` fixes, in the Include phase; before it what is known so far. 0 where a set
-    /// was included before from the same weights and not all of it is there.
+    /// @notice The set that `includeUpdates` fixes, in the Include phase; before it what is known so far.
     function includable(uint256 studyId, uint32 round) external view returns (uint64);
-
-    /// @notice Opening attempt by the clock, from 0; the plan's `attempts` once all ran out; 0 before opening.
-    function currentAttempt(uint256 studyId, uint32 round) external view returns (uint8);
-
-    /// @notice Hospitals named for an attempt, in order; empty before it begins and where too few are left.
-    function quorum(uint256 studyId, uint32 round, uint8 attempt) external view returns (uint32[] memory hospitalIds);
-
-    /// @notice Bitmap of indices that posted a share in an attempt.
-    function sharesPosted(uint256 studyId, uint32 round, uint8 attempt) external view returns (uint64);
-
-    /// @notice What an operator signs with its share: the EIP-712 hash of
-    /// `OpeningShare(uint256 studyId,uint32 round,uint64 includedBitmap,uint8 attempt,bytes32 digest)` in the domain
-    /// ("Consilium", "1", chain, this contract).
-    function openingShareHash(uint256 studyId, uint32 round, uint64 includedBitmap, uint8 attempt, bytes32 digest)
-        external
-        view
-        returns (bytes32);
 
     /// @notice How a study's rounds ended, or Open. Completed: all rounds are over. Cancelled: too many in a
     /// row failed.
@@ -233,8 +204,14 @@ interface IRoundManager {
         view
         returns (uint32 closedRounds, uint64 closedAt, Outcome outcome);
 
-    /// @notice Rounds whose work was verified (finalised ones among them), and rounds finalised.
-    function tally(uint256 studyId) external view returns (uint32 verifiedRounds, uint32 finalisedRounds);
+    /// @notice Rounds finalised.
+    function finalisedRounds(uint256 studyId) external view returns (uint32);
+
+    /// @notice Rounds that CKKS did not open in its window, so far: with two, all later rounds open by pads at once.
+    function failedCkksOpenings(uint256 studyId) external view returns (uint8);
+
+    /// @notice Whether a set was bound to these weights in the study, and which; 0 for none.
+    function setOf(uint256 studyId, uint256 root) external view returns (uint64);
 
     /// @notice `context` of a training proof, as the contract computes it.
     function trainingContext(uint256 studyId, uint32 round, uint32 hospitalId, bytes32 digest)

@@ -6,21 +6,27 @@ pragma solidity ^0.8.30;
 /// contracts wired at deployment lock, release or slash, and only by the rules of a study; no role moves a bond.
 /// A pot belongs, in equal parts, to hospitals that are fixed when it is made.
 interface IStakeVault {
+    /// @dev Lies, each worth a slice. FalseDealing: also a false complaint about one; its stage is the ceremony, that of the
+    /// others the round.
     enum Offence {
-        MissingDealing,
-        CiphertextLeftOut,
-        MissingShare,
+        FalseDealing,
+        FalsePayload,
+        FalsePadShare,
         Equivocation
     }
 
     /// @param amount What came in, less a reporter's bounty.
     /// @param beneficiaries Bitmap of enrolment indices whose hospitals share it.
     /// @param claimed Bitmap of those who have.
+    /// @param stage Ceremony or round, as the offence has it; whoever is punished for that stage gets nothing.
+    /// @param claimableAt Second from which parts can be claimed: by then no evidence is accepted any more.
     struct Pot {
         uint256 studyId;
         uint256 amount;
         uint64 beneficiaries;
         uint64 claimed;
+        uint32 stage;
+        uint64 claimableAt;
     }
 
     error StakeVaultUnknownHospital(uint32 hospitalId);
@@ -37,6 +43,7 @@ interface IStakeVault {
     error StakeVaultUnbondingTooShort(uint64 unbondingDelay, uint64 evidenceWindow);
     error StakeVaultNotBeneficiary(uint256 potId, uint32 hospitalId);
     error StakeVaultAlreadyClaimed(uint256 potId, uint32 hospitalId);
+    error StakeVaultTooEarly(uint256 potId, uint64 claimableAt);
     error StakeVaultNoBounty(address reporter);
 
     event BondDeposited(uint32 indexed hospitalId, address indexed from, uint256 amount);
@@ -47,6 +54,10 @@ interface IStakeVault {
     event BondSlashed(
         uint256 indexed studyId, uint32 indexed hospitalId, Offence indexed offence, uint32 stage, uint256 amount
     );
+    /// @dev For absence; `batch` counts batches of rounds, from 1 (the first ceremony's is that of the batch it makes).
+    event AbsenceFined(uint256 indexed studyId, uint32 indexed hospitalId, uint32 batch, uint256 amount);
+    event CeremonyCharged(uint256 indexed studyId, uint32 indexed hospitalId, uint256 amount);
+    event FinesSpent(uint256 indexed studyId, uint256 amount);
     event PotMade(
         uint256 indexed potId,
         uint256 indexed studyId,
@@ -66,10 +77,10 @@ interface IStakeVault {
     /// and starts the delay anew.
     function requestWithdrawal(uint32 hospitalId, uint256 amount) external;
 
-    /// @notice Pays what is pending to the owner, who calls, once `UNBONDING_DELAY` has passed.
-    function withdraw(uint32 hospitalId) external;
+    /// @notice Pays what is pending to `to`, once `UNBONDING_DELAY` has passed; only the owner.
+    function withdraw(uint32 hospitalId, address to) external;
 
-    /// @notice Adds a beneficiary's part of a pot to its available bond, once; anyone may call.
+    /// @notice Adds a beneficiary's part of a pot to its available bond, once; anyone may call, from `claimableAt` on.
     function claimSlashed(uint256 potId, uint32 hospitalId) external;
 
     /// @notice Pays the caller what it earned by reporting equivocations.
@@ -82,12 +93,13 @@ interface IStakeVault {
     /// @notice Makes what is left of a study's bond available again; only the StudyRegistry.
     function release(uint256 studyId, uint32 hospitalId) external;
 
-    /// @notice Takes the study's slice, or what is left of its bond if less, from each offender into one pot; only the
-    /// judges wired at deployment. Each (study, offence, stage, hospital) counts once. Nothing is taken where
-    /// nobody would benefit. Of a bond released since, an equivocation takes from what is pending, then available.
-    /// @param stage Ceremony number for a missing dealing, round otherwise.
+    /// @notice Takes the study's slice, or what is left of its bond if less, from each offender into one pot, and excludes
+    /// them from the study's further ceremonies; only the judges wired at deployment (KeyCeremony, Court). Each (study,
+    /// offence, stage, hospital) counts once. Nothing is taken where nobody would benefit; who lied is excluded all the
+    /// same. Of a bond released since, it takes from what is pending, then available.
+    /// @param stage Ceremony number for a false dealing, round otherwise.
     /// @param offenders Bitmap of enrolment indices.
-    /// @param beneficiaries Bitmap of enrolment indices; whoever was slashed for the same round is left out.
+    /// @param beneficiaries Bitmap of enrolment indices; whoever was, or still is, punished for that stage gets nothing.
     /// @param reporter Earns `BOUNTY_BPS` of what is taken, unless it owns or operates an offender; 0 for nobody.
     /// @return potId Number of the pot, 0 where nothing was taken.
     function slash(
@@ -98,6 +110,17 @@ interface IStakeVault {
         uint64 beneficiaries,
         address reporter
     ) external returns (uint256 potId);
+
+    /// @notice Takes the plan's fine for absence from each of `absent`, as far as its cap in the batch and a slice of bond
+    /// allow, into what the study can spend for service; only the KeyCeremony, the RoundManager and the Openings.
+    function fine(uint256 studyId, uint32 batch, uint64 absent) external;
+
+    /// @notice Takes `amount` from a hospital's bond into a pot for `beneficiaries`, for a ceremony asked for too soon; only
+    /// the KeyCeremony. Reverts where less than a slice would be left.
+    function charge(uint256 studyId, uint8 index, uint64 beneficiaries, uint256 amount) external returns (uint256 potId);
+
+    /// @notice Hands over fines of a study for service that was done; only the RewardPool, at most what is there.
+    function spendFines(uint256 studyId, uint256 amount) external returns (uint256 given);
 
     /// @notice Bond that can be asked back, and locked but for what `lockable` leaves out.
     function available(uint32 hospitalId) external view returns (uint256);
@@ -126,6 +149,16 @@ interface IStakeVault {
 
     /// @notice Bitmap of indices slashed for an offence at a stage of a study.
     function punished(uint256 studyId, Offence offence, uint32 stage) external view returns (uint64);
+
+    /// @notice Fines of a study that were not spent.
+    function fines(uint256 studyId) external view returns (uint256);
+
+    /// @notice What a hospital was fined in a batch of a study.
+    function finedIn(uint256 studyId, uint32 batch, uint8 index) external view returns (uint256);
+
+    /// @notice Bitmap of indices that no further ceremony of the study is held with: who lied, and whose bond is below
+    /// a slice.
+    function excluded(uint256 studyId) external view returns (uint64);
 
     /// @notice What a reporter earned and was not yet paid.
     function bounty(address reporter) external view returns (uint256);

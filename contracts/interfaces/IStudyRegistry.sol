@@ -2,12 +2,11 @@
 pragma solidity ^0.8.30;
 
 import {ICircuitCatalogue} from "./ICircuitCatalogue.sol";
-import {IKeyCeremony} from "./IKeyCeremony.sol";
 
-/// @title Studies: plan, funding, enrolment, ceremony
+/// @title Studies: plan, funding, enrolment
 /// @notice The state of a study is derived from its deadlines and counters and from the RoundManager's
 /// outcome; nobody sets it.
-interface IStudyRegistry is IKeyCeremony {
+interface IStudyRegistry {
     /// @dev Published: not funded in full. Cancelled: ended without its planned rounds, by whatever cause.
     enum StudyState {
         None,
@@ -29,12 +28,18 @@ interface IStudyRegistry is IKeyCeremony {
     /// @param threshold t: shares that open a sum.
     /// @param minimum Fewest updates that are ever opened together.
     /// @param maximum Places for hospitals.
-    /// @param attempts K: opening attempts per round.
-    /// @param unopenedRounds F: failed rounds in a row that end the study.
+    /// @param unopenedRounds F: rounds (or ceremonies) failed in a row that end the study; at least t.
     /// @param batchRounds Rounds that one key ceremony makes keys for, 1 to `rounds`.
     /// @param confirmations Blocks after which nodes take a block as final.
     /// @param bond Locked by each hospital (token units).
-    /// @param verifiedShareBps Part of a round's reward, in 1/10000, that is earned once its shares are posted.
+    /// @param padsOnly Rounds open by pads alone; else by CKKS once, then pads.
+    /// @param approvedJoining A running study takes newcomers that its participants approved; else none.
+    /// @param patience Seconds from a set's inclusion for which its round may stay unopened; then the study ends.
+    /// @param recovery Seconds after the study's end for which pad shares of its last finalised round are accepted.
+    /// @param serviceBudget Escrowed beside the rewards for whoever moves the study on.
+    /// @param serviceFee What including and finalising earn of it; recording a failure and moving on earn half.
+    /// @param absenceFine What one absence costs.
+    /// @param absenceCap The most that absences in one batch cost a hospital; below a slice.
     /// @param privacyBudget Zero-concentrated differential privacy that the study may spend, rho in 1e-9; 0 for none.
     /// @param privacyCost What a round spends of it; the study ends once another round would spend more than is left.
     /// @param noiseBound Most that a coordinate's noise can be, in either direction; 0 where none is added.
@@ -51,7 +56,8 @@ interface IStudyRegistry is IKeyCeremony {
         uint8 threshold;
         uint8 minimum;
         uint8 maximum;
-        uint8 attempts;
+        bool padsOnly;
+        bool approvedJoining;
         uint8 unopenedRounds;
         uint16 rounds;
         uint16 batchRounds;
@@ -60,36 +66,40 @@ interface IStudyRegistry is IKeyCeremony {
         uint32 submitLength;
         uint32 attestLength;
         uint32 openLength;
-        uint16 verifiedShareBps;
+        uint32 patience;
+        uint32 recovery;
         uint128 bond;
         uint128 rewardPerRound;
+        uint128 serviceBudget;
+        uint128 serviceFee;
+        uint128 absenceFine;
+        uint128 absenceCap;
         uint64 privacyBudget;
         uint64 privacyCost;
         uint32 noiseBound;
     }
 
     /// @param filledAt Time the last place was taken; 0 if places are left.
-    /// @param startedAt Time the first ceremony was completed and round 1 began; 0 before.
     /// @param enrolled Hospitals enrolled, those that left included; indices are 0 to this less one.
+    /// @param left Bitmap of indices that left while enrolment was open.
     /// @param closed `closeStudy` was called.
-    /// @param batches Ceremonies completed, each for a batch of rounds.
     /// @param rounds Rounds there can be: the plan's, or fewer where its privacy budget does not last for all.
     struct Study {
         address sponsor;
         uint64 publishedAt;
         uint64 filledAt;
-        uint64 startedAt;
         uint8 enrolled;
+        uint64 left;
         bool closed;
-        uint32 batches;
         uint16 rounds;
         Plan plan;
     }
 
     /// @param operator Key that acts for the hospital in this study.
     /// @param rows Rows that every proof uses; 0, as `dataRoot`, until the block that was drawn is used.
-    /// @param barred The ceremony goes on, or ended, without it; also once a hospital has left.
+    /// @param barred It takes part in no further ceremony: it left, or was excluded for a lie.
     /// @param payoutCommitment As given at enrolment; 0 for none.
+    /// @param saltCommitment As given at enrolment.
     struct Enrolment {
         uint32 hospitalId;
         uint8 index;
@@ -98,33 +108,49 @@ interface IStudyRegistry is IKeyCeremony {
         bool barred;
         uint256 dataRoot;
         bytes32 payoutCommitment;
+        bytes32 saltCommitment;
     }
 
-    /// @dev What the RoundManager needs to know for a round; of its batch, all is 0 while there are no keys for it.
-    /// @param startedAt Time the ceremony that made the round's keys was completed and the batch's first round began.
-    /// @param firstRound First round of the batch.
-    /// @param lastRound Last round of the batch, as far as known: it ends earlier on request.
-    /// @param participants Bitmap of indices that acknowledged that ceremony.
-    /// @param enrolled Hospitals enrolled when the batch began.
+    /// @dev What a round asks of its study, and of its batch (`IKeyCeremony.Batch`); all is 0 of a batch that is not there.
     /// @param rounds Rounds there can be within the privacy budget.
     /// @param plannedRounds Rounds of the plan.
+    /// @param batch Number of the batch, from 1: what fines are counted by.
     /// @param initialRoot Root of the starting weights; told for round 1 only.
     struct RoundTerms {
         uint64 startedAt;
         uint32 firstRound;
         uint32 lastRound;
         uint64 participants;
+        uint32 batch;
         uint8 enrolled;
         uint8 threshold;
         uint8 minimum;
-        uint8 attempts;
         uint8 unopenedRounds;
+        bool padsOnly;
         uint16 rounds;
         uint16 plannedRounds;
         uint32 submitLength;
         uint32 attestLength;
         uint32 openLength;
+        uint32 patience;
+        uint32 recovery;
         uint256 initialRoot;
+    }
+
+    /// @dev What the KeyCeremony asks of its study.
+    /// @param dueFrom Second from which a first ceremony can be held: enrolment is over and enough enrolled; 0 where not.
+    /// @param enrolled Bitmap of indices enrolled and not left, when the first ceremony is due.
+    struct CeremonyTerms {
+        uint64 dueFrom;
+        uint64 enrolled;
+        uint8 threshold;
+        uint8 minimum;
+        uint8 unopenedRounds;
+        bool padsOnly;
+        uint16 rounds;
+        uint16 batchRounds;
+        uint32 stepLength;
+        uint128 absenceFine;
     }
 
     error StudyRegistryNotCouncil(address caller);
@@ -140,7 +166,6 @@ interface IStudyRegistry is IKeyCeremony {
     error StudyRegistryMinimumTooLow(uint8 minimum, uint256 needed);
     error StudyRegistryMaximumOutOfRange(uint8 maximum, uint8 needed, uint8 limit);
     error StudyRegistryTooManyRows(uint256 rows, uint256 limit);
-    error StudyRegistryAttemptsOutOfRange(uint8 attempts, uint8 limit);
     error StudyRegistryRoundsOutOfRange(uint16 rounds, uint8 unopenedRounds);
     error StudyRegistryBatchOutOfRange(uint16 batchRounds, uint16 rounds);
     error StudyRegistryPhaseTooShort(uint32 length, uint256 needed);
@@ -148,7 +173,6 @@ interface IStudyRegistry is IKeyCeremony {
     error StudyRegistryBondMissing();
     error StudyRegistryUpdateBoundWrong(uint64 updateBound, ICircuitCatalogue.CircuitKind kind);
     error StudyRegistryNoiseNotProved(uint32 noiseBound);
-    error StudyRegistryShareOutOfRange(uint16 basisPoints);
     error StudyRegistryPrivacyCostOutOfRange(uint64 cost, uint64 budget);
     error StudyRegistryWrongState(uint256 studyId, StudyState state);
     error StudyRegistryNotOperator(address caller);
@@ -161,10 +185,16 @@ interface IStudyRegistry is IKeyCeremony {
     error StudyRegistryHospitalNotEnrolled(uint256 studyId, uint32 hospitalId);
     error StudyRegistryNotOwner(uint32 hospitalId, address caller);
     error StudyRegistryAlreadyClosed(uint256 studyId);
-    error StudyRegistryNotInBatch(uint256 studyId, uint32 hospitalId);
-    error StudyRegistryBatchEnding(uint256 studyId, uint32 lastRound);
-    error StudyRegistryAlreadyLeaving(uint256 studyId, uint32 hospitalId);
-    error StudyRegistryNoRoundLeft(uint256 studyId);
+    error StudyRegistryFewerFailuresThanThreshold(uint8 unopenedRounds, uint8 threshold);
+    error StudyRegistryPatienceOutOfRange(uint32 patience, uint256 least, uint256 most);
+    error StudyRegistryRecoveryOutOfRange(uint32 recovery, uint32 least, uint256 most);
+    error StudyRegistryFineOutOfRange(uint128 fine, uint128 cap, uint256 slice);
+    error StudyRegistryServiceOutOfRange(uint128 fee, uint128 budget);
+    error StudyRegistryJoiningClosed(uint256 studyId);
+    error StudyRegistryNotApproved(uint256 studyId, uint32 hospitalId, uint8 approvals, uint8 needed);
+    error StudyRegistryAlreadyApproved(uint256 studyId, uint32 hospitalId, uint32 by);
+    error StudyRegistryNotParticipant(uint256 studyId, uint32 hospitalId);
+    error StudyRegistryAlreadyLeft(uint256 studyId, uint32 hospitalId);
     error StudyRegistryFull(uint256 studyId, uint8 maximum);
 
     event IntakePaused(bool paused);
@@ -175,8 +205,9 @@ interface IStudyRegistry is IKeyCeremony {
         uint256 indexed studyId, uint32 indexed hospitalId, uint8 index, uint256 dataRoot, uint32 rows
     );
     event OperatorAdopted(uint256 indexed studyId, uint32 indexed hospitalId, address indexed operator);
-    event CeremonyRequested(uint256 indexed studyId, uint32 indexed hospitalId, uint32 lastRound);
-    event HospitalLeft(uint256 indexed studyId, uint32 indexed hospitalId, uint32 lastRound);
+    /// @dev While enrolment was open. From a running study: `IKeyCeremony.HospitalLeft`.
+    event EnrolmentWithdrawn(uint256 indexed studyId, uint32 indexed hospitalId);
+    event NewcomerApproved(uint256 indexed studyId, uint32 indexed hospitalId, uint32 indexed by);
     event StudyClosed(uint256 indexed studyId, StudyState state);
 
     /// @notice Stops or allows `publish` and enrolling, nothing else; only the council.
@@ -186,31 +217,38 @@ interface IStudyRegistry is IKeyCeremony {
     /// `requiredFunding`, until `enrolLength` from now or until `maximum` have.
     function publish(Plan calldata plan) external returns (uint256 studyId);
 
-    /// @notice Enrols the caller's hospital and locks its bond. While the study runs, this ends the batch with the
-    /// round that is going on: the hospital takes part from the next ceremony on. Then places are counted over
-    /// those who would take part in it.
+    /// @notice Enrols the caller's hospital and locks its bond. While the study runs only where its plan takes newcomers
+    /// and max(t, n − t + 1) of the batch's n participants approved of this one; that ends the batch with the round that is
+    /// going on, and the hospital takes part from the next ceremony on.
     /// @param dataRoot Commitment to its rows, below the field order.
     /// @param rows Rows that every proof uses, 1 to the circuit's capacity.
     /// @param payoutCommitment SHA-256(abi.encodePacked(address payout, bytes32 salt)): rewards go to that address,
-    /// once `IRewardPool.claimTo` reveals it, or to the owner, if it claims itself. 0 for none: to the owner.
-    function enrol(uint256 studyId, uint256 dataRoot, uint32 rows, bytes32 payoutCommitment) external;
+    /// once `IRewardPool.claimTo` reveals it, or to the owner's choice, if it claims itself. 0 for none.
+    /// @param saltCommitment keccak256(abi.encode(salt)) of what `IKeyCeremony.postKeys` reveals; not 0.
+    function enrol(
+        uint256 studyId,
+        uint256 dataRoot,
+        uint32 rows,
+        bytes32 payoutCommitment,
+        bytes32 saltCommitment
+    ) external;
 
     /// @notice The same for `operator`'s hospital, whose data are named once a block of them was drawn; only the
     /// BlockDraws. Until then its rows and data root are 0, and it can submit nothing.
-    function enrolFor(uint256 studyId, address operator, bytes32 payoutCommitment)
+    function enrolFor(uint256 studyId, address operator, bytes32 payoutCommitment, bytes32 saltCommitment)
         external
         returns (uint32 hospitalId);
+
+    /// @notice Approves of a hospital that would join a running study; an operator of the batch's participants, once.
+    function approveNewcomer(uint256 studyId, uint32 hospitalId) external;
 
     /// @notice Names the data of the hospital at an index; only the BlockDraws, which does it once.
     function nameData(uint256 studyId, uint8 index, uint256 dataRoot, uint32 rows) external;
 
-    /// @notice Has a new key ceremony held after the round that is going on; only a participant's operator or owner.
-    function requestCeremony(uint256 studyId) external;
-
-    /// @notice Takes the caller's hospital out of the study after the round that is going on, with which the batch
-    /// ends; only a participant's operator or owner, while the study runs. Its bond can be released from then on.
-    /// Where too few are left, the study ends there.
-    function leaveStudy(uint256 studyId) external;
+    /// @notice Takes a hospital out of the study; only its owner. While enrolment is open at once, and its bond is free; its
+    /// place can be taken by another, its index is not given again. While the study runs, after the round that is going
+    /// on, with which the batch ends. Where too few are left, the study ends there.
+    function leaveStudy(uint256 studyId, uint32 hospitalId) external;
 
     /// @notice Hands an enrolment to the hospital's current operator; only its owner.
     function adoptOperator(uint256 studyId, uint32 hospitalId) external;
@@ -237,7 +275,8 @@ interface IStudyRegistry is IKeyCeremony {
     /// @notice Address the study's money belongs to; zero for a number never given.
     function sponsorOf(uint256 studyId) external view returns (address);
 
-    /// @notice Tokens that must be escrowed before hospitals can enrol: reward per round times rounds.
+    /// @notice Tokens that must be escrowed before hospitals can enrol: reward per round times rounds, and the
+    /// budget for services.
     function requiredFunding(uint256 studyId) external view returns (uint256);
 
     /// @notice Second at which enrolment ends or ended.
@@ -263,9 +302,11 @@ interface IStudyRegistry is IKeyCeremony {
     /// @notice Rows by index.
     function enrolledRows(uint256 studyId) external view returns (uint32[] memory);
 
-    /// @notice Ceremony that made a round's keys and the bitmap of its participants, who alone submit, attest and
-    /// open in it; zeros where there are no keys for it yet.
-    function ceremonyOf(uint256 studyId, uint32 round) external view returns (uint32 ceremony, uint64 participants);
+    /// @notice Approvals of a hospital by the present batch's participants (bitmap), and how many it needs.
+    function approvals(uint256 studyId, uint32 hospitalId) external view returns (uint64 by, uint8 needed);
+
+    /// @notice What a ceremony needs of its study.
+    function ceremonyTerms(uint256 studyId) external view returns (CeremonyTerms memory);
 
     /// @notice What a round needs of its study.
     function roundTerms(uint256 studyId, uint32 round) external view returns (RoundTerms memory);
@@ -285,12 +326,24 @@ interface IStudyRegistry is IKeyCeremony {
     /// @notice Verifier of the aggregation proof.
     function aggregationVerifier(uint256 studyId) external view returns (address);
 
-    /// @notice What the study may spend of differential privacy, as its plan has it; 0 for none.
-    function privacyBudget(uint256 studyId) external view returns (uint64);
-
     /// @notice What one offence costs (token units).
     function slice(uint256 studyId) external view returns (uint256);
 
-    /// @notice Reward per round and the part of it, in 1/10000, earned by verified work.
-    function rewardTerms(uint256 studyId) external view returns (uint256 rewardPerRound, uint256 verifiedShareBps);
+    /// @notice What a finalised round earns its hospitals together.
+    function rewardPerRound(uint256 studyId) external view returns (uint256);
+
+    /// @notice What a study has for services, and what one earns.
+    function serviceTerms(uint256 studyId) external view returns (uint256 budget, uint256 fee);
+
+    /// @notice What one absence costs, and absences in one batch at most.
+    function fineTerms(uint256 studyId) external view returns (uint256 fine, uint256 cap);
+
+    /// @notice The hospital that `operator` acts for in a study, and its index; reverts if there is none.
+    function memberOf(uint256 studyId, address operator) external view returns (uint32 hospitalId, uint8 index);
+
+    /// @notice The same for an operator, or an owner; reverts if `account` is neither.
+    function actorOf(uint256 studyId, address account) external view returns (uint32 hospitalId, uint8 index);
+
+    /// @notice What the hospital at an index committed to as its salt.
+    function saltCommitment(uint256 studyId, uint8 index) external view returns (bytes32);
 }
