@@ -15,7 +15,7 @@ STORAGE ?= local
 TORCH ?= cpu
 CALLS ?= 1000000
 
-.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench bench-pneumonia gas fuzz generate ceremony clean
+.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench bench-pneumonia gas fuzz adversaries generate ceremony clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -76,6 +76,10 @@ gas: setup ## what every call of the contracts costs, to contracts/gas.json and 
 FUZZ_SECONDS ?= 1800
 fuzz: setup ## hostile bytes for every reader of the encryption, longer than the tests do (FUZZ_SECONDS=1800)
 	@$(VENV)/python scripts/fuzz.py --seconds $(FUZZ_SECONDS)
+
+ADVERSARY_SECONDS ?= 600
+adversaries: setup ## ceremonies and rounds among random liars, longer than the tests play (ADVERSARY_SECONDS=600)
+	@$(VENV)/python scripts/adversaries.py --seconds $(ADVERSARY_SECONDS)
 
 generate: setup ## rewrite generated files (ABIs, verifiers, vectors)
 	@$(VENV)/python scripts/generate.py
