@@ -54,9 +54,10 @@ def complete(
     `records`: data of the sponsor's own, held by no hospital. A table gives `model.features` (its columns but
     the label, in their order) and `scaling`; images with `extractor_file` give `model.extractor` too. A missing
     `model.initial` becomes zeros (of a network, weights drawn from the title), a missing `privacy` none, and what
-    `node.cli.usual` names its usual value. `venue`: where it is to be published, if that is known. Raises `DataError` with all that is missing or does not fit, by its
-    key, as publishing and enrolling would find it, and `DataDoubtful` for what looks wrong in the records and is not
-    among the names to `accept`: everybody's values would be scaled by it.
+    `node.cli.usual` names its usual value. `venue`: where it is to be published, if that is known. Raises `DataError`
+    with all that is missing or does not fit, by its key, as publishing and enrolling would find it, and `DataDoubtful`
+    for what looks wrong in the records and is not among the names to `accept`: everybody's values would be scaled by
+    it.
     """
     value = load(draft)
     model = value.get("model") if isinstance(value, dict) else None

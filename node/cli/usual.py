@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from node.document import WHOLE
-from node.plan import CKKS_THEN_PADS, LONGEST_PATIENCE
+from node.plan import CKKS_THEN_PADS, LONGEST_WAIT
 
 DAY = 86_400
 #: The usual patience with a round that does not open: time for people to bring their machines back.
@@ -33,7 +33,7 @@ def fill_in(value: dict[str, Any]) -> None:
     )
     if submit and attest and window and failures:
         least = failures * (submit + attest + 2 * window)
-        phases.setdefault("patience", min(max(PATIENCE, least), LONGEST_PATIENCE))
+        phases.setdefault("patience", min(max(PATIENCE, least), LONGEST_WAIT))
         phases.setdefault("recovery", max(DAY, submit))
     reward, bond = _amount(money.get("reward_per_round")), _amount(money.get("bond"))
     if reward is not None and rounds:

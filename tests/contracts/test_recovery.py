@@ -18,7 +18,10 @@ def recovering(stage: Stage, round_: int = 1) -> bool:
 def refused(stage: Stage, round_: int = 1) -> None:
     """No pad share of the round is accepted."""
     assert not recovering(stage, round_)
-    for post, rest in ((stage.suite.openings.postPadShare, [bytes(64)]), (stage.suite.openings.postPadShareFile, [DIGEST, 9])):
+    for post, rest in (
+        (stage.suite.openings.postPadShare, [bytes(64)]),
+        (stage.suite.openings.postPadShareFile, [DIGEST, 9]),
+    ):
         with ape.reverts(stage.suite.openings.OpeningsWrongPhase, round=round_):
             post(stage.study, round_, *rest, sender=stage.members[-1].operator)
 

@@ -16,7 +16,7 @@ from tests.support.adversary import ClaimBroken, Play, drawn
 from tests.support.hospitals import Honest
 from tests.support.protocol_model import RoundModel
 
-SEEDS = range(18)
+SEEDS = (3, 5, 6, 10, 11, 12, 14, 17, 18, 28, 31, 32, 34, 40, 46, 60, 66)
 
 #: What must have come about in these plays, or they would show little.
 EXPECTED = (
@@ -24,6 +24,8 @@ EXPECTED = (
     "ceremonies with nobody guilty",
     "complaints judged",
     "dealings malformed, seen",
+    "dealings size, seen",
+    "dealings false to, seen",
     "sums opened by CKKS",
     "openings by CKKS failed",
     "sums opened by pads",
@@ -44,8 +46,7 @@ def test_whatever_liars_send__sums_are_right_and_only_liars_are_named(seed: int)
 
 
 def test_the_plays__had_every_kind_of_event() -> None:
-    if not happened:
-        pytest.skip("the plays did not run in this process")
+    assert happened, "this looks at the plays above, which were left out"
     assert [event for event in EXPECTED if not happened[event]] == []
 
 
