@@ -10,10 +10,10 @@ import {IHospitalRegistry} from "./interfaces/IHospitalRegistry.sol";
 
 /// @title Who may take part
 contract HospitalRegistry is IHospitalRegistry, AccessControlDefaultAdminRules, EIP712 {
-    /// @param from Second from which it can accept.
+    /// @param start Second from which it can accept.
     struct Proposal {
         address owner;
-        uint64 from;
+        uint64 start;
     }
 
     /// @notice Role of the council (a multisig in production), here and in the StudyRegistry.
@@ -80,9 +80,9 @@ contract HospitalRegistry is IHospitalRegistry, AccessControlDefaultAdminRules, 
     function proposeOwner(uint32 hospitalId, address owner) external {
         Hospital storage record = _owned(hospitalId);
         // Proposing again starts the delay anew.
-        uint64 from = owner == address(0) ? 0 : uint64(block.timestamp) + OWNER_DELAY;
-        _proposed[hospitalId] = Proposal(owner, from);
-        emit OwnerProposed(hospitalId, record.owner, owner, from);
+        uint64 start = owner == address(0) ? 0 : uint64(block.timestamp) + OWNER_DELAY;
+        _proposed[hospitalId] = Proposal(owner, start);
+        emit OwnerProposed(hospitalId, record.owner, owner, start);
     }
 
     /// @inheritdoc IHospitalRegistry
@@ -91,7 +91,7 @@ contract HospitalRegistry is IHospitalRegistry, AccessControlDefaultAdminRules, 
         Proposal memory proposal = _proposed[hospitalId];
         if (proposal.owner == address(0)) revert HospitalRegistryNoOwnerProposed(hospitalId);
         if (msg.sender != proposal.owner) revert HospitalRegistryNotProposed(hospitalId, msg.sender);
-        if (block.timestamp < proposal.from) revert HospitalRegistryTooEarly(hospitalId, proposal.from);
+        if (block.timestamp < proposal.start) revert HospitalRegistryTooEarly(hospitalId, proposal.start);
         _requireOwnsNone(msg.sender);
 
         address previous = record.owner;
@@ -134,9 +134,9 @@ contract HospitalRegistry is IHospitalRegistry, AccessControlDefaultAdminRules, 
     }
 
     /// @inheritdoc IHospitalRegistry
-    function proposedOwner(uint32 hospitalId) external view returns (address owner, uint64 from) {
+    function proposedOwner(uint32 hospitalId) external view returns (address owner, uint64 start) {
         Proposal memory proposal = _proposed[hospitalId];
-        return (proposal.owner, proposal.from);
+        return (proposal.owner, proposal.start);
     }
 
     /// @inheritdoc IHospitalRegistry

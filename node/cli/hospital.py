@@ -105,7 +105,7 @@ def propose(session: Session, address: str) -> None:
     number = session.hospital_id(None)
     with session.signing("owner") as key:
         receipt = key.ledger.propose_owner(key.intent(f"hospital/{number}/owner/{proposed}"), number, proposed)
-    start = receipt.event("OwnerProposed").arguments["from"]
+    start = receipt.event("OwnerProposed").arguments["start"]
     told = f"{proposed} can become the owner of hospital {number} from {session.time(start)} on"
     session.out.done(
         sent(told if start else f"Nobody is proposed as hospital {number}'s owner any more", receipt),

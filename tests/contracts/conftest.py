@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from scripts import setup, solc
 solc.prepare()
 setup.compile_if_changed()
 
+from tests.support.acting import Acting, act_as  # noqa: E402
 from tests.support.consents import consent  # noqa: E402
 from tests.support.proving import Work  # noqa: E402
 from tests.support.real_proofs import make_proving, submit, work_of  # noqa: E402
@@ -43,6 +45,12 @@ def deployed(accounts: Any, project: Any) -> Stage:
         suite.vault.deposit(number, 3 * BOND, sender=owner)
         hospitals.append(Hospital(number, owner, operator))
     return Stage(suite, sponsor, stranger, hospitals, 1, 2, double)
+
+
+@pytest.fixture(scope="session")
+def acting(accounts: Any) -> Acting:
+    """The account of one of the suite's contracts."""
+    return partial(act_as, accounts)
 
 
 @pytest.fixture

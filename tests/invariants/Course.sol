@@ -48,8 +48,22 @@ abstract contract Course is Meddling {
         else if (state == IStudyRegistry.StudyState.Enrolling && seed % 16 == 0) VM.warp(STUDIES.enrolmentEnd(studyId));
         else if (state == IStudyRegistry.StudyState.Enrolling) _enrol(studyId, seed);
         else if (state == IStudyRegistry.StudyState.Ceremony) _playCeremony(studyId, seed);
-        else if (_draw(seed, "restless") % 32 == 0) _unsettle(studyId, seed);
+        else if (_draw(seed, "restless") % 24 == 0) _unsettle(studyId, seed);
+        else if (_draw(seed, "evidence") % 5 == 0) _witness(studyId, seed);
         else _playRound(studyId, seed);
+    }
+
+    /// @dev Somebody shows two signatures, accuses, has absence recorded, or helps who lacks a model.
+    function _witness(uint256 studyId, uint256 seed) internal {
+        uint32 reached = ROUNDS.currentRound(studyId);
+        if (reached == 0) return;
+        uint32 round = uint32(reached - (_draw(seed, "round") % 4) % reached);
+        uint256 what = _draw(seed, "witness") % 16;
+        uint64 participants = STUDIES.roundTerms(studyId, round).participants;
+        if (what == 0) _equivocate(studyId, round, seed);
+        else if (what == 1) _recordAbsence(studyId, round);
+        else if (what < 6 && _kept[studyId][round].finalised) _padShare(studyId, round, _member(participants, seed));
+        else _accuse(studyId, round, seed);
     }
 
     /// @dev The second at which what goes on in a study ends by itself; 0 where only a transaction ends it.

@@ -102,18 +102,9 @@ contract Handler is Course {
     }
 
     /// @dev Somebody shows two signatures, accuses, or posts a pad share for who lacks the model.
-    function testify(uint256 seed) external watched {
+    function witness(uint256 seed) external watched {
         uint256 studyId = _any(seed);
-        if (studyId == 0) return;
-        uint32 reached = ROUNDS.currentRound(studyId);
-        if (reached == 0) return;
-        uint32 round = uint32(reached - _draw(seed, "round") % reached);
-        uint256 what = _draw(seed, "testify") % 8;
-        uint64 participants = STUDIES.roundTerms(studyId, round).participants;
-        if (what == 0) _equivocate(studyId, round, seed);
-        else if (what == 1) _recordAbsence(studyId, round);
-        else if (what == 2 && _kept[studyId][round].finalised) _padShare(studyId, round, _member(participants, seed));
-        else _accuse(studyId, round, seed);
+        if (studyId != 0) _witness(studyId, seed);
     }
 
     function meddle(uint256 seed) external watched {

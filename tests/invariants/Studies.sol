@@ -87,7 +87,7 @@ abstract contract Studies is Ceremonies {
         if (_ids[studyId].length == 0) return;
         uint32 id = _ids[studyId][seed % _ids[studyId].length];
         uint256 what = _draw(seed, "unsettle") % 8;
-        if (what < 3) {
+        if (what < 2) {
             address operator = _newOperator();
             bytes memory consent = _signed(operator, REGISTRY.operatorHash(_owner(id), operator));
             _refused(STRANGER, address(REGISTRY), abi.encodeCall(REGISTRY.rotateOperator, (id, operator, consent)));
@@ -98,8 +98,11 @@ abstract contract Studies is Ceremonies {
             _did("adoptOperator");
             return;
         }
-        if (what < 6) _leave(studyId, id, seed);
-        else _request(studyId, uint8(seed % _ids[studyId].length), what % 2 == 0 ? _operator(studyId, id) : _owner(id));
+        if (what < 4) return _leave(studyId, id, seed);
+        // Mostly it is the same one that asks.
+        uint8 index = uint8((what == 4 ? seed : uint256(_salt(studyId))) % _ids[studyId].length);
+        id = _ids[studyId][index];
+        _request(studyId, index, what % 2 == 0 ? _operator(studyId, id) : _owner(id));
     }
 
     /// @dev A hospital leaves, and another may take its place; before the first ceremony its bond is free at once.

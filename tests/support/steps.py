@@ -169,9 +169,7 @@ def look(parties: Iterable[Party]) -> None:
             advance(party.context)
 
 
-def look_until(
-    chain: FakeChain, parties: Sequence[Party], condition: Callable[[], bool], seconds: float = 5.0
-) -> None:
+def look_until(chain: FakeChain, parties: Sequence[Party], condition: Callable[[], bool], seconds: float = 5.0) -> None:
     """The nodes look again and again, and time passes in between, until a condition holds."""
     for _ in range(_LOOKS_MOST):
         if condition():
