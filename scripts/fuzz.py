@@ -42,7 +42,6 @@ def main() -> int:
     if options.child:
         _run(engine, options.target, options.seconds)
         return 0
-
     readers = _readers()
     names = [options.target] if options.target else sorted(readers)
     unknown = set(names) - set(readers)

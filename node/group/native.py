@@ -70,7 +70,10 @@ def _refuse(pieces: Sequence[bytes], place: str) -> None:
 
 def _answers(commands: Sequence[str], count: int) -> list[str]:
     """What the program answers to the commands: so many lines."""
-    done = run_program([str(BINARY)], given="".join(f"{command}\n" for command in commands))
+    try:
+        done = run_program([str(BINARY)], given="".join(f"{command}\n" for command in commands))
+    except UnicodeDecodeError:
+        raise GroupProgramFailed(f"{BINARY} answers with no text: remove it and run `make setup`") from None
     lines = done.stdout.split("\n")
     if done.returncode or len(lines) != count + 1 or lines[-1]:
         # Its own words are one line that quotes no number.

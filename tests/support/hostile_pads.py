@@ -55,6 +55,6 @@ def pad_targets() -> dict[str, Target]:
         "pad section": Target(dealt.sections[dealer], lambda data: pads.read_section(ctx, dealer, data)),
         "pad box": Target(dealt.contents(dealer)[me], open_box),
         "masked update": Target(pads.write_masked(dealt.masked[dealer]), check_masked),
-        "pad share": Target(sigma, check_share),
+        "sigma": Target(sigma, check_share),
         "point": Target(write_point(dealt.dealings[dealer].ephemeral), read_one),
     }

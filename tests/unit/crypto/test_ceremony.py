@@ -520,6 +520,6 @@ def test_the_complaint_of_an_honest_hospital__shows_nothing_of_its_other_boxes(p
     ctx = played.ctx
     dealer, victim = ctx.parties[:2]
     content = read_dealing(ctx, dealer, played.dealings[dealer])
-    secret = pad_secret(played, victim)
+    secret = pad_secret(ctx, played.seeds[victim])
     shown = {n: complain(ctx.round_context(n).pads, content.pads[n], victim, secret).D for n in ctx.round_numbers}
     assert shown[1] != shown[2]

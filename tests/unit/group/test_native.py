@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 from pathlib import Path
@@ -14,9 +15,11 @@ from node.group import babyjubjub, native
 from node.group.babyjubjub import IDENTITY, ORDER, Point, multiply
 from node.group.encoding import read_point, write_point, write_points
 from node.group.field import MODULUS
-from node.group.pedersen import generator
+from node.group.pedersen import blinding_generator, generator
+from node.programs import run_program
+from scripts import circuits
 from tests.support.malformed import MALFORMED_POINTS, SMALL_ORDER
-from tests.support.native import build_group
+from tests.support.native import ROOT, build_group
 
 POINTS = [generator(index) for index in range(9)]
 
@@ -100,6 +103,23 @@ def test_bytes_at_random__are_read_or_refused_by_both(program: Path, identity: b
     assert read
 
 
+def test_the_printed_commitments_and_points__are_what_the_program_gives(program: Path) -> None:
+    printed = json.loads((ROOT / "tests" / "vectors" / "pedersen.json").read_text())["commitments"]
+    for entry in printed:
+        values = [value % ORDER for value in entry["values"]]
+        points = [*map(generator, range(len(values))), blinding_generator()]
+        expected = Point(int(entry["point"]["x"]), int(entry["point"]["y"]))
+        assert native.combinations(points, [[*values, int(entry["blinding"])]]) == [expected]
+    for case in json.loads((ROOT / "tests" / "vectors" / "pads.json").read_text())["points"]:
+        data = bytes.fromhex(case["bytes"])
+        if case["point"]:
+            expected = Point(int(case["point"]["x"]), int(case["point"]["y"]))
+            assert native.read_points(data, identity=True) == [expected]
+        else:
+            with pytest.raises(MalformedEncoding):
+                native.read_points(data, identity=True)
+
+
 def test_an_identity_among_points__is_refused_unless_allowed(program: Path) -> None:
     with pytest.raises(MalformedEncoding, match="identity"):
         native.read_points(write_points([*POINTS, IDENTITY]))
@@ -152,6 +172,7 @@ ONE = "0" * 64 + "01" + "0" * 62
         f"echo {'ff' * 64}",
         f"echo {'0' * 64}{'02'}{'0' * 62}",
         "echo refused 0",
+        r"printf '\377\n'",
     ],
 )
 def test_a_malformed_answer__is_refused(impostor: Path, shell: str) -> None:
@@ -165,6 +186,34 @@ def test_an_answer_about_sound_points__that_refuses_them__makes_nobody_guilty(im
     answering(impostor, f"echo '{answer}'")
     with pytest.raises(GroupProgramFailed, match="make setup"):
         native.read_points(write_points(POINTS))
+
+
+def test_a_program_that_reads_nothing__makes_nobody_guilty(impostor: Path) -> None:
+    impostor.write_text("#!/bin/sh\nexit 1\n")
+    impostor.chmod(0o755)
+    with pytest.raises(GroupProgramFailed):
+        native.read_points(write_points(POINTS * 2000))
+
+
+def test_scalars__are_on_standard_input_and_not_on_the_command_line(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = []
+
+    def recorded(command: list[str], given: str) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return run_program(command, given)
+
+    monkeypatch.setattr(native, "run_program", recorded)
+    assert native.combinations(POINTS[:1], [[12345]]) == [multiply(12345, POINTS[0])]
+    assert commands == [[str(program)]]
+
+
+def test_the_programs_sources__name_no_proving_key() -> None:
+    """A change of them must not rebuild every development key."""
+    own = {path.read_bytes() for path in (ROOT / "circuits" / "native" / "group").iterdir()}
+    named = set(circuits._native_sources())
+    assert len(own) == 2 and len(named) > 20 and not named & own
 
 
 def test_a_program_that_is_killed__makes_nobody_guilty(impostor: Path) -> None:

@@ -24,7 +24,7 @@ ERRORS = {
     "pad section": MalformedPadDealing,
     "pad box": (MalformedPadDealing, FalseBox),
     "masked update": (MalformedPayload, MalformedShare),
-    "pad share": MalformedShare,
+    "sigma": MalformedShare,
     "point": CryptoError,
 }
 RECIPES = st.one_of(
