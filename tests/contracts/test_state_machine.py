@@ -17,7 +17,7 @@ from tests.support.round_machine import COUNT, MINIMUM, ROUNDS, THRESHOLD
 from tests.support.round_world import World
 from tests.support.suite import BOND, rapidly
 
-EXAMPLES, STEPS = 12, 30
+EXAMPLES, STEPS = 12, 36
 #: So long that no phase is over while a call is on its way.
 LENGTH = 100_000
 LENGTHS = {

@@ -207,10 +207,12 @@ class Rounds(RuleBasedStateMachine):
         refusal = self.refusal(Phase.FAILED, (recorded, "RoundManagerAlreadyFailed"))
         self.try_to(refusal, self.rounds.failRound, self.study, self.round, sender=self.world.stranger)
 
-    @rule()
-    def wait(self) -> None:
-        """Until the phase is over."""
-        if deadline := self.rounds.phase(self.study, self.round)[1]:
+    @rule(hurries=st.sampled_from([True, True, False]))
+    def wait(self, hurries: bool) -> None:
+        """Until the phase is over, mostly once everybody who hurries has acted."""
+        if hurries and self.phase <= Phase.INCLUDE:
+            self.everybody(2)
+        elif deadline := self.rounds.phase(self.study, self.round)[1]:
             pass_until(deadline)
 
     @rule(number=NUMBERS)
@@ -238,9 +240,14 @@ class Rounds(RuleBasedStateMachine):
             if phase is not self.phase and not (phase.opens and self.phase.opens):
                 self.try_to("RoundManagerWrongPhase", method, *place, *rest, sender=sender)
 
-    @rule()
-    def everybody(self) -> None:
+    @rule(steps=st.integers(1, 3))
+    def everybody(self, steps: int) -> None:
         """All do what is next, as it should be."""
+        for _ in range(steps):
+            self.next_step()
+
+    def next_step(self) -> None:
+        """All do it in one phase."""
         phase = self.phase
         if phase is Phase.SUBMIT:
             for number in set(range(COUNT)) - set(self.submitted):
