@@ -82,6 +82,9 @@ def main() -> None:
     command("enrol", study, "--plan", str(options.plan), *extractor)
     command("node", "run", "--until-ended")
     command("claim", study)
+    if reader.service_owed(operator):
+        # What the node earned by moving the study on.
+        command("claim", study, "--keyfile", str(options.home / "operator.json"))
     command("stake", "withdraw", bond)
     due = reader.pending_withdrawal(number).available_at
     wait("the end of unbonding", lambda: reader.head().timestamp >= due)

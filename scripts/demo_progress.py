@@ -11,8 +11,8 @@ from rich.markup import escape
 from node.chain.client import ChainReader
 from node.chain.events import EventScanner, MemoryCheckpoints
 from node.errors import ChainUnavailable
-from node.types import CeremonyStep, ChainEvent, FailureReason, Offence
-from node.words import FAILURE, OFFENCE, plain
+from node.types import CeremonyStep, ChainEvent, Charge, FailureReason, Offence
+from node.words import CHARGE, FAILURE, OFFENCE, plain
 from scripts.demo_plan import Cast
 
 _QUIET_SECONDS = 5.0
@@ -90,21 +90,29 @@ class Progress:
                 self._waiting_for = "the key ceremony"
             case "BlockUsed":
                 self.say("enrolment", f"{who}: block {said['index'] + 1} of its rows was drawn, {said['rows']} rows")
-            case "CeremonyPosted":
-                self._tell_ceremony(said["ceremony"], CeremonyStep(said["step"]))
+            case name if name in _POSTED:
+                self._tell_ceremony(said["ceremony"], _POSTED[name])
+            case "Complained":
+                self.say("ceremony", f"[red]{who} complains[/] of the dealing of index {said['dealer']}")
             case "CeremonyCompleted":
-                self.say("ceremony", "complete: every hospital acknowledged the same transcript")
+                self.say("ceremony", "complete: enough hospitals acknowledged the same transcript")
                 self._waiting_for = "training and proofs of the next round"
             case "UpdateSubmitted":
                 self.say(f"round {number}", f"{who}'s update is proved and verified on chain")
-                self._waiting_for = f"the others' proofs and ciphertexts of round {number}"
+                self._waiting_for = f"the others' proofs and payloads of round {number}"
             case "UpdatesIncluded":
                 count = bin(said["bitmap"]).count("1")
                 self.say(f"round {number}", f"{count} updates included")
                 self._waiting_for = f"opening shares of round {number}"
             case "SharePosted":
-                self.say(f"round {number}", f"{who} posted an opening share")
+                self.say(f"round {number}", f"{who} posted a CKKS share")
                 self._waiting_for = f"the sum and the aggregation proof of round {number}"
+            case "PadSharePosted" | "PadShareFilePosted":
+                self.say(f"round {number}", f"{who} posted a pad share")
+            case "Convicted":
+                self.say(f"round {number}", f"[red]a lie is proved[/]: {CHARGE[Charge(said['charge'])]}")
+            case "ModelReturned":
+                self.say(f"round {number}", "came back to a model that an earlier set was opened from: the study ends")
             case "RoundFinalised":
                 self.say(f"round {number}", "[green]finalised[/]: the new model is proved and on record")
                 last = number == self._rounds
@@ -125,11 +133,15 @@ class Progress:
             self.say("ceremony", f"step {step + 1} of {len(CeremonyStep)}: {_STEPS[step]}")
 
 
+_POSTED = {
+    "KeysPosted": CeremonyStep.KEY,
+    "DealingPosted": CeremonyStep.DEAL,
+    "HoldingPosted": CeremonyStep.HOLD,
+    "TranscriptAcknowledged": CeremonyStep.ACKNOWLEDGE,
+}
 _STEPS = {
-    CeremonyStep.KEY: "sealing keys",
-    CeremonyStep.DEALING: "shares of each round's secrets, sealed to their recipients",
-    CeremonyStep.TEST_COMMITMENT: "commitments to test keys",
-    CeremonyStep.TEST_KEY: "test keys",
-    CeremonyStep.TEST_SHARES: "test openings that use every hospital's shares",
-    CeremonyStep.ACKNOWLEDGEMENT: "acknowledgement of the transcript",
+    CeremonyStep.KEY: "new keys",
+    CeremonyStep.DEAL: "shares of each round's secrets, sealed to their recipients",
+    CeremonyStep.HOLD: "everybody holds and has checked what the others dealt",
+    CeremonyStep.ACKNOWLEDGE: "acknowledgement of the transcript",
 }

@@ -19,10 +19,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from node.chain.client import ChainReader
+from node.chain.deployment import CONTRACTS
 from node.proofs.artefacts import circuits
 from node.proofs.model_document import read_model_document
 from node.storage.local import LocalStore
-from node.types import CeremonyStep, ChainEvent, Phase, indices
+from node.types import ChainEvent, Phase, indices
 from node.words import plain
 from scripts.demo_plan import NAMES, Cast
 from scripts.localnet import Anvil
@@ -91,7 +92,8 @@ def problems(report: Report, players: Cast) -> list[str]:
     if final is None or final < pooled - players.auc_margin:
         found.append(f"the final AUC {final} is more than {players.auc_margin} below pooled training's {pooled:.4f}")
     money = report["ledger"]
-    out = money["rewards_paid"] + money["bonds_returned"] + money["refunded"] + money["left_in_contracts"]
+    ways = ("rewards_paid", "services_paid", "bonds_returned", "refunded", "left_in_contracts")
+    out = sum(money[way] for way in ways)
     if money["paid_in"] != out:
         found.append(f"money is missing: {money['paid_in']} came in, {out} is accounted for")
     if money["left_in_contracts"]:
@@ -145,6 +147,7 @@ def summary(report: Report, players: Cast) -> str:
         f"any {encryption['threshold']} hospitals open; "
         f"ceremony {encryption['ceremony_bytes_per_round']:,} bytes a hospital and round.\n"
         f"Money: {money['paid_in'] / unit:,.2f} tokens in; {money['rewards_paid'] / unit:,.2f} rewards, "
+        f"{money['services_paid'] / unit:,.2f} for services, "
         f"{money['bonds_returned'] / unit:,.2f} bonds and {money['refunded'] / unit:,.2f} refunds out; "
         f"{money['left_in_contracts']} units left.\n"
         f"{report['seconds_total']:.0f} s in all on {report['machine']}."
@@ -265,8 +268,7 @@ def _encryption(run: Measured) -> Report:
     reader, plan = run.reader, run.cast.plan
     sizes = [event.arguments["size"] for event in reader.events("RoundManager", "UpdateSubmitted", studyId=STUDY)]
     ceremony = reader.ceremony_state(STUDY).number
-    files = (CeremonyStep.DEALING, CeremonyStep.TEST_KEY, CeremonyStep.TEST_SHARES)
-    posted = [post.size for step in files for post in reader.ceremony_posts(STUDY, ceremony, step).values()]
+    posted = [post.size for post in reader.dealings(STUDY, ceremony).values()]
     return {
         "upload_bytes": max(sizes, default=0),
         "parameters": len(plan.model.initial),
@@ -285,11 +287,11 @@ def _ledger(run: Measured) -> Report:
     return {
         "paid_in": total("RewardPool", "StudyFunded") + total("StakeVault", "BondDeposited"),
         "rewards_paid": total("RewardPool", "RewardClaimed"),
+        "services_paid": total("RewardPool", "ServicePaid"),
         "bonds_returned": total("StakeVault", "BondWithdrawn"),
         "refunded": total("RewardPool", "StudyRefunded"),
         "left_in_contracts": sum(
-            reader.token_balance(reader.address(name))
-            for name in ("RewardPool", "StakeVault", "StudyRegistry", "RoundManager")
+            reader.token_balance(reader.address(name)) for name in CONTRACTS if name != "ConsiliumToken"
         ),
     }
 
