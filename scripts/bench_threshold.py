@@ -196,7 +196,7 @@ def bfv() -> tuple[dict[str, Any], Stopwatch]:
 
 
 def consilium() -> tuple[dict[str, Any], Stopwatch]:
-    """Ours, after a real ceremony among the five hospitals."""
+    """Ours, with keys dealt among the five hospitals."""
     from node import crypto
 
     watch = Stopwatch()
@@ -214,12 +214,12 @@ def consilium() -> tuple[dict[str, Any], Stopwatch]:
     for seconds in (watch.cpu, watch.wall):
         seconds["encrypt"] = round(seconds["encrypt"] - seconds["serialise"], 5)
     total = crypto.add(ctx, read)
-    shares = {party: crypto.opening_share(ctx, party, ceremony.secrets[party], parties, 0, quorum) for party in quorum}
-    watch("share", lambda: crypto.opening_share(ctx, first, secret, parties, 0, quorum))
+    shares = {party: crypto.opening_share(ctx, party, ceremony.secrets[party], parties, quorum) for party in quorum}
+    watch("share", lambda: crypto.opening_share(ctx, first, secret, parties, quorum))
 
     def combine() -> list[int]:
         return crypto.open_sum(
-            ctx, total, [crypto.read_share(ctx, k, parties, 0, quorum, data) for k, data in shares.items()]
+            ctx, total, [crypto.read_share(ctx, k, parties, quorum, data) for k, data in shares.items()]
         )
 
     found = np.array(watch("combine", combine))
@@ -311,8 +311,7 @@ def _parameters(wall: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
             "noise_bits": chosen.noise_bits,
             "shift": chosen.shift,
             "statistical_security": chosen.statistical_security,
-            "attempts": chosen.attempts,
-            "ceremony": "bytes that one hospital posts in a ceremony of one round",
+            "ceremony": "bytes that one hospital posts for ciphertexts in a ceremony of one round",
         },
     }
 

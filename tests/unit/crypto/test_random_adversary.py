@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from node.crypto import pads
-from tests.support.adversary import ClaimBroken, Play, drawn
+from node.errors import CryptoError
+from tests.support.adversary import Play, drawn
 from tests.support.hospitals import Honest
 from tests.support.protocol_model import RoundModel
 
@@ -57,12 +58,12 @@ def test_a_play__repeated__is_the_same() -> None:
 # The claim can be broken: each safeguard left out, and a liar more than it allows for
 
 
-def broken_in(plays: int, **changes: Any) -> str:
-    """What breaks first in some plays of four hospitals, two of whom open and one lies."""
-    for seed in range(plays):
+def broken_in(first: int, liars: int = 1, parties: int = 4, **changes: Any) -> str:
+    """What breaks in the first of ten plays where anything does; two hospitals open."""
+    for seed in range(first, first + 10):
         try:
-            Play(seed, 4, 2, 1, with_ckks=False, **changes).run()
-        except (ClaimBroken, AssertionError) as broken:
+            Play(seed, parties, 2, liars, with_ckks=False, **changes).run()
+        except (AssertionError, CryptoError) as broken:
             return str(broken)
     return "nothing"
 
@@ -75,7 +76,7 @@ class Forgetful(Honest):
 
 
 def test_hospitals_that_forget_their_set__break_it() -> None:
-    assert "second set" in broken_in(3, honest_kind=Forgetful)
+    assert "second set" in broken_in(1, honest_kind=Forgetful)
 
 
 class Trusting(Honest):
@@ -88,32 +89,24 @@ class Trusting(Honest):
 
 
 def test_hospitals_that_attest_to_false_payloads__break_it() -> None:
-    assert "could not open" in broken_in(30, honest_kind=Trusting)
+    assert "could not open" in broken_in(10, honest_kind=Trusting)
 
 
 def test_payloads_that_nobody_checks__break_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pads, "masked_fits", lambda *_: True)
-    assert broken_in(30) != "nothing"
+    assert "could not open" in broken_in(10)
 
 
 def test_shares_that_nobody_checks__break_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pads, "share_fits", lambda *_: True)
-    assert broken_in(30) != "nothing"
+    assert "nobody saw" in broken_in(0)
 
 
 def test_judges_that_believe_every_complaint__break_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pads, "judge", lambda *_: "dealer")
-    assert "honest hospital was found guilty" in broken_in(60)
+    assert "honest hospital was found guilty" in broken_in(7)
 
 
 def test_one_liar_more_than_the_claim_allows__breaks_it() -> None:
     """Two liars where two open: they convict whom they like."""
-    broken = []
-    for seed in range(30):
-        try:
-            Play(seed, 5, 2, 2, with_ckks=False).run()
-        except (ClaimBroken, AssertionError) as error:
-            broken.append(str(error))
-        if any("convicted" in text for text in broken):
-            return
-    pytest.fail(f"two of two liars convicted nobody: {broken}")
+    assert "honest hospital was convicted" in broken_in(3, liars=2, parties=5)
