@@ -209,8 +209,8 @@ def _proved_training(plan: HeadPlan) -> list[Line]:
         Line(
             "Rows",
             f"at most {fmt.count(part.rows_maximum, 'row')} of a hospital, the same in every round, fixed by a "
-            "commitment at enrolment. Of a hospital with more rows, the hash of a later block of the chain and the salts "
-            "of all hospitals draw the block of rows that it trains on.",
+            "commitment at enrolment. Of a hospital with more rows, the hash of a later block of the chain and the "
+            "salts of all hospitals draw the block of rows that it trains on.",
         ),
         Line(
             "Arithmetic",
