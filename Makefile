@@ -12,10 +12,11 @@ HOSPITALS ?=
 ROUNDS ?=
 DATA ?=
 STORAGE ?= local
+LIAR ?=
 TORCH ?= cpu
 CALLS ?= 1000000
 
-.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench bench-pneumonia gas fuzz generate ceremony clean
+.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench bench-pneumonia gas fuzz adversaries generate ceremony clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -23,9 +24,9 @@ setup: ## environment, tools, circuits and development keys; does nothing when a
 	@test -n "$(PYTHON)" || { echo "Consilium needs Python 3.11 or 3.12 (python3.11 or python3.12 on PATH)."; exit 2; }
 	@$(PYTHON) scripts/setup.py --torch $(TORCH)
 
-demo: setup ## a study from end to end on real records (STUDY=masses|pneumonia|pneumonia-head DATA=FILE HOSPITALS=3 ROUNDS=3 STORAGE=local|ipfs)
+demo: setup ## a study from end to end on real records (STUDY=masses|pneumonia|pneumonia-head DATA=FILE HOSPITALS=3 ROUNDS=3 STORAGE=local|ipfs LIAR=dealing|ciphertext|share|withhold|hostage|absent|ckks-ciphertext|ckks-share)
 	@$(VENV)/python scripts/demo.py --study $(STUDY) --storage $(STORAGE) $(if $(DATA),--data $(DATA)) \
-	  $(if $(HOSPITALS),--hospitals $(HOSPITALS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+	  $(if $(HOSPITALS),--hospitals $(HOSPITALS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(LIAR),--liar $(LIAR))
 
 app: setup ## the audit page in a browser: of the network that CONSILIUM_RPC and CONSILIUM_DEPLOYMENT name, else of the latest demo
 	@bin/consilium app
@@ -61,9 +62,10 @@ lint: setup ## ruff, mypy, import directions, solhint, slither, what tests name,
 	@$(VENV)/python scripts/named_in_tests.py
 	@$(VENV)/python scripts/generate.py --check
 
-bench: setup ## figures of stages, encryption and, where the file is there, chest X-rays (half an hour), as JSON in out/bench/ (DATA=FILE)
+bench: setup ## figures of stages, encryption, neighbouring models and, where the file is there, chest X-rays (half an hour), as JSON in out/bench/ (DATA=FILE)
 	@$(VENV)/python scripts/bench.py
 	@$(VENV)/python scripts/bench_threshold.py
+	@$(VENV)/python scripts/bench_differencing.py
 	@$(VENV)/python scripts/bench_pneumonia.py $(if $(DATA),--data $(DATA),--optional)
 
 bench-pneumonia: setup ## chest X-rays alone: accuracy, attacks, privacy, as JSON and plots in out/bench/ (DATA=FILE)
@@ -75,6 +77,10 @@ gas: setup ## what every call of the contracts costs, to contracts/gas.json and 
 FUZZ_SECONDS ?= 1800
 fuzz: setup ## hostile bytes for every reader of the encryption, longer than the tests do (FUZZ_SECONDS=1800)
 	@$(VENV)/python scripts/fuzz.py --seconds $(FUZZ_SECONDS)
+
+ADVERSARY_SECONDS ?= 600
+adversaries: setup ## ceremonies and rounds among random liars, longer than the tests play (ADVERSARY_SECONDS=600)
+	@$(VENV)/python scripts/adversaries.py --seconds $(ADVERSARY_SECONDS)
 
 generate: setup ## rewrite generated files (ABIs, verifiers, vectors)
 	@$(VENV)/python scripts/generate.py

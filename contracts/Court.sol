@@ -9,11 +9,13 @@ import {IStakeVault} from "./interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
 import {Bitmaps} from "./libraries/Bitmaps.sol";
 import {EQUIVOCATION_WINDOW} from "./libraries/EvidenceWindow.sol";
+import {Tallies} from "./libraries/Tallies.sol";
 
 /// @title Lies in rounds
 contract Court is ICourt {
     using Bitmaps for uint64;
     using Bitmaps for uint8;
+    using Tallies for Tallies.Tally;
 
     /// @dev What a hospital is said to have signed twice.
     struct Pair {
@@ -25,11 +27,11 @@ contract Court is ICourt {
     }
 
     /// @param by For each accuser's index the bitmap of those it accuses; four in a word.
-    /// @param counts For each index how many accuse it; 32 in a word.
+    /// @param counts For each index how many accuse it.
     /// @param convicted Bitmap of indices that enough accuse.
     struct Accusations {
         uint64[64] by;
-        uint8[64] counts;
+        Tallies.Tally counts;
         uint64 convicted;
     }
 
@@ -90,7 +92,8 @@ contract Court is ICourt {
         if (already & accused != 0) revert CourtAlreadyAccused(studyId, round, hospitalId, already & accused);
 
         made.by[index] = already | accused;
-        uint64 convicted_ = _count(made, accused, at.threshold);
+        made.counts.add(index, accused);
+        uint64 convicted_ = made.counts.atLeast(at.threshold) & ~made.convicted;
         emit Accused(studyId, round, hospitalId, charge, accused);
         if (convicted_ == 0) return;
         made.convicted |= convicted_;
@@ -108,14 +111,6 @@ contract Court is ICourt {
     /// @inheritdoc ICourt
     function convicted(uint256 studyId, uint32 round, Charge charge) external view returns (uint64) {
         return _accusations[studyId][round][charge].convicted;
-    }
-
-    /// @dev Adds one accuser to the counts.
-    /// @return enough Bitmap of those whose count reached the threshold by it.
-    function _count(Accusations storage made, uint64 accused, uint8 threshold) private returns (uint64 enough) {
-        for (uint8 index = 0; accused >> index != 0; ++index) {
-            if (accused.has(index) && ++made.counts[index] == threshold) enough |= index.single();
-        }
     }
 
     function _punish(Pair memory pair, uint64 included, address reporter) private {

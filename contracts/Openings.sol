@@ -169,8 +169,8 @@ contract Openings is IOpenings, EIP712 {
             (IRoundManager.Phase next,) = ROUNDS.phase(studyId, round + 1);
             if (next != IRoundManager.Phase.None) return next == IRoundManager.Phase.Submit;
             if (KEYS.canGoOn(studyId)) return true;
-            uint64 ranOutAt = KEYS.ceremonyState(studyId).deadline;
-            if (ranOutAt > endedAt) endedAt = ranOutAt;
+            IKeyCeremony.CeremonyState memory last = KEYS.ceremonyState(studyId);
+            if (!last.completed) endedAt = last.deadline;
         }
         return block.timestamp < endedAt + at.recovery;
     }

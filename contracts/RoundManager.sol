@@ -136,6 +136,8 @@ contract RoundManager is ProofChecks {
 
         _submissions[studyId][round][index] = keccak256(abi.encode(entry));
         clock.submitted |= index.single();
+        // Whoever is back is waited for again.
+        clock.expected |= index.single();
         if (PhaseArithmetic.haveActed(clock.submitted, clock, terms)) clock.submitEndedAt = uint40(block.timestamp);
         _record(studyId, round, clock);
         emit UpdateSubmitted(studyId, round, hospitalId, entry.digest, entry.size, rows, entry.cx, entry.cy);

@@ -129,11 +129,27 @@ class MalformedShare(CryptoError):
 
 
 class MalformedCeremonyMessage(CryptoError):
-    """A dealing, test key, test share or transcript is not well formed."""
+    """A dealing is not well formed: whoever made it is guilty, as its bytes show to all."""
+
+
+class MalformedEncoding(CryptoError):
+    """Bytes or numbers from outside are no canonical point or scalar of the commitments' group."""
+
+
+class MalformedPadDealing(CryptoError):
+    """A dealing of pads is not well formed, or its dealer does not prove that it knows its key: it is guilty."""
+
+
+class FalseBox(CryptoError):
+    """A box of a dealing of pads does not hold its recipient's share: the recipient complains."""
+
+
+class MalformedPayload(CryptoError):
+    """The masked scalars of a round's payload have another length than the plan implies, or one is out of range."""
 
 
 class CeremonyFailed(CryptoError):
-    """The ceremony's checks failed: its keys must not be used."""
+    """A ceremony cannot be judged or its keys not be used."""
 
 
 class OpeningRefused(CryptoError):
@@ -164,6 +180,10 @@ class WitnessRefused(ProofError):
 
 class ProgramKilled(ProofError):
     """A signal ended a program that was to prove or check, mostly for want of memory; worth trying again."""
+
+
+class GroupProgramFailed(ProofError):
+    """The native program of the commitments' group failed, or answered nonsense: it says nothing about its inputs."""
 
 
 class ProofInvalid(ProofError):

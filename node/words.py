@@ -34,6 +34,17 @@ OPENING = {
     Opening.PADS: "by pads",
 }
 
+#: Of a study without a privacy budget; no rule of the protocol prevents it.
+NEIGHBOURING = (
+    "This study has no privacy budget: whoever is in the sum of one round and not in that of the next shows its own "
+    "update approximately to everybody"
+)
+#: What `scripts/bench_differencing.py` measures (the median hospital), rounded; a test compares them.
+NEIGHBOURING_MEASURED = (
+    "Among five hospitals with breast cancer records, that told an update to 13 % after five rounds and to 1 % after "
+    "eleven"
+)
+
 
 def format_amount(amount: int, decimals: int) -> str:
     """An integer of the smallest unit in whole tokens, exact and without trailing zeros."""

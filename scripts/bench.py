@@ -27,27 +27,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from node.crypto.ceremony import (
-    CeremonyTranscript,
-    check_ceremony,
-    commit_to_test_key,
-    draw_tests,
-    make_test_key,
-    make_test_shares,
-)
-from node.crypto.context import CeremonyContext, RoundContext
-from node.crypto.dealing import dealing_digest, make_dealing, new_ceremony_seed, read_dealings, sealing_public
-from node.crypto.encryption import add, encrypt, read_ciphertext
-from node.crypto.opening import open_sum, opening_share, read_share
-from node.crypto.parameters import choose_parameters
-from node.crypto.round_secrets import round_secrets
-from node.group.pedersen import commit, limb_count, random_blinding
+from node import crypto
+from node.group.babyjubjub import IDENTITY, add
+from node.group.pedersen import commit, random_blinding
 from node.learning.scaling import Scaling
 from node.plan import HeadPlan
 from node.proofs.artefacts import find_artefacts
 from node.proofs.prover import NATIVE_BINARY, SNARKJS, compute_witness, node_program
 from node.steps.head_records import HeadRecords
-from node.steps.payload import to_values
 from node.steps.records import read_records
 from node.steps.trained import Trained
 from scripts.children import ROOT
@@ -85,53 +72,64 @@ class Hospital:
         self.weights = self.plan.model.initial
         self.trained = self.train()
         self.blinding = random_blinding()
-        self.values = to_values(self.trained.values, self.blinding, self.bits)
-        parameters = choose_parameters(
-            len(PARTIES), self.plan.encryption.threshold, self.bits, len(self.weights) + limb_count(self.bits)
-        )
-        self.ceremony = CeremonyContext(1337, CONTRACT, 1, 1, 1, 1, PARTIES, parameters)
-        self.round: RoundContext = self.ceremony.round_context(1)
-        self.seeds = {party: new_ceremony_seed() for party in PARTIES}
-        self.publics = {party: sealing_public(self.ceremony, party, self.seeds[party]) for party in PARTIES}
+        self.commitment = commit(self.trained.values, self.blinding)
+        form, threshold = crypto.UpdateForm(len(self.weights), self.bits), self.plan.encryption.threshold
+        self.ceremony = crypto.CeremonyContext(
+            crypto.CeremonyIdentity(1337, CONTRACT, 1, 1), bytes(32), PARTIES, tuple(range(len(PARTIES))), threshold,
+            1, 1, form, form.parameters(len(PARTIES), threshold),
+        )  # fmt: skip
+        self.seeds = {party: crypto.new_ceremony_seed() for party in PARTIES}
+        posted = {party: crypto.keys_to_post(self.ceremony.identified, self.seeds[party]) for party in PARTIES}
+        self.keys = crypto.CeremonyKeys.of(self.ceremony, posted)
         self.dealings = {party: self.deal(party) for party in PARTIES}
-        self.digests = {party: dealing_digest(data) for party, data in self.dealings.items()}
-        self.received = {
-            party: read_dealings(self.ceremony, party, self.seeds[party], self.publics, self.dealings)
+        self.secrets = {
+            party: crypto.round_secrets(self.ceremony, party, self.seeds[party], self.receive(party), 1)
             for party in PARTIES
         }
-        self.test_keys = {
-            party: make_test_key(self.ceremony, party, self.seeds[party], self.digests) for party in PARTIES
-        }
-        self.commitments = {party: commit_to_test_key(data) for party, data in self.test_keys.items()}
-        self.tests = draw_tests(self.ceremony, self.digests, self.commitments, self.test_keys)
-        self.test_shares = {party: self.share_tests(party) for party in PARTIES}
-        self.secrets = {
-            party: round_secrets(self.ceremony, party, self.seeds[party], self.received[party], 1) for party in PARTIES
-        }
-        self.ciphertexts = {party: encrypt(self.round, party, self.secrets[party], self.values) for party in PARTIES}
-        self.quorum = PARTIES[: self.plan.encryption.threshold]
-        self.shares = {party: self.share(party) for party in self.quorum}
+        dealt = {party: crypto.read_dealing(self.ceremony, party, self.dealings[party]).pads[1] for party in PARTIES}
+        self.rules = crypto.round_opening(self.ceremony.round_context(1), dealt, ckks_first=True)
+        self.payloads = {party: self.hide(party) for party in PARTIES}
+        self.read = [self.check_payload(party) for party in PARTIES]
+        self.quorum = PARTIES[:threshold]
+        self.ckks, self.pads = self.rules.first(self.quorum), self.rules.later()
+        self.shares = {party: self.share(party, self.ckks) for party in self.quorum}
+        self.sigmas = {party: self.share(party, self.pads) for party in self.quorum}
 
     def train(self) -> Trained:
         return self.records.train(self.weights, round=1, seed="")
 
     def deal(self, party: int) -> bytes:
-        return make_dealing(self.ceremony, party, self.seeds[party], self.publics)
+        return crypto.make_dealing(self.ceremony, party, self.seeds[party], self.keys)
 
-    def share_tests(self, party: int) -> bytes:
-        return make_test_shares(self.ceremony, party, self.seeds[party], self.received[party], self.tests)
+    def receive(self, me: int) -> dict[int, crypto.ReceivedDealing]:
+        received = {}
+        for dealer in PARTIES:
+            found = crypto.receive_dealing(self.ceremony, me, self.seeds[me], self.keys, dealer, self.dealings[dealer])
+            assert isinstance(found, crypto.ReceivedDealing)
+            received[dealer] = found
+        return received
 
-    def check(self) -> bytes:
-        transcript = CeremonyTranscript(self.publics, self.digests, self.commitments, self.test_keys, self.test_shares)
-        return check_ceremony(self.ceremony, transcript)
+    def judge(self) -> crypto.Judgement:
+        posted = {
+            party: crypto.PostedDealing(crypto.dealing_digest(data), len(data), True, data)
+            for party, data in self.dealings.items()
+        }
+        return crypto.judge_ceremony(self.ceremony, self.keys, posted, ())
 
-    def share(self, party: int) -> bytes:
-        return opening_share(self.round, party, self.secrets[party], PARTIES, 0, self.quorum)
+    def hide(self, party: int) -> bytes:
+        return self.rules.make_payload(party, self.secrets[party], self.trained.values, self.blinding)
 
-    def open(self) -> list[int]:
-        ciphertexts = [read_ciphertext(self.round, party, data) for party, data in self.ciphertexts.items()]
-        shares = [read_share(self.round, p, PARTIES, 0, self.quorum, data) for p, data in self.shares.items()]
-        return open_sum(self.round, add(self.round, ciphertexts), shares)
+    def check_payload(self, party: int) -> crypto.Payload:
+        return self.rules.read_payload(party, self.payloads[party], self.commitment)
+
+    def share(self, party: int, way: crypto.SumOpening) -> bytes:
+        return way.share(party, self.secrets[party], PARTIES)
+
+    def open(self, way: crypto.SumOpening, shares: dict[int, bytes]) -> crypto.OpenedSum:
+        total = IDENTITY
+        for _ in PARTIES:
+            total = add(total, self.commitment)
+        return way.open(self.read, shares, total)
 
     def witness(self, path: Path) -> None:
         """Write the training circuit's witness."""
@@ -148,7 +146,9 @@ def main() -> int:
     started = time.monotonic()
     print("Preparing one round of three hospitals …", flush=True)
     hospital = Hospital()
-    assert hospital.open() == [3 * value for value in hospital.values]
+    sums = tuple(3 * value for value in hospital.trained.values)
+    assert hospital.open(hospital.ckks, hospital.shares).values == sums
+    assert hospital.open(hospital.pads, hospital.sigmas).values == sums
     with tempfile.TemporaryDirectory(prefix="consilium-bench-") as name:
         folder = Path(name)
         _write_table(hospital.plan, folder / TABLE)
@@ -215,22 +215,21 @@ def _stages(hospital: Hospital, folder: Path) -> dict[str, Callable[[], bytes]]:
 
         return run
 
-    first, secret = PARTIES[0], hospital.secrets[PARTIES[0]]
+    first = PARTIES[0]
     return {
         "read-table": silently(lambda: read_records(folder / TABLE, hospital.plan, 1)),
         "ceremony-deal": lambda: hospital.deal(first),
-        "ceremony-read-dealings": silently(
-            lambda: read_dealings(hospital.ceremony, first, hospital.seeds[first], hospital.publics, hospital.dealings)
-        ),
-        "ceremony-test-shares": lambda: hospital.share_tests(first),
-        "ceremony-check": silently(hospital.check),
+        "ceremony-read-dealings": silently(lambda: hospital.receive(first)),
+        "ceremony-judge": silently(hospital.judge),
         "train": silently(hospital.train),
         "commit": silently(lambda: commit(hospital.trained.values, hospital.blinding)),
-        "encrypt": lambda: encrypt(hospital.round, first, secret, hospital.values),
+        "make-payload": lambda: hospital.hide(first),
         "witness": lambda: _witness(hospital, folder),
-        "check-ciphertext": silently(lambda: read_ciphertext(hospital.round, first, hospital.ciphertexts[first])),
-        "share": lambda: hospital.share(first),
-        "combine": silently(hospital.open),
+        "check-payload": silently(lambda: hospital.check_payload(first)),
+        "share-ckks": lambda: hospital.share(first, hospital.ckks),
+        "open-ckks": silently(lambda: hospital.open(hospital.ckks, hospital.shares)),
+        "share-pads": lambda: hospital.share(first, hospital.pads),
+        "open-pads": silently(lambda: hospital.open(hospital.pads, hospital.sigmas)),
     }
 
 

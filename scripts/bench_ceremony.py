@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plays a whole key ceremony in one process and counts what one hospital spends and sends."""
+"""Plays the ciphertexts' part of a key ceremony in one process and counts what one hospital spends and sends.
+
+What pads add to it, `scripts/bench_pads.py` measures.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,11 @@ from typing import Any, TypeVar
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from node import crypto
+from node.crypto import boxes
+from node.crypto.framing import HEADER_BYTES
+from node.crypto.prf import derive
+from node.crypto.round_secrets import PadSecrets, RoundSecrets, write_round_secrets
+from node.group.pedersen import limb_count
 
 CONTRACT = "0x" + "11" * 20
 #: Parties, threshold, value bits, values.
@@ -24,7 +32,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class Played:
-    """A ceremony of one round that all hospitals acknowledged, with its cost for the median hospital."""
+    """A ceremony of one round, with its cost for the median hospital."""
 
     ctx: crypto.CeremonyContext
     secrets: dict[int, bytes] = field(default_factory=dict)
@@ -33,7 +41,7 @@ class Played:
 
     @property
     def sent_bytes(self) -> int:
-        """What one hospital posts: key, dealing, test key with its commitment, test shares, digest."""
+        """What one hospital posts: key, boxes of its dealing, digest."""
         return sum(self.sent.values())
 
     def figures(self) -> dict[str, Any]:
@@ -61,41 +69,41 @@ class Played:
 
 
 def played_ceremony(parties: int, threshold: int, value_bits: int, count: int) -> Played:
-    """Runs all steps of all hospitals and returns their round secrets."""
-    parameters = crypto.choose_parameters(parties, threshold, value_bits, count)
-    ctx = crypto.CeremonyContext(1337, CONTRACT, 1, 1, 1, 1, tuple(range(1, parties + 1)), parameters)
+    """Deals and reads the boxes of all hospitals and returns their round secrets; long updates are packed."""
+    form = crypto.UpdateForm(count - limb_count(value_bits), value_bits, packed=count > 1000)
+    numbers = tuple(range(1, parties + 1))
+    ctx = crypto.CeremonyContext(
+        crypto.CeremonyIdentity(1337, CONTRACT, 1, 1), bytes(32), numbers, tuple(range(parties)), threshold, 1, 1,
+        form, form.parameters(parties, threshold),
+    )  # fmt: skip
     played = Played(ctx)
-    seeds = {me: crypto.new_ceremony_seed() for me in ctx.parties}
-    publics = {me: crypto.sealing_public(ctx, me, seeds[me]) for me in ctx.parties}
-    dealings = {
-        me: played.timed("deal", lambda me=me: crypto.make_dealing(ctx, me, seeds[me], publics)) for me in ctx.parties
-    }
-    digests = {me: crypto.dealing_digest(dealings[me]) for me in ctx.parties}
-    keys = {
-        me: played.timed("test key", lambda me=me: crypto.make_test_key(ctx, me, seeds[me], digests))
-        for me in ctx.parties
-    }
-    commitments = {me: crypto.commit_to_test_key(keys[me]) for me in ctx.parties}
-    tests = crypto.draw_tests(ctx, digests, commitments, keys)
-    shares = {}
-    for me in ctx.parties:
-        received = played.timed(
-            "read dealings", lambda me=me: crypto.read_dealings(ctx, me, seeds[me], publics, dealings)
-        )
-        shares[me] = played.timed(
-            "test shares",
-            lambda me=me, received=received: crypto.make_test_shares(ctx, me, seeds[me], received, tests),
-        )
-        played.secrets[me] = crypto.round_secrets(ctx, me, seeds[me], received, 1)
-    transcript = crypto.CeremonyTranscript(publics, digests, commitments, keys, shares)
-    played.timed("check", lambda: crypto.check_ceremony(ctx, transcript))
-    first = ctx.parties[0]
-    played.sent = {
-        "sealing key": len(publics[first]),
-        "dealing": len(dealings[first]),
-        "test-key commitment": len(commitments[first]),
-        "test key": len(keys[first]),
-        "test shares": max(map(len, shares.values())),
-        "acknowledgement": 32,
-    }
+    seeds = {me: crypto.new_ceremony_seed() for me in numbers}
+    keys = {me: boxes.sealing_key(ctx.identified, seeds[me]).public for me in numbers}
+    sealed = {me: played.timed("deal", lambda me=me: boxes.seal_boxes(ctx, me, seeds[me], 1, keys)) for me in numbers}
+    for me in numbers:
+        opened = played.timed("read dealings", lambda me=me: _opened(ctx, me, seeds[me], keys, sealed))
+        played.secrets[me] = _secrets(ctx, me, seeds[me], opened)
+    played.sent = {"box key": 32, "header and boxes": HEADER_BYTES + len(sealed[1]), "acknowledgement": 32}
     return played
+
+
+def _opened(
+    ctx: crypto.CeremonyContext, me: int, seed: bytes, keys: dict[int, bytes], sealed: dict[int, bytes]
+) -> dict[int, boxes.BoxContent]:
+    opened = {me: boxes.own_content(ctx, me, seed, 1)}
+    for dealer in boxes.others(ctx, me):
+        content = boxes.open_own_box(ctx, me, seed, dealer, 1, keys[dealer], sealed[dealer])
+        if content is None:
+            raise SystemExit("a box does not open")
+        opened[dealer] = content
+    return opened
+
+
+def _secrets(ctx: crypto.CeremonyContext, me: int, seed: bytes, opened: dict[int, boxes.BoxContent]) -> bytes:
+    pairs = {
+        other: boxes.pair_seed(ctx, 1, {me: boxes.mask_half(ctx, seed, 1, other), other: opened[other].mask_half})
+        for other in boxes.others(ctx, me)
+    }
+    shares = {dealer: content.share for dealer, content in opened.items()}
+    ckks = RoundSecrets(me, boxes.secret_seed(ctx, seed, 1), derive(seed, "bench noise"), pairs, shares)
+    return write_round_secrets(ctx.round_context(1), PadSecrets(me, (0,) * (ctx.form.scalars + 1), {}), ckks)

@@ -167,7 +167,7 @@ def table_cast(hospitals: int, rounds: int, seed: int) -> TableCast:
         encryption=encryption(hospitals),
         participation=participation(hospitals, rounds),
         phases=PHASES,
-        money=MONEY,
+        money=money(hospitals),
         privacy=Privacy(budget=0),
     )
     return TableCast(tables, plan)
@@ -184,17 +184,20 @@ PHASES = Phases(
     patience=3 * 86_400,
     recovery=3_600,
 )
-MONEY = Money(
-    bond=str(BOND_TOKENS * TOKEN),
-    # Not divisible by the hospitals' rows: the last unit has to be accounted for.
-    reward_per_round=str(REWARD_TOKENS * TOKEN + 1),
-    # At least the threshold, up to thirteen hospitals.
-    unopened_rounds=6,
-    service_budget=str(SERVICE_TOKENS * TOKEN),
-    service_fee=str(TOKEN),
-    absence_fine=str(TOKEN),
-    absence_cap=str(10 * TOKEN),
-)
+
+
+def money(hospitals: int) -> Money:
+    """What a study of so many stakes and pays."""
+    return Money(
+        bond=str(BOND_TOKENS * TOKEN),
+        # Not divisible by the hospitals' rows: the last unit has to be accounted for.
+        reward_per_round=str(REWARD_TOKENS * TOKEN + 1),
+        unopened_rounds=max(3, threshold(hospitals)),
+        service_budget=str(SERVICE_TOKENS * TOKEN),
+        service_fee=str(TOKEN),
+        absence_fine=str(TOKEN),
+        absence_cap=str(10 * TOKEN),
+    )
 
 
 def quantisation(value_bits: int) -> Quantisation:

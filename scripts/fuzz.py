@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feeds hostile bytes to every reader of the threshold layer for a given time: `make fuzz`.
+"""Feeds hostile bytes to every reader of the threshold layer and of pads for a given time: `make fuzz`.
 
 With atheris the search follows the code's coverage; without it hypothesis draws at random. Any exception that is
 no CryptoError ends the run with an error, and the bytes that raised it are left in `out/fuzz/`.
@@ -11,13 +11,18 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from node.programs import how_it_ended
+
+if TYPE_CHECKING:
+    from tests.support.hostile import Target
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out" / "fuzz"
@@ -37,12 +42,11 @@ def main() -> int:
     if options.child:
         _run(engine, options.target, options.seconds)
         return 0
-    from tests.support.hostile import targets
-
-    names = [options.target] if options.target else sorted(targets())
-    unknown = set(names) - set(targets())
+    readers = _readers()
+    names = [options.target] if options.target else sorted(readers)
+    unknown = set(names) - set(readers)
     if unknown:
-        parser.error(f"no reader is called {', '.join(unknown)}: choose from {', '.join(sorted(targets()))}")
+        parser.error(f"no reader is called {', '.join(unknown)}: choose from {', '.join(sorted(readers))}")
     if options.input:
         _try(names[0], options.input.read_bytes())
         return 0
@@ -52,6 +56,13 @@ def main() -> int:
     failed = [name for name in names if not _alone(name, seconds, engine)]
     print(f"failed: {', '.join(failed)}; what raised it is in {OUT}" if failed else "no unexpected exception")
     return 1 if failed else 0
+
+
+def _readers() -> Mapping[str, Target]:
+    from tests.support.hostile import targets
+    from tests.support.hostile_pads import pad_targets
+
+    return {**targets(), **pad_targets()}
 
 
 def _alone(name: str, seconds: int, engine: str) -> bool:
@@ -72,9 +83,9 @@ def _run(engine: str, name: str, seconds: int) -> None:
 
 def _try(name: str, recipe: bytes) -> None:
     from node.errors import CryptoError
-    from tests.support.hostile import spoil, targets
+    from tests.support.hostile import spoil
 
-    target = targets()[name]
+    target = _readers()[name]
     with suppress(CryptoError):
         target.read(spoil(target.valid, recipe))
 
@@ -82,8 +93,8 @@ def _try(name: str, recipe: bytes) -> None:
 def _run_atheris(name: str, seconds: int) -> None:
     import atheris
 
-    with atheris.instrument_imports(include=["node.crypto"]):
-        import tests.support.hostile  # noqa: F401
+    with atheris.instrument_imports(include=["node.crypto", "node.group"]):
+        import tests.support.hostile_pads  # noqa: F401
     prefix = OUT / f"{name.replace(' ', '-')}-"
     arguments = [f"-max_total_time={seconds}", f"-max_len={LONGEST_RECIPE}", f"-artifact_prefix={prefix}"]
     atheris.Setup([sys.argv[0], *arguments, "-verbosity=1", "-timeout=60"], lambda recipe: _try(name, recipe))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Golden vectors of commitments and statements: made by the Python reference, read by all tests.
+"""Golden vectors of commitments, statements and pads: made by the Python reference, read by all tests.
 
 Numbers beyond 2^53 are decimal strings, so that every JSON reader keeps them whole.
 """
@@ -28,6 +28,7 @@ from node.proofs.statements import (
     aggregation_statement,
     training_statement,
 )
+from scripts.pad_vectors import pad_vectors
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "tests" / "vectors"
@@ -42,7 +43,7 @@ process.exit(0);
 
 
 def vector_files() -> dict[Path, bytes]:
-    """Return every golden vector file of commitments and statements."""
+    """Return every golden vector file of commitments, statements and pads."""
     made = {
         "poseidon": _poseidon(),
         "pedersen": _pedersen(),
@@ -50,6 +51,7 @@ def vector_files() -> dict[Path, bytes]:
         "training": _training(),
         "padding": _padding(),
         "aggregation": _aggregation(),
+        "pads": pad_vectors(),
     }
     return {FOLDER / f"{name}.json": text(content).encode() for name, content in made.items()}
 

@@ -7,6 +7,7 @@ import {IRoundManager} from "../interfaces/IRoundManager.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "../interfaces/IStudyRegistry.sol";
 import {Bitmaps} from "../libraries/Bitmaps.sol";
+import {MOST_FAILED_CKKS_OPENINGS} from "../libraries/FailedOpenings.sol";
 
 /// @title Which ceremony made which rounds' keys, and who may take part in the next one
 abstract contract Batches is IKeyCeremony {
@@ -43,8 +44,6 @@ abstract contract Batches is IKeyCeremony {
 
     /// @notice What a ceremony asked for too soon costs: the fine for absence so many times, once for each step.
     uint256 public constant REQUEST_FINES = 5;
-    /// @notice Failed openings by CKKS after which dealings have no part for it.
-    uint8 public constant CKKS_FAILURES = 2;
     /// @notice Knows plans and who acts for whom.
     IStudyRegistry public immutable STUDIES;
     /// @notice Knows which rounds are over.
@@ -184,7 +183,7 @@ abstract contract Batches is IKeyCeremony {
 
     /// @dev No round goes on while a ceremony does, so that this stays as it was when the ceremony began.
     function _opensByCkks(uint256 studyId, IStudyRegistry.CeremonyTerms memory terms) internal view returns (bool) {
-        return !terms.padsOnly && ROUNDS.failedCkksOpenings(studyId) < CKKS_FAILURES;
+        return !terms.padsOnly && ROUNDS.failedCkksOpenings(studyId) < MOST_FAILED_CKKS_OPENINGS;
     }
 
     /// @dev The batch that was completed last; an empty one before the first.

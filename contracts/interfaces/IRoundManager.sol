@@ -53,7 +53,8 @@ interface IRoundManager {
     /// @param attestEndedAt Time the last participant attested; 0 if not all did.
     /// @param includedAt Time the included set was fixed.
     /// @param closedAt Time the round was finalised or recorded as failed.
-    /// @param expected Bitmap of those for whom Submit and Attest wait: the participants but who missed two in a row.
+    /// @param expected Bitmap of those for whom Submit and Attest wait: the participants but who missed the submission of the
+    /// last two rounds, and of this one so far.
     /// @param opening How it opens: fixed when it begins.
     /// @param padsFrom Second from which pad shares are accepted; 0 before the set is fixed.
     /// @param padsUntil Second at which the pads' window ends and the round is suspended; 0 before the set is fixed.

@@ -5,6 +5,7 @@ import {IKeyCeremony} from "../interfaces/IKeyCeremony.sol";
 import {IRoundManager} from "../interfaces/IRoundManager.sol";
 import {IStudyRegistry} from "../interfaces/IStudyRegistry.sol";
 import {Bitmaps} from "../libraries/Bitmaps.sol";
+import {MOST_FAILED_CKKS_OPENINGS} from "../libraries/FailedOpenings.sol";
 import {FIELD_ORDER} from "../libraries/FieldOrder.sol";
 import {PhaseArithmetic} from "../libraries/PhaseArithmetic.sol";
 
@@ -37,8 +38,6 @@ abstract contract RoundLedger is IRoundManager {
     bytes32 public constant TRAINING_TAG = keccak256("consilium.training.v1");
     /// @notice As TRAINING_TAG.
     bytes32 public constant AGGREGATION_TAG = keccak256("consilium.aggregation.v1");
-    /// @dev Rounds that CKKS may fail to open in a study, for whatever reason, before all later ones open by pads.
-    uint8 private constant _MOST_FAILED_CKKS_OPENINGS = 2;
     /// @notice Knows the study a round belongs to.
     IStudyRegistry public immutable STUDIES;
     /// @notice Knows which rounds there are keys for.
@@ -164,7 +163,7 @@ abstract contract RoundLedger is IRoundManager {
         if (clock.startedAt == 0 || clock.expected != 0 || clock.closedAs != Phase.None) return clock;
         Progress storage reached = _progress[studyId];
         clock.expected = terms.participants & ~reached.missedTwo;
-        bool byPads = terms.padsOnly || reached.failedCkksOpenings >= _MOST_FAILED_CKKS_OPENINGS;
+        bool byPads = terms.padsOnly || reached.failedCkksOpenings >= MOST_FAILED_CKKS_OPENINGS;
         clock.opening = byPads ? Opening.Pads : Opening.Ckks;
     }
 

@@ -68,6 +68,16 @@ class CeremonyReader(StudyReader):
         """What the salts of the first Key step add to draws of blocks, 32 bytes; zeros until it is over."""
         return bytes(self.call("KeyCeremony", "saltMix", study, at=at))
 
+    def free_request_from(self, study: int, hospital_id: int) -> int:
+        """The round from which a hospital's request for a ceremony costs nothing."""
+        asked = self.events("KeyCeremony", "CeremonyRequested", studyId=study, hospitalId=hospital_id)
+        free = [event.arguments["lastRound"] for event in asked if not event.arguments["charged"]]
+        return free[-1] + self.study(study).plan.batch_rounds if free else 0
+
+    def request_price(self, study: int) -> int:
+        """What a request for a ceremony costs before it is free again."""
+        return int(self.call("KeyCeremony", "REQUEST_FINES")) * self.study(study).plan.absence_fine
+
     def posted_keys(self, study: int, ceremony: int, keys_hash: bytes, at: BlockTag = "latest") -> tuple[KeysPost, ...]:
         """The keys of a ceremony in the order of posting: exactly those that `keys_hash` (32 bytes) is made of.
 

@@ -38,7 +38,7 @@ def checked_consent(deployment: Deployment, owner: Address, operator: Address, t
         signer = None
     if signer != operator:
         raise UsageError(
-            f"This is no signature of {operator} for the owner {owner} on this network: on the node's machine, `consilium "
-            f"hospital operator-signature --owner {owner}` prints one."
+            f"This is no signature of {operator} for the owner {owner} on this network: on the node's machine, "
+            f"`consilium hospital operator-signature --owner {owner}` prints one."
         )
     return signature

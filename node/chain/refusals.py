@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a contract's refusal means, in a sentence: every custom error of the suite.
-
-A value's unit stands behind it in the sentence, as a format: `{wanted:tokens}`, `{deadline:time}`, `{length:span}`.
-"""
+"""What a contract's refusal means, put in words with its values."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from node.chain.sentences import SENTENCES
 from node.errors import ContractReverted
 from node.plan import RHO_UNITS
 from node.types import CeremonyStep, CircuitKind, Offence, Phase, Standing, StudyState
@@ -28,6 +26,7 @@ _NAMES: Mapping[str, type[Any]] = {
 }
 """Values that are numbers of something with a name."""
 
+<<<<<<< HEAD
 SENTENCES: Mapping[str, str] = {
     # HospitalRegistry
     "HospitalRegistryEmptyName": "A hospital needs a name.",
@@ -201,6 +200,8 @@ SENTENCES: Mapping[str, str] = {
     "RevertedWhenMined": "The transaction {transaction} was refused when it was mined, and not when tried. Try again.",
 }
 
+=======
+>>>>>>> ceremony
 
 def refusal(name: str, values: Mapping[str, object], call: str, show: Show | None = None) -> ContractReverted:
     """The refusal by a custom error, with its sentence where it is one of the suite's.
@@ -225,8 +226,6 @@ def in_numbers(unit: str, number: int) -> str:
             return f"{number}/256"
         case "rho":
             return f"{number / RHO_UNITS:.4g} rho"
-        case "share":
-            return f"{number / 100:g} %"
     raise ValueError(f"no unit: {unit}")
 
 

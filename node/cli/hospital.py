@@ -95,8 +95,8 @@ def propose(session: Session, address: str) -> None:
     """Propose another owner (owner's key).
 
     ADDRESS can accept after the registry's delay, and until then you can take it back: ADDRESS is "none" then. What
-    the hospital has and earns is the owner's of that moment: bonds, rewards that were not claimed, and what is on its way
-    out. Bounties and services stay with the key that earned them.
+    the hospital has and earns is the owner's of that moment: bonds, rewards that were not claimed, and what is on its
+    way out. Bounties and services stay with the key that earned them.
 
     \b
     Example: consilium hospital owner propose 0x70997970C51812dc3A010C7d01b50e0d17dc79C8

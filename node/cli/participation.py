@@ -13,7 +13,7 @@ from node.chain.wallet import checked_address
 from node.cli.group import accept_option, command
 from node.cli.session import Session, passphrase, sent, transaction
 from node.config import FILE_NAME
-from node.errors import StudyError, UsageError
+from node.errors import StudyError
 from node.files import locked
 from node.payout import Payouts
 
@@ -39,6 +39,7 @@ def add_participation_commands(cli: click.Group) -> None:
     )
     @click.option("--data", type=click.Path(path_type=Path), help="This study's data [the node's `data`].")
     @click.option("--payout", metavar="ADDRESS", help="Where rewards can be claimed to [the owner].")
+    @click.option("--teach-again", is_flag=True, help="Although other studies learnt from these data.")
     @accept_option
     def enrol(
         session: Session,
@@ -47,6 +48,7 @@ def add_participation_commands(cli: click.Group) -> None:
         extractor: Path | None,
         data: Path | None,
         payout: str | None,
+        teach_again: bool,
         accept: tuple[str, ...],
     ) -> None:
         """Take a place in a study (operator's key).
@@ -60,6 +62,9 @@ def add_participation_commands(cli: click.Group) -> None:
         Data that are probably wrong are refused by the name of each column or image: values in another unit or sign
         than the plan's, codes for missing ones, a column that never varies, one class alone, blank or dark images.
         What is right all the same is accepted by that name.
+
+        Data that taught another study without a privacy budget are refused: from the models of two studies that differ
+        little, each hospital's update can be worked out. --teach-again enrols with them all the same.
 
         With --payout the chain gets a hash of that address and of a secret salt, so that nobody knows who is
         paid before `consilium claim --payout`. The salt is in the node's folder: keep a copy of it.
@@ -104,6 +109,7 @@ def add_participation_commands(cli: click.Group) -> None:
                 plan_file=plan_file,
                 extractor=extractor,
                 payout_commitment=commitment,
+                teach_again=teach_again,
             )
             place = hospital.reader.enrolment(study_id, hospital.id)
             file = data_file(config.state_file, study_id)

@@ -77,8 +77,8 @@ def show(session: Session, hospital_id: int | None) -> None:
     """Show what is available, lockable, locked and on its way out.
 
     Lockable is what an enrolment can lock: what a study gave back stays within reach of evidence for a week, and
-    cannot be locked again meanwhile. Services are what owner and operator earned by moving studies on: each collects its
-    own with `consilium claim`.
+    cannot be locked again meanwhile. Services are what owner and operator earned by moving studies on: each collects
+    its own with `consilium claim`.
     """
     reader = session.reader
     hospital = reader.hospital(session.hospital_id(hospital_id))

@@ -83,8 +83,8 @@ def _own_contribution(transcript: Transcript, receipt: Path | None, waived: bool
     """The node's own contribution, checked to be in the transcript; None where its operator goes without one."""
     if (receipt is None) != waived:
         raise UsageError(
-            "Name the receipt of your own contribution with --receipt, or say with --without-receipt that you made none: "
-            "then all who contributed could together forge proofs, and you rely on one of them not to."
+            "Name the receipt of your own contribution with --receipt, or say with --without-receipt that you made "
+            "none: then all who contributed could together forge proofs, and you rely on one of them not to."
         )
     if receipt is None:
         return None

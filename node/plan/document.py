@@ -182,9 +182,7 @@ class TrainingPlan(Section):
         value = load(document)
         said = value.pop(FORMAT_KEY, None) if isinstance(value, dict) else None
         if said in OLDER_FORMATS:
-            refuse(
-                "the document", f"is of the older format {said}, which gave way to {FORMAT_VALUE}: have it drafted anew"
-            )
+            refuse("the document", f"is of the older format {said}: have it drafted anew as {FORMAT_VALUE}")
         if not isinstance(value, dict) or said != FORMAT_VALUE:
             refuse("the document", f'does not say "{FORMAT_KEY}":"{FORMAT_VALUE}"; is it a plan?')
         model = value.get("model")

@@ -30,8 +30,8 @@ BATCH_ROUNDS_MAX = 1024
 # Seconds: whoever locks a bond knows how long a stalled study can hold it.
 LONGEST_PHASE = 30 * 86_400
 LONGEST_ENROLMENT = 180 * 86_400
-# How long a round whose set is fixed may wait for its opening, with all bonds locked.
-LONGEST_PATIENCE = 180 * 86_400
+# How long a round whose set is fixed may wait for its opening, and an ended study for its last model.
+LONGEST_WAIT = 360 * 86_400
 # The second is not proved: the loss of a network of which a proof says how far it moved, and no more.
 LOSSES = {"hard-sigmoid-logistic": 1, "softmax-cross-entropy": 2}
 # One raw block, so that the digest on chain is the plain SHA-256 of the document.

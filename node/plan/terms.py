@@ -26,8 +26,8 @@ from node.plan.formats import (
     CKKS_THEN_PADS,
     HOSPITALS_MAX,
     LONGEST_ENROLMENT,
-    LONGEST_PATIENCE,
     LONGEST_PHASE,
+    LONGEST_WAIT,
     NEIGHBOURS,
     PADS_ALONE,
     SAMPLING,
@@ -100,8 +100,8 @@ class Phases(Section):
     submit: Annotated[int, Integer(1, LONGEST_PHASE)]
     attest: Annotated[int, Integer(1, LONGEST_PHASE)]
     open: Annotated[int, Integer(1, LONGEST_PHASE)]
-    patience: Annotated[int, Integer(1, LONGEST_PATIENCE)]
-    recovery: Annotated[int, Integer(1, LONGEST_PATIENCE)]
+    patience: Annotated[int, Integer(1, LONGEST_WAIT)]
+    recovery: Annotated[int, Integer(1, LONGEST_WAIT)]
 
     @property
     def round(self) -> int:
@@ -112,10 +112,7 @@ class Phases(Section):
     @staticmethod
     def _time_to_recover(submit: int, recovery: int) -> Broken:
         if recovery < submit:
-            yield (
-                "recovery",
-                f"is below submit {submit}, the least time for nodes that lack the last model{told(recovery)}",
-            )
+            yield "recovery", f"is below the length of submit, {submit}{told(recovery)}"
 
 
 @dataclass(frozen=True)
@@ -140,6 +137,8 @@ class Money(Section):
     def _budget_pays_once(budget: str, fee: str) -> Broken:
         if int(fee) > int(budget):
             yield "service_fee", f"is above the service_budget {budget}{told(fee)}"
+        if int(budget) and not int(fee):
+            yield "service_fee", f"is 0: nobody could earn the service_budget {budget}"
 
     @across("bond", "absence_fine", "absence_cap")
     @staticmethod

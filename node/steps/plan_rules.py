@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from node.chain.client import ChainReader
-from node.crypto.context import CeremonyContext
-from node.crypto.dealing import dealing_size
+from node.crypto import CeremonyContext, CeremonyIdentity, UpdateForm, dealing_size
 from node.document import Across, Broken, Fault, across, faults, told
 from node.errors import ParameterError
 from node.learning import privacy
@@ -171,26 +170,28 @@ def rules_of_network(block_time: int, margin: int) -> tuple[Across, ...]:
 @across(
     "encryption",
     "quantisation.value_bits",
-    "model.initial",
+    "model",
     "participation.minimum",
     "participation.maximum",
     "participation.batch_rounds",
 )
 def keys_can_be_made(
-    encryption: Encryption, value_bits: int, initial: tuple[int, ...], minimum: int, maximum: int, rounds: int
+    encryption: Encryption, value_bits: int, model: Model | Network, minimum: int, maximum: int, rounds: int
 ) -> Broken:
     """A ceremony can be held, however many take part: a bond would be locked in vain."""
+    form = UpdateForm(len(model.initial), value_bits, packed=isinstance(model, Network))
     for parties in range(max(minimum, 2 * encryption.threshold - 1), maximum + 1):
         try:
             ceremony = CeremonyContext(
-                chain_id=0,
-                contract=f"0x{0:040x}",
-                study_id=0,
-                ceremony=1,
+                identified=CeremonyIdentity(0, f"0x{0:040x}", 0, 1),
+                keys_hash=bytes(32),
+                parties=tuple(range(1, parties + 1)),
+                indices=tuple(range(parties)),
+                threshold=encryption.threshold,
                 first_round=1,
                 rounds=rounds,
-                parties=tuple(range(1, parties + 1)),
-                parameters=parameters_for(encryption, value_bits, len(initial), parties),
+                form=form,
+                ckks=None if encryption.pads_only else parameters_for(encryption, form, parties),
             )
         except ParameterError as error:
             yield "encryption", f"gives no keys for {parties} hospitals: {error}"

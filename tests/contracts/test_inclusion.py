@@ -170,10 +170,11 @@ def test_service__of_including__pays_nothing_to_whom_it_fines(running: Stage) ->
 
 
 def test_services__once_the_budget_is_spent__are_done_all_the_same(stage: Stage) -> None:
-    stage.run(4, serviceBudget=0)
+    fee = 10_001
+    stage.run(4, serviceFee=fee, serviceBudget=2 * fee)
     stage.finish(1)
     stage.finish(2)
-    assert stage.suite.rewards.serviceOwed(stage.stranger) == 0
+    assert stage.suite.rewards.serviceOwed(stage.stranger) == 2 * fee
     assert stage.phase(3) is Phase.SUBMIT
 
 

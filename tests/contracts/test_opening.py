@@ -126,6 +126,7 @@ def test_pad_share__of_a_hospital_outside_the_batch__reverts(stage: Stage) -> No
     """It was dealt nothing, or was left out."""
     stage.run(4)
     stage.submit_all(stage.members[:3])
+    stage.end_phase()
     stage.attest_all(0b0111)
     stage.include()
     stage.reach_pads()

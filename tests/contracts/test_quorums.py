@@ -61,7 +61,7 @@ def test_draw__over_many_models__names_every_subset_alike(library: Any) -> None:
 
 
 def test_quorum__of_a_round__is_drawn_by_its_set_and_its_weights(stage: Stage) -> None:
-    stage.run(6, threshold=3, minimum=4)
+    stage.run(6, threshold=3, minimum=4, unopenedRounds=3, patience=2_100)
     assert stage.quorum() == []
     stage.submit_all(stage.members[:5])
     stage.end_phase()

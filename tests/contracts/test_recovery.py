@@ -18,7 +18,10 @@ def recovering(stage: Stage, round_: int = 1) -> bool:
 def refused(stage: Stage, round_: int = 1) -> None:
     """No pad share of the round is accepted."""
     assert not recovering(stage, round_)
-    for post, rest in ((stage.suite.openings.postPadShare, [bytes(64)]), (stage.suite.openings.postPadShareFile, [DIGEST, 9])):
+    for post, rest in (
+        (stage.suite.openings.postPadShare, [bytes(64)]),
+        (stage.suite.openings.postPadShareFile, [DIGEST, 9]),
+    ):
         with ape.reverts(stage.suite.openings.OpeningsWrongPhase, round=round_):
             post(stage.study, round_, *rest, sender=stage.members[-1].operator)
 
@@ -129,7 +132,7 @@ def test_recovery__where_too_few_are_left_for_a_ceremony__lasts_from_there(stage
 
 def test_recovery__where_ceremonies_failed_for_good__lasts_from_when_the_last_ran_out(stage: Stage) -> None:
     """Removed: that a ceremony's end counts; then the window would be over long before the study is."""
-    stage.run(4, batchRounds=1)
+    stage.run(4, batchRounds=1, unopenedRounds=3, patience=2_100)
     take_hostage(stage)
     ceremony = stage.suite.ceremony
     while stage.state() is StudyState.CEREMONY:

@@ -23,7 +23,7 @@ KEYS = {
     "baseline": {"pooled_auc", "pooled_accuracy", "local_auc"},
     "proof": {"constraints", "prover", "prove_seconds", "verify_gas"},
     "encryption": {"upload_bytes", "parameters", "threshold", "ceremony_bytes_per_round"},
-    "ledger": {"paid_in", "rewards_paid", "bonds_returned", "left_in_contracts"},
+    "ledger": {"paid_in", "rewards_paid", "services_paid", "bonds_returned", "refunded", "left_in_contracts"},
 }
 
 
@@ -51,9 +51,11 @@ def test_final_model__of_a_demo__is_within_a_hundredth_of_pooled_training(finish
 
 def test_money__of_a_demo__adds_up_to_the_last_unit(finished_demo: FinishedDemo) -> None:
     money = finished_demo.report["ledger"]
-    assert money["paid_in"] == 3 * (1000 * 10**18 + 1) + 3 * 100 * 10**18
-    assert money["paid_in"] == money["rewards_paid"] + money["bonds_returned"]
-    assert money["left_in_contracts"] == money["refunded"] == 0
+    escrowed, bonds = 3 * (1000 * 10**18 + 1) + 100 * 10**18, 3 * 100 * 10**18
+    assert money["paid_in"] == escrowed + bonds and money["bonds_returned"] == bonds
+    assert money["rewards_paid"] + money["services_paid"] + money["refunded"] == escrowed
+    # Three rounds were included and finalised: somebody earned each of these services.
+    assert money["services_paid"] >= 6 * 10**18 and money["left_in_contracts"] == 0
 
 
 def test_hospitals__of_a_demo__share_no_key_file_or_store(finished_demo: FinishedDemo) -> None:

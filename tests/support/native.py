@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The native set-up, prover and verifier, built on first use."""
+"""The native programs, built on first use: set-up, prover and verifier, and the group's arithmetic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def build_native() -> Path:
-    """Build `groth16` with its Makefile and return its path; does nothing where it is current.
+    """Build both programs with their Makefile and return the path of `groth16`; does nothing where they are current.
 
     Raises `RuntimeError` with the compiler's output where it does not build.
     """
@@ -24,3 +24,8 @@ def build_native() -> Path:
     if built.returncode != 0:
         raise RuntimeError(f"circuits/native does not build:\n{built.stderr}")
     return folder / "groth16"
+
+
+def build_group() -> Path:
+    """Build as `build_native` does, and return the path of `group`."""
+    return build_native().with_name("group")

@@ -87,7 +87,7 @@ def fewer_features(plan: HeadPlan, count: int) -> HeadPlan:
 def private_plan() -> HeadPlan:
     """The same with noise: a round costs half the squared length over the noise of the two that are honest for sure."""
     plan, length, variance = small_plan(), 30_000, 3_000_000
-    cost = -(-(length**2) * 10**9 // (2 * 2 * variance))
+    cost = length**2 * 10**9 // (2 * 2 * variance) + 1
     return replace(
         plan,
         training=replace(plan.training, update_bound=length**2),

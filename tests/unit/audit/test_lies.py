@@ -13,9 +13,11 @@ from node.audit.money_checks import check_money
 from node.audit.studies import read_study
 from node.audit.views import StudyView
 from node.types import Offence
-from tests.support.played_study import UNIT, Stage
+from tests.support.local_suite import UNIT
+from tests.support.played_study import Stage
 
 BOUNTY_BPS = 500
+EVIDENCE_WINDOW = 604_800
 
 
 def show_equivocation(stage: Stage, study: int) -> None:
@@ -24,7 +26,7 @@ def show_equivocation(stage: Stage, study: int) -> None:
     evidence = []
     for digest in (bytes([1] * 32), bytes([2] * 32)):
         evidence += [digest, stage.sign_share(2, study, 1, included, digest)]
-    stage.send(stage.sponsor, "EquivocationCourt", "reportEquivocation", study, 1, 2, included, 0, *evidence)
+    stage.send(stage.sponsor, "Court", "reportEquivocation", study, 1, 2, included, *evidence)
 
 
 def read(stage: Stage, study: int) -> StudyView:
@@ -52,9 +54,10 @@ def test_cut_bond__belongs_to_the_other_hospitals__less_the_bounty(stage: Stage,
     (cut,), (pot,) = view.money.slashes, view.money.pots
     assert (cut.hospital_id, cut.offence, cut.stage, cut.after_release) == (2, Offence.EQUIVOCATION, 1, False)
     assert pot.bounty == cut.amount * BOUNTY_BPS // 10_000 and pot.amount == cut.amount - pot.bounty > 0
-    assert [part.hospital_id for part in pot.parts] == [1, 3] and pot.cut == (2,)
+    assert [part.hospital_id for part in pot.parts] == [1, 3] and pot.punished == (2,)
     assert pot.untaken == pot.amount
     assert failed(view) == []
+    stage.anvil.warp(EVIDENCE_WINDOW)
     stage.send(stage.sponsor, "StakeVault", "claimSlashed", pot.pot_id, 3)
     after = read(stage, study)
     assert [bool(part.taken) for part in after.money.pots[0].parts] == [False, True]
@@ -79,8 +82,8 @@ def test_pot__that_is_not_what_was_cut__fails(stage: Stage, study: int) -> None:
     (pot,) = view.money.pots
     for lied, statement in (
         (replace(pot, bounty=0), "Cut bonds = shares of other hospitals + bounties"),
-        (replace(pot, parts=pot.parts[:1]), "Each cut bond is shared out to the last unit, among hospitals that"),
-        (replace(pot, cut=(1, 2)), "Each cut bond is shared out to the last unit, among hospitals that"),
+        (replace(pot, parts=pot.parts[:1]), "Each pot is shared out to the last unit, among hospitals that"),
+        (replace(pot, punished=(1, 2)), "Each pot is shared out to the last unit, among hospitals that"),
     ):
         (found,) = failed(replace(view, money=replace(view.money, pots=(lied,))))
         assert found.startswith(statement)
