@@ -15,7 +15,7 @@ STORAGE ?= local
 TORCH ?= cpu
 CALLS ?= 1000000
 
-.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench bench-pneumonia gas fuzz generate ceremony clean
+.PHONY: help setup demo app test test-units test-contracts test-circuits test-system invariants lint bench bench-pneumonia gas fuzz adversaries generate ceremony clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
@@ -61,9 +61,10 @@ lint: setup ## ruff, mypy, import directions, solhint, slither, what tests name,
 	@$(VENV)/python scripts/named_in_tests.py
 	@$(VENV)/python scripts/generate.py --check
 
-bench: setup ## figures of stages, encryption and, where the file is there, chest X-rays (half an hour), as JSON in out/bench/ (DATA=FILE)
+bench: setup ## figures of stages, encryption, neighbouring models and, where the file is there, chest X-rays (half an hour), as JSON in out/bench/ (DATA=FILE)
 	@$(VENV)/python scripts/bench.py
 	@$(VENV)/python scripts/bench_threshold.py
+	@$(VENV)/python scripts/bench_differencing.py
 	@$(VENV)/python scripts/bench_pneumonia.py $(if $(DATA),--data $(DATA),--optional)
 
 bench-pneumonia: setup ## chest X-rays alone: accuracy, attacks, privacy, as JSON and plots in out/bench/ (DATA=FILE)
@@ -75,6 +76,10 @@ gas: setup ## what every call of the contracts costs, to contracts/gas.json and 
 FUZZ_SECONDS ?= 1800
 fuzz: setup ## hostile bytes for every reader of the encryption, longer than the tests do (FUZZ_SECONDS=1800)
 	@$(VENV)/python scripts/fuzz.py --seconds $(FUZZ_SECONDS)
+
+ADVERSARY_SECONDS ?= 600
+adversaries: setup ## ceremonies and rounds among random liars, longer than the tests play (ADVERSARY_SECONDS=600)
+	@$(VENV)/python scripts/adversaries.py --seconds $(ADVERSARY_SECONDS)
 
 generate: setup ## rewrite generated files (ABIs, verifiers, vectors)
 	@$(VENV)/python scripts/generate.py

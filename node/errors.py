@@ -129,7 +129,7 @@ class MalformedShare(CryptoError):
 
 
 class MalformedCeremonyMessage(CryptoError):
-    """A dealing, test key, test share or transcript is not well formed."""
+    """A dealing is not well formed: whoever made it is guilty, as its bytes show to all."""
 
 
 class MalformedEncoding(CryptoError):
@@ -149,7 +149,7 @@ class MalformedPayload(CryptoError):
 
 
 class CeremonyFailed(CryptoError):
-    """The ceremony's checks failed: its keys must not be used."""
+    """A ceremony cannot be judged or its keys not be used."""
 
 
 class OpeningRefused(CryptoError):

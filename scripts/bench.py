@@ -27,6 +27,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from node.steps.payload import to_values
+
 from node.crypto.ceremony import (
     CeremonyTranscript,
     check_ceremony,
@@ -47,7 +49,6 @@ from node.plan import HeadPlan
 from node.proofs.artefacts import find_artefacts
 from node.proofs.prover import NATIVE_BINARY, SNARKJS, compute_witness, node_program
 from node.steps.head_records import HeadRecords
-from node.steps.payload import to_values
 from node.steps.records import read_records
 from node.steps.trained import Trained
 from scripts.children import ROOT

@@ -1,30 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threshold CKKS in one component around TenSEAL: pure functions over bytes and frozen dataclasses.
+"""How updates leave a hospital and only sums are opened: pure functions over bytes and frozen dataclasses.
 
-`docs/threshold-ckks.md` describes scheme, file formats, proof sketch and limits. The protocol is
-passively secure and has not been audited.
+`openings` is what a round needs, `dealing` and `ceremony` what a ceremony does; below them stand one-time pads, which
+name whoever lies (`node.crypto.pads`), and threshold CKKS around TenSEAL (`docs/threshold-ckks.md`). Neither the
+composition nor the code has been audited.
 """
 
-from node.crypto.ceremony import (
-    CeremonyTranscript,
-    OpeningTest,
-    check_ceremony,
-    commit_to_test_key,
-    draw_tests,
-    make_test_key,
-    make_test_shares,
-    size_of_test_key,
-    size_of_test_shares,
-)
-from node.crypto.context import CeremonyContext, RoundContext
+from node.crypto.ceremony import Judgement, PostedComplaint, PostedDealing, judge_ceremony
+from node.crypto.context import CeremonyContext, CeremonyIdentity, RoundContext
 from node.crypto.dealing import (
-    ReceivedShares,
+    CeremonyKeys,
+    DealingContent,
+    Finding,
+    Malformed,
+    Objection,
+    PostedKeys,
+    ReceivedDealing,
     dealing_digest,
     dealing_size,
+    keys_to_post,
     make_dealing,
     new_ceremony_seed,
-    read_dealings,
-    sealing_public,
+    read_dealing,
+    receive_dealing,
 )
 from node.crypto.encryption import (
     Ciphertext,
@@ -36,41 +34,52 @@ from node.crypto.encryption import (
     write_sum,
 )
 from node.crypto.opening import OpeningShare, open_sum, opening_share, read_share, share_size
+from node.crypto.openings import Payload, RoundOpening, SumOpening, round_opening
 from node.crypto.parameters import ThresholdParameters, choose_parameters
 from node.crypto.round_secrets import round_secrets
+from node.crypto.updates import OpenedSum, UpdateForm
 
 __all__ = [
     "CeremonyContext",
-    "CeremonyTranscript",
+    "CeremonyIdentity",
+    "CeremonyKeys",
     "Ciphertext",
     "CiphertextSum",
+    "DealingContent",
+    "Finding",
+    "Judgement",
+    "Malformed",
+    "Objection",
+    "OpenedSum",
     "OpeningShare",
-    "OpeningTest",
-    "ReceivedShares",
+    "Payload",
+    "PostedComplaint",
+    "PostedDealing",
+    "PostedKeys",
+    "ReceivedDealing",
     "RoundContext",
+    "RoundOpening",
+    "SumOpening",
     "ThresholdParameters",
+    "UpdateForm",
     "add",
-    "check_ceremony",
     "choose_parameters",
     "ciphertext_size",
-    "commit_to_test_key",
     "dealing_digest",
     "dealing_size",
-    "draw_tests",
     "encrypt",
+    "judge_ceremony",
+    "keys_to_post",
     "make_dealing",
-    "make_test_key",
-    "make_test_shares",
     "new_ceremony_seed",
     "open_sum",
     "opening_share",
     "read_ciphertext",
-    "read_dealings",
+    "read_dealing",
     "read_share",
+    "receive_dealing",
+    "round_opening",
     "round_secrets",
-    "sealing_public",
     "share_size",
-    "size_of_test_key",
-    "size_of_test_shares",
     "write_sum",
 ]

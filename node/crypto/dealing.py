@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dealing of round secrets: every hospital shares a ternary secret of its own for each round.
+"""Dealings: what one hospital gives all others for the rounds of a batch, and what a recipient makes of one.
 
-The first t - 1 of the other hospitals get a 32-byte seed from which their share expands; the sharing
-polynomial runs through those shares and the secret, and the rest get their share in full. Each box also
-carries the dealer's half of the two hospitals' mask seed for that round. Everything follows from the
-dealer's ceremony seed, so a repeated step gives the same bytes.
+For each round a dealing holds a section of one-time pads, every lie in which is shown to everybody, and, where rounds
+may open by CKKS first, a box of shares for each other hospital, which nobody but its recipient can judge. Everything
+follows from the dealer's ceremony seed and the hash of the keys dealt to, so a repeated step gives the same bytes.
 """
 
 from __future__ import annotations
@@ -13,41 +12,84 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
-import numpy as np
-
-from node.crypto.context import (
-    CeremonyContext,
-    Context,
-    in_index_order,
-    index_of,
-    require_all,
-)
+from node.crypto import pads
+from node.crypto.boxes import BoxContent, boxes_size, open_own_box, own_content, seal_boxes, sealing_key
+from node.crypto.context import CeremonyContext, CeremonyIdentity, index_of
 from node.crypto.framing import HEADER_BYTES, Kind, frame, unframe
-from node.crypto.parameters import ThresholdParameters
-from node.crypto.prf import SEED_BYTES, Words, derive, encode, expand, ternary, uniform
-from node.crypto.ring import ring
-from node.crypto.sealing import TAG_BYTES, SealingKey
-from node.crypto.shamir import interpolate
-from node.errors import MalformedCeremonyMessage, ParameterError
+from node.crypto.prf import SEED_BYTES
+from node.errors import FalseBox, MalformedCeremonyMessage, MalformedPadDealing, ParameterError
+from node.group.babyjubjub import COFACTOR, Point, multiply
+from node.hashing import encode
 
 
 @dataclass(frozen=True)
-class ReceivedShares:
-    """What one hospital holds after reading all dealings. Secret.
+class PostedKeys:
+    """What one hospital posts in the ceremony's first step: a point P, whose eightfold pads are sealed to, and the
+    X25519 key of its boxes for ciphertexts."""
 
-    `shares` maps (round, dealer) to a share, as a 32-byte seed or as residues (the own dealing included);
-    `contributions` maps (round, dealer) to the dealer's half of the pair's mask seed; `dealing_digests`
-    maps each dealer to the SHA-256 of its file.
-    """
+    pad: Point
+    box: bytes
 
-    me: int
-    shares: Mapping[tuple[int, int], bytes]
-    contributions: Mapping[tuple[int, int], bytes]
-    dealing_digests: Mapping[int, bytes]
+
+@dataclass(frozen=True)
+class CeremonyKeys:
+    """The keys of all the dealt: `pads` are the points 8P, `boxes` the X25519 keys, 32 bytes each."""
+
+    pads: Mapping[int, Point]
+    boxes: Mapping[int, bytes]
+
+    @classmethod
+    def of(cls, ctx: CeremonyContext, posted: Mapping[int, PostedKeys]) -> CeremonyKeys:
+        """The keys as they were posted; raises ParameterError unless they are of exactly the dealt."""
+        if set(posted) != set(ctx.parties):
+            raise ParameterError(f"keys are of hospitals {sorted(posted)}, and dealt to {sorted(ctx.parties)}")
+        return cls(
+            {party: multiply(COFACTOR, posted[party].pad) for party in ctx.parties},
+            {party: posted[party].box for party in ctx.parties},
+        )
+
+
+@dataclass(frozen=True)
+class DealingContent:
+    """A dealing's parts by round, in which everybody finds the same: pads' sections, checked, and sealed boxes."""
+
+    dealer: int
+    pads: Mapping[int, pads.PadDealing]
+    boxes: Mapping[int, bytes]
+
+
+@dataclass(frozen=True)
+class ReceivedDealing:
+    """What one hospital holds of a dealing, by round. Secret. A box of no use is None: it blames nobody."""
+
+    dealer: int
+    pads: Mapping[int, pads.PadShare]
+    boxes: Mapping[int, BoxContent | None]
 
     def __repr__(self) -> str:
-        return f"ReceivedShares(me={self.me}, secret)"
+        return f"ReceivedDealing(dealer={self.dealer}, secret)"
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """A dealing whose dealer is guilty without a complaint, as everybody sees in its bytes."""
+
+    dealer: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Objection:
+    """A dealing whose box for this hospital is false in a round: the complaint shows the box to everybody."""
+
+    dealer: int
+    round: int
+    complaint: pads.Complaint
+
+
+Finding: TypeAlias = ReceivedDealing | Malformed | Objection
 
 
 def new_ceremony_seed() -> bytes:
@@ -55,175 +97,83 @@ def new_ceremony_seed() -> bytes:
     return secrets.token_bytes(SEED_BYTES)
 
 
-def sealing_public(ctx: CeremonyContext, me: int, seed: bytes) -> bytes:
-    """Returns this hospital's X25519 public key for the ceremony, 32 bytes."""
+def keys_to_post(identified: CeremonyIdentity, seed: bytes) -> PostedKeys:
+    """This hospital's keys for a ceremony, new in each."""
+    return PostedKeys(_pad_key(identified, seed).posted, sealing_key(identified, seed).public)
+
+
+def make_dealing(ctx: CeremonyContext, me: int, seed: bytes, keys: CeremonyKeys) -> bytes:
+    """Returns the dealing file. Nobody's key can prevent it: an unusable one gets a filler in place of its box."""
     index_of(ctx, me)
-    return _sealing_key(ctx, seed).public
-
-
-def make_dealing(ctx: CeremonyContext, me: int, seed: bytes, sealing_publics: Mapping[int, bytes]) -> bytes:
-    """Returns the dealing file: for each round and each other hospital one sealed box.
-
-    Raises MalformedCeremonyMessage naming the hospital whose sealing key is missing or unusable.
-    """
-    _check_publics(ctx, sealing_publics)
-    key = _sealing_key(ctx, seed)
-    boxes = []
-    for round_number in ctx.round_numbers:
-        shares = _own_shares(ctx, me, seed, round_number)
-        for recipient in _others(ctx, me):
-            plaintext = mask_contribution(ctx, seed, round_number, recipient) + shares[recipient]
-            associated = _associated(ctx, round_number, me, recipient)
-            try:
-                boxes.append(key.seal(sealing_publics[recipient], associated, plaintext))
-            except MalformedCeremonyMessage as error:
-                raise MalformedCeremonyMessage(f"hospital {recipient}: {error}") from None
-    return frame(Kind.DEALING, ctx, me, b"".join(boxes))
+    parts = []
+    for number in ctx.round_numbers:
+        parts.append(pads.deal(ctx.round_context(number).pads, me, seed, keys.pads))
+        if ctx.with_ckks:
+            parts.append(seal_boxes(ctx, me, seed, number, keys.boxes))
+    return frame(Kind.DEALING, ctx, me, b"".join(parts))
 
 
 def dealing_size(ctx: CeremonyContext) -> int:
     """Exact size in bytes of every hospital's dealing file."""
-    dealer = ctx.parties[0]
-    return HEADER_BYTES + ctx.rounds * sum(_box_size(ctx, dealer, other) for other in _others(ctx, dealer))
+    return HEADER_BYTES + ctx.rounds * (_section_size(ctx) + boxes_size(ctx))
 
 
 def dealing_digest(data: bytes) -> bytes:
-    """SHA-256 of a dealing file: how later steps refer to it."""
+    """SHA-256 of a dealing file: how the chain refers to it."""
     return hashlib.sha256(data).digest()
 
 
-def read_dealings(
-    ctx: CeremonyContext,
-    me: int,
-    seed: bytes,
-    sealing_publics: Mapping[int, bytes],
-    dealings: Mapping[int, bytes],
-) -> ReceivedShares:
-    """Opens this hospital's boxes in all dealings.
+def read_dealing(ctx: CeremonyContext, dealer: int, data: bytes) -> DealingContent:
+    """Reads what everybody sees in a dealing; raises MalformedCeremonyMessage where its dealer is guilty by its bytes.
 
-    Raises MalformedCeremonyMessage naming the dealer whose file or box is not well formed.
+    Every point is checked to be canonical and in the subgroup, every scalar's range, and the dealer's proof.
     """
-    _check_publics(ctx, sealing_publics)
-    require_all(ctx, dealings, "dealings", MalformedCeremonyMessage)
-    key = _sealing_key(ctx, seed)
-    shares: dict[tuple[int, int], bytes] = {}
-    contributions: dict[tuple[int, int], bytes] = {}
-    for dealer in ctx.parties:
-        payload = unframe(Kind.DEALING, ctx, dealer, dealing_size(ctx), dealings[dealer], MalformedCeremonyMessage)
-        for round_number, box in _boxes_for(ctx, me, dealer, payload):
-            associated = _associated(ctx, round_number, dealer, me)
-            try:
-                plaintext = key.open(sealing_publics[dealer], associated, box)
-                share_words(ctx.parameters, plaintext[SEED_BYTES:])
-            except MalformedCeremonyMessage as error:
-                raise MalformedCeremonyMessage(
-                    f"the dealing of hospital {dealer} for round {round_number}: {error}"
-                ) from None
-            contributions[round_number, dealer] = plaintext[:SEED_BYTES]
-            shares[round_number, dealer] = plaintext[SEED_BYTES:]
-    for round_number in ctx.round_numbers:
-        shares[round_number, me] = _own_shares(ctx, me, seed, round_number)[me]
-    digests = {dealer: dealing_digest(dealings[dealer]) for dealer in ctx.parties}
-    return ReceivedShares(me, shares, contributions, digests)
+    payload = unframe(Kind.DEALING, ctx, dealer, dealing_size(ctx), data, MalformedCeremonyMessage)
+    section, boxes = _section_size(ctx), boxes_size(ctx)
+    found, sealed = {}, {}
+    for place, number in enumerate(ctx.round_numbers):
+        start = place * (section + boxes)
+        try:
+            found[number] = pads.read_section(ctx.round_context(number).pads, dealer, payload[start : start + section])
+        except MalformedPadDealing as error:
+            raise MalformedCeremonyMessage(f"the dealing of hospital {dealer} for round {number}: {error}") from None
+        sealed[number] = payload[start + section : start + section + boxes]
+    return DealingContent(dealer, found, sealed)
 
 
-def secret_seed(ctx: CeremonyContext, seed: bytes, round_number: int) -> bytes:
-    """The seed from which a round's ternary secret expands."""
-    return derive(seed, "round secret", ctx.digest, round_number)
+def receive_dealing(
+    ctx: CeremonyContext, me: int, seed: bytes, keys: CeremonyKeys, dealer: int, data: bytes
+) -> Finding:
+    """What this hospital makes of a dealing: its shares, that its dealer is guilty, or what it complains of.
+
+    It complains of the first round whose box is false; which of several it is makes no difference.
+    """
+    try:
+        content = read_dealing(ctx, dealer, data)
+    except MalformedCeremonyMessage as error:
+        return Malformed(dealer, str(error))
+    secret = _pad_key(ctx.identified, seed).secret
+    shares: dict[int, pads.PadShare] = {}
+    boxes: dict[int, BoxContent | None] = {}
+    for number in ctx.round_numbers:
+        binding = ctx.round_context(number).pads
+        if dealer == me:
+            shares[number] = pads.own_share(binding, me, seed)
+            if ctx.with_ckks:
+                boxes[number] = own_content(ctx, me, seed, number)
+            continue
+        try:
+            shares[number] = pads.open_box(binding, content.pads[number], me, secret)
+        except FalseBox:
+            return Objection(dealer, number, pads.complain(binding, content.pads[number], me, secret))
+        if ctx.with_ckks:
+            boxes[number] = open_own_box(ctx, me, seed, dealer, number, keys.boxes[dealer], content.boxes[number])
+    return ReceivedDealing(dealer, shares, boxes)
 
 
-def secret_key(parameters: ThresholdParameters, seed: bytes, primes: tuple[int, ...]) -> Words:
-    """Expands a secret's seed to the ternary secret in the NTT domain, shape (primes, N)."""
-    domain = ring(parameters.degree, primes)
-    return domain.forward(domain.from_signed(ternary(seed, parameters.degree, "ternary secret")))
+def _section_size(ctx: CeremonyContext) -> int:
+    return pads.section_size(ctx.round_context(ctx.first_round).pads)
 
 
-def mask_contribution(ctx: CeremonyContext, seed: bytes, round_number: int, other: int) -> bytes:
-    """This hospital's half of the mask seed that it shares with another for a round."""
-    return derive(seed, "mask contribution", ctx.digest, round_number, other)
-
-
-def share_words(parameters: ThresholdParameters, share: bytes) -> Words:
-    """Expands or decodes a share to residues in the NTT domain, shape (data primes, N)."""
-    primes, degree = parameters.data_primes, parameters.degree
-    if len(share) == SEED_BYTES:
-        return uniform(share, primes, degree, "share")
-    words = np.frombuffer(share, dtype="<u8").astype(np.uint64).reshape(len(primes), degree)
-    if not ring(degree, primes).is_reduced(words):
-        raise MalformedCeremonyMessage("a share holds a residue that is not reduced")
-    return words
-
-
-def stored_share_size(ctx: Context, dealer: int, recipient: int) -> int:
-    """Size in bytes of the share that a recipient holds of a dealer's secret: a seed or residues."""
-    if recipient in _seeded(ctx, dealer):
-        return SEED_BYTES
-    return len(ctx.parameters.data_primes) * ctx.parameters.degree * 8
-
-
-def _own_shares(ctx: CeremonyContext, me: int, seed: bytes, round_number: int) -> dict[int, bytes]:
-    parameters = ctx.parameters
-    domain = ring(parameters.degree, parameters.data_primes)
-    seeds = {
-        recipient: derive(seed, "share seed", ctx.digest, round_number, recipient) for recipient in _seeded(ctx, me)
-    }
-    points = {index_of(ctx, recipient) + 1: share_words(parameters, seeds[recipient]) for recipient in seeds}
-    points[0] = secret_key(parameters, secret_seed(ctx, seed, round_number), parameters.data_primes)
-    shares = dict(seeds)
-    for recipient in ctx.parties:
-        if recipient not in seeds:
-            words = interpolate(domain, points, index_of(ctx, recipient) + 1)
-            shares[recipient] = words.astype("<u8").tobytes()
-    return shares
-
-
-def _boxes_for(ctx: CeremonyContext, me: int, dealer: int, payload: bytes) -> list[tuple[int, bytes]]:
-    boxes = []
-    position = 0
-    for round_number in ctx.round_numbers:
-        for recipient in _others(ctx, dealer):
-            size = _box_size(ctx, dealer, recipient)
-            if recipient == me:
-                boxes.append((round_number, payload[position : position + size]))
-            position += size
-    return boxes
-
-
-def _box_size(ctx: CeremonyContext, dealer: int, recipient: int) -> int:
-    return SEED_BYTES + stored_share_size(ctx, dealer, recipient) + TAG_BYTES
-
-
-def _others(ctx: Context, party: int) -> tuple[int, ...]:
-    index_of(ctx, party)
-    return tuple(other for other in ctx.parties if other != party)
-
-
-def _seeded(ctx: Context, dealer: int) -> tuple[int, ...]:
-    return _others(ctx, dealer)[: ctx.parameters.threshold - 1]
-
-
-def _associated(ctx: CeremonyContext, round_number: int, dealer: int, recipient: int) -> bytes:
-    return encode("dealing", *ctx.identity, round_number, dealer, recipient, ctx.digest)
-
-
-def _sealing_key(ctx: CeremonyContext, seed: bytes) -> SealingKey:
-    if len(seed) != SEED_BYTES:
-        raise ParameterError(f"a ceremony seed has {SEED_BYTES} bytes")
-    return SealingKey(seed, ctx.digest)
-
-
-def _check_publics(ctx: CeremonyContext, publics: Mapping[int, bytes]) -> None:
-    require_all(ctx, publics, "sealing keys", MalformedCeremonyMessage)
-    if len(set(publics.values())) != len(publics):
-        raise MalformedCeremonyMessage("two hospitals posted the same sealing key: one of them is a copy")
-
-
-def pair_seed(ctx: CeremonyContext, seed: bytes, received: ReceivedShares, round_number: int, other: int) -> bytes:
-    """The mask seed that this hospital and another hold in common for a round, made by both."""
-    halves = {
-        received.me: mask_contribution(ctx, seed, round_number, other),
-        other: received.contributions[round_number, other],
-    }
-    ordered = in_index_order(ctx, halves)
-    key = b"".join(halves[party] for party in ordered)
-    return expand(key, SEED_BYTES, "pair seed", ctx.digest, round_number, ordered)
+def _pad_key(identified: CeremonyIdentity, seed: bytes) -> pads.PadKey:
+    return pads.pad_key(seed, encode("pad key", *identified.fields))

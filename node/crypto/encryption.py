@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import tenseal
 
+from node.crypto.boxes import secret_key
 from node.crypto.context import RoundContext, in_index_order, index_of
-from node.crypto.dealing import secret_key
 from node.crypto.packing import pack
 from node.crypto.parameters import ERROR_BOUND
 from node.crypto.prf import Words, public_polynomial, public_seed

@@ -16,7 +16,7 @@ from node.errors import CryptoError
 
 _LAYOUT = struct.Struct(">4sBB32sIQQIIIBBBBBI")
 _MAGIC = b"CNSL"
-_VERSION = 2
+_VERSION = 3
 
 HEADER_BYTES = _LAYOUT.size
 
@@ -25,10 +25,8 @@ class Kind(IntEnum):
     """What a file holds."""
 
     DEALING = 1
-    TEST_KEY = 2
-    TEST_SHARES = 3
-    ROUND_SECRETS = 4
-    OPENING_SHARE = 5
+    ROUND_SECRETS = 2
+    OPENING_SHARE = 3
 
     @property
     def label(self) -> str:
@@ -38,7 +36,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself; a round's file has one round."""
+    """What a file says of itself; a round's file has one round, and one of pads alone no statistical security."""
 
     kind: Kind
     context_digest: bytes
@@ -52,18 +50,19 @@ class Header:
     threshold: int
     value_bits: int
     statistical_security: int
-    attempts: int
-    value_count: int
+    packed: int
+    coordinates: int
 
 
 def header_of(kind: Kind, ctx: Context, sender: int) -> Header:
     """The header that a sender's file of this kind has."""
+    batch = ctx if isinstance(ctx, CeremonyContext) else ctx.batch
     rounds = ctx.round_numbers if isinstance(ctx, CeremonyContext) else range(ctx.round, ctx.round + 1)
-    parameters = ctx.parameters
+    identified, form = batch.identified, batch.form
     return Header(
-        kind, ctx.digest, sender, ctx.chain_id, ctx.study_id, ctx.ceremony, rounds[0], len(rounds),
-        parameters.parties, parameters.threshold, parameters.value_bits, parameters.statistical_security,
-        parameters.attempts, parameters.value_count,
+        kind, ctx.digest, sender, identified.chain_id, identified.study_id, identified.ceremony, rounds[0],
+        len(rounds), len(batch.parties), batch.threshold, form.value_bits,
+        batch.ckks.statistical_security if batch.ckks else 0, int(form.packed), form.coordinates,
     )  # fmt: skip
 
 
@@ -91,10 +90,10 @@ def frame(kind: Kind, ctx: Context, sender: int, payload: bytes) -> bytes:
     return _LAYOUT.pack(_MAGIC, kind, _VERSION, *values) + payload
 
 
-def unframe(kind: Kind, ctx: Context, sender: int, size: int, data: bytes, error: type[CryptoError]) -> bytes:
-    """Checks size and header and returns the payload; raises `error` naming sender and fault."""
+def unframe(kind: Kind, ctx: Context, sender: int, size: int | None, data: bytes, error: type[CryptoError]) -> bytes:
+    """Checks size, where it is known, and header and returns the payload; raises `error` naming sender and fault."""
     what = f"the {kind.label} of hospital {sender}"
-    if len(data) != size:
+    if size is not None and len(data) != size:
         raise error(f"{what} has {len(data)} bytes; the plan implies {size}")
     try:
         found = read_header(data, error)

@@ -15,16 +15,21 @@ import numpy as np
 
 from node.crypto.framing import HEADER_BYTES, Header, Kind, is_framed, read_header
 from node.crypto.opening import PREFIX_BYTES
-from node.crypto.parameters import MODULI, TEST_COEFFICIENTS, ThresholdParameters, choose_parameters
+from node.crypto.pads import PadContext, section_size
+from node.crypto.parameters import MODULI, ThresholdParameters
 from node.crypto.prf import SEED_BYTES, Words
 from node.crypto.ring import ring
 from node.crypto.seal_format import SEAL_VERSION, read_seeds, read_varint, read_vector, slot_count, vector_size
 from node.crypto.sealing import TAG_BYTES
+from node.crypto.updates import UpdateForm
 from node.errors import CryptoError
+from node.group.babyjubjub import ORDER
+from node.group.encoding import SCALAR_BYTES
 
 _SIZES_FIELD = 0x0A
 _SCALE = struct.Struct("<d")
 _LARGEST_SHIFT = 1000
+_WHOSE = "Which study, round and hospital it belongs to stands on chain, next to its digest. Public."
 
 
 @dataclass(frozen=True)
@@ -40,19 +45,22 @@ def inspect(data: bytes) -> Inspection:
     """Explains a file's bytes; raises CryptoError where they are no file of ours or are damaged."""
     if is_framed(data):
         return _explain_framed(read_header(data, CryptoError), data)
-    if data[:1] == bytes((_SIZES_FIELD,)):
-        return _explain_ciphertext(data)
-    raise CryptoError(
-        "this is no ciphertext, opening share, dealing, test key, test shares or round secrets of Consilium"
-    )
+    scalars = _leading_scalars(data)
+    for start in range(0, SCALAR_BYTES * scalars + 1, SCALAR_BYTES):
+        shape = _shape_of(data, start)
+        if shape is not None:
+            return _explain_ciphertext(shape, data, start)
+    if scalars and SCALAR_BYTES * scalars == len(data):
+        return _explain_scalars(data)
+    raise CryptoError("this is no payload, ciphertext, share, dealing or round secrets of Consilium, or it is damaged")
 
 
 _PURPOSE = {
-    Kind.DEALING: "Shares of one hospital's round secrets, each sealed to another hospital. Public.",
-    Kind.TEST_KEY: "Leading coefficients of b = -a_test * s + e for the ceremony's tests. Public.",
-    Kind.TEST_SHARES: "One hospital's shares of the ceremony's test openings. Public.",
-    Kind.ROUND_SECRETS: "SECRET: what one hospital encrypts and opens a round with. It must never leave its node.",
-    Kind.OPENING_SHARE: "One hospital's share of the opening of one sum. Public.",
+    Kind.DEALING: "One hospital's pads for the rounds of a batch, and shares of its round secrets where sums open by "
+    "CKKS first, each sealed to another hospital. Public.",
+    Kind.ROUND_SECRETS: "SECRET: what one hospital hides its update with and opens a round with. It must never leave "
+    "its node.",
+    Kind.OPENING_SHARE: "One hospital's share of the CKKS opening of one sum. Public.",
 }
 
 
@@ -61,15 +69,10 @@ def _explain_framed(header: Header, data: bytes) -> Inspection:
     if header.kind is Kind.ROUND_SECRETS:
         # Nothing of the content, not even whether it is well formed.
         return _inspection(header, facts, data)
-    parameters = _parameters_of(header)
-    facts |= _parameter_facts(parameters)
-    explain = {
-        Kind.DEALING: _dealing_facts,
-        Kind.TEST_KEY: _test_key_facts,
-        Kind.TEST_SHARES: _test_share_facts,
-        Kind.OPENING_SHARE: _share_facts,
-    }[header.kind]
-    facts |= explain(header, parameters, data[HEADER_BYTES:])
+    if header.kind is Kind.DEALING:
+        facts |= _dealing_facts(header, data[HEADER_BYTES:])
+    else:
+        facts |= _share_facts(header, data[HEADER_BYTES:])
     return _inspection(header, facts, data)
 
 
@@ -87,10 +90,10 @@ def _header_facts(header: Header) -> dict[str, object]:
         **rounds,
         "parties": header.parties,
         "threshold": header.threshold,
+        "coordinates": header.coordinates,
         "value_bits": header.value_bits,
-        "value_count": header.value_count,
-        "statistical_security": header.statistical_security,
-        "attempts": header.attempts,
+        "pad_scalars": _form_of(header).scalars + 1,
+        "statistical_security": header.statistical_security or None,
         "context_digest": header.context_digest,
     }
 
@@ -102,15 +105,12 @@ def _inspection(header: Header, facts: dict[str, object], data: bytes) -> Inspec
     return Inspection(title, _PURPOSE[header.kind], {**facts, "bytes": len(data)})
 
 
+def _form_of(header: Header) -> UpdateForm:
+    return UpdateForm(header.coordinates, header.value_bits, bool(header.packed))
+
+
 def _parameters_of(header: Header) -> ThresholdParameters:
-    return choose_parameters(
-        header.parties,
-        header.threshold,
-        header.value_bits,
-        header.value_count,
-        statistical_security=header.statistical_security,
-        attempts=header.attempts,
-    )
+    return _form_of(header).parameters(header.parties, header.threshold, header.statistical_security)
 
 
 def _parameter_facts(parameters: ThresholdParameters) -> dict[str, object]:
@@ -125,43 +125,54 @@ def _parameter_facts(parameters: ThresholdParameters) -> dict[str, object]:
     }
 
 
-def _dealing_facts(header: Header, parameters: ThresholdParameters, payload: bytes) -> dict[str, object]:
+def _dealing_facts(header: Header, payload: bytes) -> dict[str, object]:
+    section = _section_size(header)
     seeded = min(header.threshold - 1, header.parties - 1)
     whole = header.parties - 1 - seeded
-    words = 8 * len(parameters.data_primes) * parameters.degree
-    box = SEED_BYTES + TAG_BYTES
-    _expect(payload, header.rounds * (seeded * (box + SEED_BYTES) + whole * (box + words)))
-    return {"boxes_per_round": header.parties - 1, "boxes_with_a_seed": seeded, "boxes_with_a_whole_share": whole}
-
-
-def _test_key_facts(header: Header, parameters: ThresholdParameters, payload: bytes) -> dict[str, object]:
-    words = len(parameters.data_primes) * TEST_COEFFICIENTS
-    _expect(payload, 8 * words * header.rounds)
-    return {
-        "coefficients_per_round": TEST_COEFFICIENTS,
-        "residues_reduced": _reduced(parameters, payload, TEST_COEFFICIENTS),
+    facts: dict[str, object] = {
+        "bytes_of_pads_per_round": section,
+        "boxes_per_round": header.parties - 1,
+        "boxes_with_a_seed": seeded,
+        "boxes_with_a_whole_share": whole,
     }
+    boxes = 0
+    if header.statistical_security:
+        parameters = _parameters_of(header)
+        words = 8 * len(parameters.data_primes) * parameters.degree
+        box = SEED_BYTES + TAG_BYTES
+        boxes = seeded * (box + SEED_BYTES) + whole * (box + words)
+        facts |= {"bytes_of_ckks_boxes_per_round": boxes, **_parameter_facts(parameters)}
+    _expect(payload, header.rounds * (section + boxes))
+    return facts
 
 
-def _test_share_facts(header: Header, parameters: ThresholdParameters, payload: bytes) -> dict[str, object]:
-    one = 8 * len(parameters.data_primes) * TEST_COEFFICIENTS
-    if len(payload) % one or len(payload) // one > parameters.tests:
-        raise CryptoError("the file's size is not that of shares of some of the ceremony's tests")
-    return {
-        "tests": parameters.tests,
-        "tests_served_in": len(payload) // one,
-        "residues_reduced": _reduced(parameters, payload, TEST_COEFFICIENTS),
-    }
+def _section_size(header: Header) -> int:
+    numbers = tuple(range(1, header.parties + 1))
+    return section_size(
+        PadContext(
+            chain_id=header.chain_id,
+            contract="0x" + "00" * 20,
+            study_id=header.study_id,
+            ceremony=header.ceremony,
+            round=header.first_round,
+            dealt=numbers,
+            points={number: number for number in numbers},
+            threshold=header.threshold,
+            scalars=_form_of(header).scalars,
+            keys_hash=bytes(32),
+        )
+    )
 
 
-def _share_facts(header: Header, parameters: ThresholdParameters, payload: bytes) -> dict[str, object]:
+def _share_facts(header: Header, payload: bytes) -> dict[str, object]:
+    parameters = _parameters_of(header)
     residues = payload[PREFIX_BYTES:]
     _expect(payload, PREFIX_BYTES + 8 * len(parameters.data_primes) * sum(parameters.opened_coefficients))
-    included, quorum = (int.from_bytes(payload[start : start + 8], "big") for start in (1, 9))
+    included, quorum = (int.from_bytes(payload[start : start + 8], "big") for start in (0, 8))
     whole = 8 * len(parameters.data_primes) * parameters.degree * (parameters.blocks - 1)
     last = parameters.opened_coefficients[-1]
     return {
-        "attempt": payload[0],
+        **_parameter_facts(parameters),
         "included_indices": _indices(included),
         "quorum_indices": _indices(quorum),
         "coefficients_opened": sum(parameters.opened_coefficients),
@@ -187,7 +198,7 @@ def _reduced(parameters: ThresholdParameters, payload: bytes, width: int) -> boo
 
 @dataclass(frozen=True)
 class _Shape:
-    """What a ciphertext file shows of its parameters."""
+    """What a ciphertext shows of its parameters."""
 
     degree: int
     blocks: int
@@ -198,13 +209,13 @@ class _Shape:
         return MODULI[self.degree][:-1]
 
 
-def _explain_ciphertext(data: bytes) -> Inspection:
+def _explain_ciphertext(shape: _Shape, data: bytes, start: int) -> Inspection:
     """A ciphertext is a TenSEAL vector without a header of ours: its own fields tell its shape."""
-    shape = _shape_of(data)
-    seeds = read_seeds(shape, data)
-    read_vector(shape, seeds, data)
+    vector = data[start:]
+    seeds = read_seeds(shape, vector)
+    read_vector(shape, seeds, vector)
     facts: dict[str, object] = {
-        "kind": "ciphertext",
+        "kind": "payload" if start else "ciphertext",
         "format": f"TenSEAL CKKSVector, SEAL {'.'.join(map(str, SEAL_VERSION))}, seeded",
         "degree": shape.degree,
         "data_primes": len(shape.data_primes),
@@ -216,28 +227,55 @@ def _explain_ciphertext(data: bytes) -> Inspection:
         "sha256": hashlib.sha256(data).digest(),
         "bytes": len(data),
     }
-    purpose = (
-        "One hospital's encrypted update, or a sum of several. Which study, round and hospital it belongs to "
-        "stands on chain, next to its digest. Public."
-    )
-    return Inspection("Ciphertext", purpose, facts)
+    if start:
+        facts["pad_scalars"] = start // SCALAR_BYTES
+        return Inspection("Payload", f"One hospital's update, under its pad and once more encrypted. {_WHOSE}", facts)
+    return Inspection("Ciphertext", f"One hospital's encrypted update, or a sum of several. {_WHOSE}", facts)
 
 
-def _shape_of(data: bytes) -> _Shape:
-    length, start = read_varint(data, 1)
+def _explain_scalars(data: bytes) -> Inspection:
+    """Scalars and nothing else: both things that are so look alike, by design."""
+    facts: dict[str, object] = {
+        "kind": "scalars",
+        "pad_scalars": len(data) // SCALAR_BYTES,
+        "sha256": hashlib.sha256(data).digest(),
+        "bytes": len(data),
+    }
+    purpose = f"One hospital's update under its pad, or its share of the pads of a set. {_WHOSE}"
+    return Inspection("Payload or pad share", purpose, facts)
+
+
+def _leading_scalars(data: bytes) -> int:
+    """How many 32-byte integers below ℓ the data begin with."""
+    count = 0
+    while len(data) >= SCALAR_BYTES * (count + 1):
+        place = SCALAR_BYTES * count
+        if int.from_bytes(data[place : place + SCALAR_BYTES], "little") >= ORDER:
+            break
+        count += 1
+    return count
+
+
+def _shape_of(data: bytes, start: int) -> _Shape | None:
+    """The shape of the ciphertext that the data end with from `start` on; None where there is none."""
+    if data[start : start + 1] != bytes((_SIZES_FIELD,)):
+        return None
+    try:
+        length, slots = read_varint(data, start + 1)
+    except CryptoError:
+        return None
+    (scale,) = _SCALE.unpack(data[-_SCALE.size :].rjust(_SCALE.size, b"\0"))
+    mantissa, exponent = frexp(scale)
+    if mantissa != 0.5 or not 0 < exponent - 1 < _LARGEST_SHIFT:
+        return None
     for degree in MODULI:
         blocks, rest = divmod(length, len(slot_count(degree)))
-        # The length is a stranger's: nothing is made as long as it says before that much is seen to be there.
-        if (
-            rest
-            or not blocks
-            or start + length > len(data)
-            or data[start : start + length] != slot_count(degree) * blocks
-        ):
-            continue
-        (scale,) = _SCALE.unpack(data[-_SCALE.size :].rjust(_SCALE.size, b"\0"))
-        mantissa, exponent = frexp(scale)
         shape = _Shape(degree, blocks, exponent - 1)
-        if mantissa == 0.5 and 0 < shape.shift < _LARGEST_SHIFT and vector_size(shape) == len(data):
+        # The length is a stranger's: nothing is made as long as it says before that much is seen to be there.
+        if rest or not blocks or slots + length > len(data) or 8 * degree * blocks > len(data):
+            continue
+        if vector_size(shape) != len(data) - start:
+            continue
+        if data[slots : slots + length] == slot_count(degree) * blocks:
             return shape
-    raise CryptoError("this may be a TenSEAL vector, but it has not the shape of a ciphertext of Consilium's")
+    return None

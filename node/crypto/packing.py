@@ -59,7 +59,7 @@ def unpack(parameters: ThresholdParameters, blocks: Sequence[Words], included: i
         if not _is_payload(parameters, lifted, half_unit):
             raise OpeningFailed(
                 "the shares do not open the sum: what they give is not a sum of updates. "
-                "One share or one ciphertext is wrong; the next attempt uses another quorum"
+                "One share or one ciphertext is wrong, nobody can tell whose; pads open the sum"
             )
         places = np.empty((lifted.shape[1], parameters.digits), dtype=np.int64)
         for digit in range(parameters.digits):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-from node.crypto.prf import encode
 from node.errors import ParameterError
+from node.hashing import encode
 
 MINIMUM_PARTIES = 3
 MAXIMUM_PARTIES = 64
@@ -47,15 +47,9 @@ ERROR_VARIANCE_DOUBLED = 21
 # Smudging noise is the centred sum of this many uniform integers of `noise_bits` bits each.
 NOISE_SUMMANDS = 4
 
-# The ceremony's test openings: how many of them each hospital's shares take part in, how many leading
-# coefficients they show, and their own noise, which may be large since a test carries no payload.
-TESTS_PER_PARTY = 40
-TEST_COEFFICIENTS = 64
-
 # An opening shows this many coefficients of a block even where fewer carry values: those that must come out as
 # zero tell shares that do not open from a sum.
 LEAST_OPENED = 64
-TEST_NOISE_BITS = 120
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,6 @@ class ThresholdParameters:
     value_bits: int
     value_count: int
     statistical_security: int
-    attempts: int
     degree: int
     primes: tuple[int, ...]
     digits: int
@@ -115,23 +108,11 @@ class ThresholdParameters:
         """Largest absolute value of the noise in an opened sum: t smudging noises and n errors."""
         return opened_noise_bound(self.parties, self.threshold, self.noise_bits)
 
-    @property
-    def tests(self) -> int:
-        """How many test openings a ceremony makes, so that each hospital takes part in 40 or more."""
-        return -(-TESTS_PER_PARTY * self.parties // self.threshold)
-
-    @property
-    def test_bound(self) -> int:
-        """Largest absolute value a coefficient of an honest test opening can have."""
-        errors = ERROR_BOUND * self.parties * MAXIMUM_ROUNDS
-        return self.threshold * smudging_bound(TEST_NOISE_BITS) + errors
-
     def encoded(self) -> bytes:
         """A canonical encoding, bound into every context."""
         return encode(
             "parameters", self.parties, self.threshold, self.value_bits, self.value_count,
-            self.statistical_security, self.attempts, self.degree, self.primes, self.digits,
-            self.noise_bits, self.shift,
+            self.statistical_security, self.degree, self.primes, self.digits, self.noise_bits, self.shift,
         )  # fmt: skip
 
 
@@ -150,13 +131,13 @@ def opened_noise_bound(parties: int, threshold: int, noise_bits: int) -> int:
     return threshold * smudging_bound(noise_bits) + ERROR_BOUND * parties
 
 
-def required_noise_bits(parties: int, coefficients: int, attempts: int, security: int) -> int:
-    """Fewest bits per summand with which all openings of a round are simulatable within 2^-security.
+def required_noise_bits(parties: int, coefficients: int, security: int) -> int:
+    """Fewest bits per summand with which a round's one opening is simulatable within 2^-security.
 
-    The statistical distance is at most sqrt(coefficients * parties * 10.5 * attempts * I) / (2 * 2^bits),
+    The statistical distance is at most sqrt(coefficients * parties * 10.5 * I) / (2 * 2^bits),
     I <= 4 being the Fisher information of a sum of four unit uniforms (docs/threshold-ckks.md).
     """
-    leaked = ERROR_VARIANCE_DOUBLED * coefficients * parties * attempts
+    leaked = ERROR_VARIANCE_DOUBLED * coefficients * parties
     bits = security
     while leaked > 2 << (2 * (bits - security)):
         bits += 1
@@ -170,22 +151,19 @@ def choose_parameters(
     value_count: int,
     *,
     statistical_security: int = 64,
-    attempts: int = 5,
 ) -> ThresholdParameters:
     """Returns the parameter set with the smallest ciphertext that meets the request.
 
     `value_bits` is the width of a signed value, `value_count` the number of values of an update (limbs
-    of the blinding value included), `attempts` the number of openings of one sum that the noise must
-    cover. Raises ParameterError when the request is out of range or nothing fits.
+    of the blinding value included). The noise covers one opening of a sum and no second one. Raises
+    ParameterError when the request is out of range or nothing fits.
     """
-    _check_request(parties, threshold, value_bits, value_count, statistical_security, attempts)
+    _check_request(parties, threshold, value_bits, value_count, statistical_security)
     best: ThresholdParameters | None = None
     for degree, primes in MODULI.items():
         if prod(primes).bit_length() > SECURITY_TABLE_128[degree]:
             raise ParameterError(f"the primes for degree {degree} exceed the 128-bit security table")
-        candidate = _densest(
-            parties, threshold, value_bits, value_count, statistical_security, attempts, degree, primes
-        )
+        candidate = _densest(parties, threshold, value_bits, value_count, statistical_security, degree, primes)
         if candidate is not None and (best is None or _update_words(candidate) < _update_words(best)):
             best = candidate
     if best is None:
@@ -202,7 +180,6 @@ def _densest(
     value_bits: int,
     value_count: int,
     security: int,
-    attempts: int,
     degree: int,
     primes: tuple[int, ...],
 ) -> ThresholdParameters | None:
@@ -211,12 +188,12 @@ def _densest(
     modulus = prod(primes[:-1])
     for digits in range(modulus.bit_length() // width, 0, -1):
         blocks = -(-value_count // (degree * digits))
-        noise_bits = required_noise_bits(parties, blocks * degree, attempts, security)
+        noise_bits = required_noise_bits(parties, blocks * degree, security)
         bound = opened_noise_bound(parties, threshold, noise_bits)
         shift = (2 * bound + 1).bit_length()
         if (1 << (shift + width * digits)) < modulus:
             return ThresholdParameters(
-                parties, threshold, value_bits, value_count, security, attempts,
+                parties, threshold, value_bits, value_count, security,
                 degree, primes, digits, noise_bits, shift,
             )  # fmt: skip
     return None
@@ -226,16 +203,13 @@ def _update_words(parameters: ThresholdParameters) -> int:
     return parameters.blocks * parameters.degree * len(parameters.data_primes)
 
 
-def _check_request(
-    parties: int, threshold: int, value_bits: int, value_count: int, security: int, attempts: int
-) -> None:
+def _check_request(parties: int, threshold: int, value_bits: int, value_count: int, security: int) -> None:
     limits = (
         ("number of parties", parties, MINIMUM_PARTIES, MAXIMUM_PARTIES),
-        ("threshold", threshold, 2, (parties + 1) // 2),
+        ("threshold", threshold, 2, parties - 1),
         ("width of a value in bits", value_bits, 2, 48),
         ("number of values", value_count, 1, MAXIMUM_VALUES),
         ("statistical security in bits", security, 40, 80),
-        ("number of attempts", attempts, 1, 64),
     )
     for name, value, lowest, highest in limits:
         if not lowest <= value <= highest:

@@ -31,14 +31,6 @@ def lift(residues: Words, primes: Sequence[int]) -> Words:
     return out
 
 
-def compose(residues: Words, primes: Sequence[int]) -> npt.NDArray[np.object_]:
-    """Lifts residues to Python's integers: for small numbers of them, since it is slow."""
-    total: npt.NDArray[np.object_] = np.zeros(residues.shape[1], dtype=object)
-    for word in lift(residues, primes)[::-1]:
-        total = (total << _BITS) + word.astype(object)
-    return total
-
-
 def at_most(words: Words, bound: int) -> npt.NDArray[np.bool_]:
     """Which of the integers are not above `bound`."""
     if bound < 0:

@@ -95,6 +95,35 @@ def pack(values: Sequence[int], value_bits: int) -> list[int]:
     ]
 
 
+def packed_count(values: int, value_bits: int) -> int:
+    """Return how many scalars `pack` makes of so many values."""
+    return -(-values // (_SCALAR_BITS // (value_bits + _SUM_BITS)))
+
+
+def unpack(scalars: Sequence[int], count: int, value_bits: int) -> list[int]:
+    """Return the `count` values that `pack` packed, of scalars as signed integers or of sums of such.
+
+    Raises ValueError for scalars that `pack` does not make: of another number, or that hold more than values.
+    """
+    pitch = value_bits + _SUM_BITS
+    half, mask = 1 << (pitch - 1), (1 << pitch) - 1
+    places = _SCALAR_BITS // pitch
+    if len(scalars) != packed_count(count, value_bits):
+        raise ValueError(
+            f"{count} values are packed into {packed_count(count, value_bits)} scalars, not {len(scalars)}"
+        )
+    values: list[int] = []
+    for scalar in scalars:
+        rest = scalar
+        for _ in range(min(places, count - len(values))):
+            value = ((rest + half) & mask) - half
+            values.append(value)
+            rest = (rest - value) >> pitch
+        if rest:
+            raise ValueError("a scalar holds more than the values packed into it")
+    return values
+
+
 def random_blinding() -> int:
     """Return a blinding value, uniform in [0, ℓ), from the system's randomness."""
     return secrets.randbelow(ORDER)

@@ -7,25 +7,32 @@ A recipe is any byte string, so hypothesis and a coverage-guided fuzzer drive th
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from node.crypto import (
-    check_ceremony,
-    commit_to_test_key,
-    draw_tests,
+    DealingContent,
+    PostedComplaint,
     encrypt,
+    judge_ceremony,
     opening_share,
     read_ciphertext,
-    read_dealings,
+    read_dealing,
     read_share,
+    receive_dealing,
+    round_opening,
 )
-from node.crypto.dealing import SealingKey, dealing_size
-from node.crypto.framing import HEADER_BYTES
+from node.crypto.boxes import open_own_box, sealing_key
+from node.crypto.dealing import ReceivedDealing
 from node.crypto.inspection import inspect
+from node.crypto.pads import Complaint
 from node.crypto.parameters import MODULI
-from node.crypto.prf import encode
 from node.crypto.round_secrets import read_round_secrets
+from node.errors import CryptoError, MalformedCeremonyMessage
+from node.group.babyjubjub import ORDER, Point
+from node.group.field import MODULUS
+from node.group.pedersen import commit
+from node.hashing import encode
 from tests.support.threshold import PlayedCeremony, extreme_values, played_ceremony
 
 _WORDS = (0, 1, 2**63, 2**64 - 1, *MODULI[8192], MODULI[8192][0] - 1, *MODULI[16384][:2])
@@ -100,60 +107,89 @@ def targets() -> dict[str, Target]:
     me, other = played.ctx.parties[:2]
     secrets = {party: played.secrets(party, 1) for party in (me, other)}
     quorum = (me, other)
-    share = opening_share(ctx, other, secrets[other], ctx.parties, 0, quorum)
+    share = opening_share(ctx, other, secrets[other], ctx.parties, quorum)
     ciphertext = encrypt(ctx, other, secrets[other], extreme_values(ctx, other))
-    transcript = played.transcript
+    update, blinding = extreme_values(ctx, other)[: ctx.form.coordinates], 77
+    dealings = {dealer: found.pads[1] for dealer, found in contents(played).items()}
+    rules = round_opening(ctx, dealings, ckks_first=True)
+    payload = rules.make_payload(other, secrets[other], update, blinding)
+    commitment = commit(ctx.form.to_scalars(update), blinding)
+    pad_share = rules.later().share(other, secrets[other], ctx.parties)
 
     def use_secrets(data: bytes) -> object:
         read_round_secrets(ctx, other, data)
-        return opening_share(ctx, other, data, ctx.parties, 0, quorum)
+        rules.later().share(other, data, ctx.parties)
+        return opening_share(ctx, other, data, ctx.parties, quorum)
 
-    def check_test_key(data: bytes) -> object:
-        keys = {**transcript.test_keys, other: data}
-        commitments = {**transcript.commitments, other: commit_to_test_key(data)}
-        return draw_tests(played.ctx, transcript.dealing_digests, commitments, keys)
+    def refuse_or_read(data: bytes) -> object:
+        """Only the parts that everybody sees refuse a dealing, so a malformed one is told as an error here."""
+        found = receive_dealing(played.ctx, me, played.seeds[me], played.keys, other, data)
+        judged = judge_ceremony(played.ctx, played.keys, played.on_chain({other: data}), ())
+        assert judged.guilty <= {other} and isinstance(found, ReceivedDealing) != (other in judged.guilty)
+        if not isinstance(found, ReceivedDealing):
+            raise MalformedCeremonyMessage("refused")
+        return found
 
-    def check_test_shares(data: bytes) -> object:
-        shares = {**transcript.test_shares, other: data}
-        return check_ceremony(played.ctx, replace(transcript, test_shares=shares))
+    def judge(data: bytes) -> object:
+        """A complaint's five numbers as they stand on chain: any 256 bits, and 32 of the round's."""
+        words = data.ljust(132, b"\0")
+        x, y, c, s = (int.from_bytes(words[start : start + 32], "big") for start in range(0, 128, 32))
+        posted = PostedComplaint(me, other, int.from_bytes(words[128:132], "big"), Complaint(Point(x, y), c, s))
+        judged = judge_ceremony(played.ctx, played.keys, played.on_chain(), (posted,))
+        # The dealing is sound, so whatever is said of it, it is the complainer that lies.
+        assert judged.guilty == {me}
+        return judged
 
-    def read_dealing(data: bytes) -> object:
-        dealings = {**played.dealings, other: data}
-        return read_dealings(played.ctx, me, played.seeds[me], played.publics, dealings)
+    def check_pad_share(data: bytes) -> object:
+        rules.later().check_share(other, ctx.parties, data)
+        return data
 
     return {
         "ciphertext": Target(ciphertext, lambda data: read_ciphertext(ctx, other, data)),
-        "opening share": Target(share, lambda data: read_share(ctx, other, ctx.parties, 0, quorum, data)),
-        "dealing": Target(played.dealings[other], read_dealing),
-        "sealed share": Target(*_sealed_share(played, read_dealing)),
-        "test key": Target(transcript.test_keys[other], check_test_key),
-        "test shares": Target(transcript.test_shares[other], check_test_shares),
+        "payload": Target(payload, lambda data: rules.read_payload(other, data, commitment)),
+        "opening share": Target(share, lambda data: read_share(ctx, other, ctx.parties, quorum, data)),
+        "pad share": Target(pad_share, check_pad_share),
+        "dealing": Target(played.dealings[other], refuse_or_read),
+        "sealed share": Target(*_sealed_share(played)),
+        "complaint": Target(_complaint(), judge),
         "round secrets": Target(secrets[other], use_secrets),
         "inspected ciphertext": Target(ciphertext, inspect),
+        "inspected payload": Target(payload, inspect),
+        "inspected pad share": Target(pad_share, inspect),
         "inspected share": Target(share, inspect),
         "inspected dealing": Target(played.dealings[other], inspect),
-        "inspected test shares": Target(transcript.test_shares[other], inspect),
         "inspected secrets": Target(secrets[other], inspect),
     }
 
 
-def _sealed_share(
-    played: PlayedCeremony, read_dealing: Callable[[bytes], object]
-) -> tuple[bytes, Callable[[bytes], object]]:
+def contents(played: PlayedCeremony) -> dict[int, DealingContent]:
+    """What everybody sees in the dealings of a ceremony."""
+    return {dealer: read_dealing(played.ctx, dealer, file) for dealer, file in played.dealings.items()}
+
+
+def _complaint() -> bytes:
+    return b"".join(number.to_bytes(32, "big") for number in (MODULUS - 1, 1, ORDER, 2)) + (1).to_bytes(4, "big")
+
+
+def _sealed_share(played: PlayedCeremony) -> tuple[bytes, Callable[[bytes], object]]:
     """What a dealer put into a box: the last recipient's whole share and mask half, spoiled, sealed correctly."""
     ctx = played.ctx
     dealer, reader = ctx.parties[1], ctx.parties[2]
-    key = SealingKey(played.seeds[dealer], ctx.digest)
+    key = sealing_key(ctx.identified, played.seeds[dealer])
     associated = encode("dealing", *ctx.identity, 1, dealer, reader, ctx.digest)
-    boxes = (dealing_size(ctx) - HEADER_BYTES) // ctx.rounds
-    valid = bytes(32) + played.received[reader].shares[1, dealer]
+    content = played.received[reader][dealer].boxes[1]
+    assert content is not None
+    boxes = contents(played)[dealer].boxes[1]
+
+    valid = content.mask_half + content.share
 
     def read(plaintext: bytes) -> object:
-        box = key.seal(played.publics[reader], associated, plaintext)
-        end = HEADER_BYTES + boxes
-        data = played.dealings[dealer]
-        spoiled = data[: end - len(valid) - 16] + box + data[end:]
-        dealings = {**played.dealings, dealer: spoiled}
-        return read_dealings(ctx, reader, played.seeds[reader], played.publics, dealings)
+        plaintext = plaintext.ljust(len(valid), b"\0")[: len(valid)]
+        box = key.seal(played.keys.boxes[reader], associated, plaintext)
+        spoiled = boxes[: -len(box)] + box
+        found = open_own_box(ctx, reader, played.seeds[reader], dealer, 1, played.keys.boxes[dealer], spoiled)
+        if found is None:
+            raise CryptoError("no share")
+        return found
 
     return valid, read

@@ -7,7 +7,6 @@ degree 128 and two primes, everything else as in a study. TenSEAL's random error
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,25 +15,26 @@ import numpy as np
 
 from node.crypto import (
     CeremonyContext,
-    CeremonyTranscript,
+    CeremonyIdentity,
+    CeremonyKeys,
+    PostedDealing,
+    ReceivedDealing,
     RoundContext,
+    UpdateForm,
     add,
-    check_ceremony,
-    commit_to_test_key,
-    draw_tests,
+    dealing_digest,
+    judge_ceremony,
+    keys_to_post,
     make_dealing,
-    make_test_key,
-    make_test_shares,
     open_sum,
     opening_share,
     read_ciphertext,
-    read_dealings,
     read_share,
+    receive_dealing,
     round_secrets,
-    sealing_public,
     write_sum,
 )
-from node.crypto.dealing import secret_key, share_words
+from node.crypto.boxes import secret_key, share_words
 from node.crypto.encryption import data_ring, encrypted_block, round_polynomial, round_seeds
 from node.crypto.packing import pack
 from node.crypto.parameters import MODULI, ThresholdParameters, opened_noise_bound, required_noise_bits
@@ -42,12 +42,13 @@ from node.crypto.prf import Words
 from node.crypto.round_secrets import read_round_secrets
 from node.crypto.seal_format import write_vector
 from node.crypto.shamir import lagrange
-from node.crypto.words import compose
+from node.group.pedersen import limb_count
+from tests.support.threshold import compose
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "threshold-small.json"
 PARTIES = (3, 5, 7)
+INDICES = (0, 1, 4)
 QUORUM = (3, 7)
-ATTEMPT = 1
 
 
 def small_context() -> CeremonyContext:
@@ -56,11 +57,13 @@ def small_context() -> CeremonyContext:
     The second block is not full, so an opening shows 64 of its coefficients.
     """
     degree, count, digits = 128, 300, 2
-    noise_bits = required_noise_bits(3, 2 * degree, 5, 64)
+    form = UpdateForm(count - limb_count(8), 8, packed=True)
+    noise_bits = required_noise_bits(3, 2 * degree, 64)
     shift = (2 * opened_noise_bound(3, 2, noise_bits) + 1).bit_length()
     primes = (*MODULI[8192][:2], MODULI[8192][-1])
-    parameters = ThresholdParameters(3, 2, 8, count, 64, 5, degree, primes, digits, noise_bits, shift)
-    return CeremonyContext(31337, "0x" + "5c" * 20, 7, 1, 1, 1, PARTIES, parameters)
+    parameters = ThresholdParameters(3, 2, 8, count, 64, degree, primes, digits, noise_bits, shift)
+    identity = CeremonyIdentity(31337, "0x" + "5c" * 20, 7, 1)
+    return CeremonyContext(identity, bytes(range(32)), PARTIES, INDICES, 2, 1, 1, form, parameters)
 
 
 def small_update(party: int) -> list[int]:
@@ -91,33 +94,33 @@ def _parameters(ctx: CeremonyContext) -> dict[str, Any]:
         "blocks": parameters.blocks,
         "opened_coefficients": list(parameters.opened_coefficients),
         "noise_bound": str(parameters.noise_bound),
-        "test_bound": str(parameters.test_bound),
     }
 
 
 def _ceremony(ctx: CeremonyContext) -> tuple[dict[str, Any], dict[int, bytes]]:
     seeds = {party: bytes((party,)) * 32 for party in PARTIES}
-    publics = {party: sealing_public(ctx, party, seeds[party]) for party in PARTIES}
-    dealings = {party: make_dealing(ctx, party, seeds[party], publics) for party in PARTIES}
-    received = {party: read_dealings(ctx, party, seeds[party], publics, dealings) for party in PARTIES}
-    digests = received[3].dealing_digests
-    keys = {party: make_test_key(ctx, party, seeds[party], digests) for party in PARTIES}
-    commitments = {party: commit_to_test_key(keys[party]) for party in PARTIES}
-    tests = draw_tests(ctx, digests, commitments, keys)
-    shares = {party: make_test_shares(ctx, party, seeds[party], received[party], tests) for party in PARTIES}
-    transcript = CeremonyTranscript(publics, digests, commitments, keys, shares)
-    secrets = {party: round_secrets(ctx, party, seeds[party], received[party], 1) for party in PARTIES}
+    posted = {party: keys_to_post(ctx.identified, seeds[party]) for party in PARTIES}
+    keys = CeremonyKeys.of(ctx, posted)
+    dealings = {party: make_dealing(ctx, party, seeds[party], keys) for party in PARTIES}
+    secrets = {}
+    for me in PARTIES:
+        received = {}
+        for dealer in PARTIES:
+            found = receive_dealing(ctx, me, seeds[me], keys, dealer, dealings[dealer])
+            assert isinstance(found, ReceivedDealing)
+            received[dealer] = found
+        secrets[me] = round_secrets(ctx, me, seeds[me], received, 1)
+    on_chain = {p: PostedDealing(dealing_digest(file), len(file), True, file) for p, file in dealings.items()}
     return {
-        "chain_id": ctx.chain_id, "contract": ctx.contract, "study_id": ctx.study_id, "ceremony": ctx.ceremony,
-        "first_round": ctx.first_round, "rounds": ctx.rounds, "parties": list(PARTIES),
-        "context_digest": ctx.digest.hex(),
-        "ceremony_seeds": _hex(seeds), "sealing_publics": _hex(publics), "dealings": _hex(dealings),
-        "dealing_digests": _hex(digests), "test_keys": _hex(keys), "test_key_commitments": _hex(commitments),
-        "tests": [
-            {"included": [list(pair) for pair in test.included], "quorum": list(test.quorum)} for test in tests
-        ],
-        "test_shares_sha256": {str(p): hashlib.sha256(shares[p]).hexdigest() for p in PARTIES},
-        "transcript_digest": check_ceremony(ctx, transcript).hex(),
+        "chain_id": ctx.identified.chain_id, "contract": ctx.identified.contract,
+        "study_id": ctx.identified.study_id, "ceremony": ctx.identified.ceremony, "keys_hash": ctx.keys_hash.hex(),
+        "first_round": ctx.first_round, "rounds": ctx.rounds, "parties": list(PARTIES), "indices": list(INDICES),
+        "threshold": ctx.threshold, "coordinates": ctx.form.coordinates, "scalars": ctx.form.scalars,
+        "context_digest": ctx.digest.hex(), "ceremony_seeds": _hex(seeds),
+        "pad_points": {str(p): list(map(str, posted[p].pad)) for p in PARTIES},
+        "box_keys": {str(p): posted[p].box.hex() for p in PARTIES},
+        "dealings": _hex(dealings),
+        "transcript_digest": judge_ceremony(ctx, keys, on_chain, ()).digest.hex(),
         "round_secrets": _hex(secrets),
     }, secrets  # fmt: skip
 
@@ -135,8 +138,9 @@ def _round(ctx: RoundContext, secrets: dict[int, bytes]) -> dict[str, Any]:
         ]
         files[party] = write_vector(parameters, round_seeds(ctx), blocks)
     total = add(ctx, [read_ciphertext(ctx, party, files[party]) for party in PARTIES])
-    shares = {k: opening_share(ctx, k, secrets[k], PARTIES, ATTEMPT, QUORUM) for k in QUORUM}
-    read = [read_share(ctx, k, PARTIES, ATTEMPT, QUORUM, shares[k]) for k in QUORUM]
+    shares = {k: opening_share(ctx, k, secrets[k], PARTIES, QUORUM) for k in QUORUM}
+    read = [read_share(ctx, k, PARTIES, QUORUM, shares[k]) for k in QUORUM]
+    points = [INDICES[PARTIES.index(k)] + 1 for k in QUORUM]
     opened = []
     for block, count in enumerate(parameters.opened_coefficients):
         words = domain.inverse(total.blocks[block])[:, :count]
@@ -160,10 +164,10 @@ def _round(ctx: RoundContext, secrets: dict[int, bytes]) -> dict[str, Any]:
         "packed": {str(p): [_integers(ctx, message) for message in messages[p]] for p in PARTIES},
         "ciphertexts": _hex(files),
         "sum": write_sum(ctx, total).hex(),
-        "included": list(PARTIES), "attempt": ATTEMPT, "quorum": list(QUORUM),
+        "included": list(PARTIES), "quorum": list(QUORUM),
         "lagrange": {
             str(k): [str(weight) for weight in weights]
-            for k, weights in zip(QUORUM, lagrange([1, 3], 0, domain.primes).values(), strict=True)
+            for k, weights in zip(QUORUM, lagrange(points, 0, domain.primes).values(), strict=True)
         },
         "opening_shares": _hex(shares),
         "opened_coefficients": [_integers(ctx, block) for block in opened],

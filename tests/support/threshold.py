@@ -9,40 +9,45 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from node.crypto import (
     CeremonyContext,
-    CeremonyTranscript,
-    OpeningTest,
-    ReceivedShares,
+    CeremonyIdentity,
+    CeremonyKeys,
+    PostedDealing,
+    PostedKeys,
+    ReceivedDealing,
     RoundContext,
-    check_ceremony,
+    UpdateForm,
     choose_parameters,
     ciphertext_size,
-    commit_to_test_key,
+    dealing_digest,
     dealing_size,
-    draw_tests,
+    judge_ceremony,
+    keys_to_post,
     make_dealing,
-    make_test_key,
-    make_test_shares,
     opening_share,
-    read_dealings,
+    receive_dealing,
+    round_opening,
     round_secrets,
-    sealing_public,
     share_size,
 )
+from node.crypto.boxes import secret_key, stored_share_size
 from node.crypto.context import index_of
-from node.crypto.dealing import secret_key, stored_share_size
-from node.crypto.framing import Kind, frame
-from node.crypto.prf import SEED_BYTES, Words, public_hash, public_polynomial, uniform
+from node.crypto.prf import SEED_BYTES, Words, public_polynomial, uniform
 from node.crypto.ring import ring
+from node.crypto.round_secrets import PadSecrets, RoundSecrets, write_round_secrets
 from node.crypto.shamir import interpolate
+from node.crypto.words import lift
+from node.group.pedersen import limb_count
+from node.hashing import public_hash
 
 CONTRACT = "0x" + "5c" * 20
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "threshold.json"
@@ -54,15 +59,19 @@ class PlayedCeremony:
 
     ctx: CeremonyContext
     seeds: dict[int, bytes]
-    publics: dict[int, bytes]
+    posted: dict[int, PostedKeys]
+    keys: CeremonyKeys
     dealings: dict[int, bytes]
-    received: dict[int, ReceivedShares]
-    tests: tuple[OpeningTest, ...]
-    transcript: CeremonyTranscript
+    received: dict[int, dict[int, ReceivedDealing]]
 
     def secrets(self, party: int, round_number: int) -> bytes:
         """One hospital's secrets for a round."""
         return round_secrets(self.ctx, party, self.seeds[party], self.received[party], round_number)
+
+    def on_chain(self, changed: dict[int, bytes] | None = None) -> dict[int, PostedDealing]:
+        """All dealings as posted, held by all and counted; `changed` in place of what their dealers dealt."""
+        files = {**self.dealings, **(changed or {})}
+        return {p: PostedDealing(dealing_digest(file), len(file), True, file) for p, file in files.items()}
 
 
 def seed_of(party: int) -> bytes:
@@ -70,30 +79,34 @@ def seed_of(party: int) -> bytes:
     return hashlib.sha256(b"test seed %d" % party).digest()
 
 
-def ceremony_context(parties: int, threshold: int, value_bits: int, count: int, rounds: int) -> CeremonyContext:
-    """A context with hospital ids that are not indices."""
-    parameters = choose_parameters(parties, threshold, value_bits, count)
-    ids = tuple(3 + 2 * index for index in range(parties))
-    return CeremonyContext(31337, CONTRACT, 7, 0, 1, rounds, ids, parameters)
+def ceremony_context(
+    parties: int, threshold: int, value_bits: int, count: int, rounds: int, *, with_ckks: bool = True
+) -> CeremonyContext:
+    """A context with hospital ids that are not indices; `count`: the values of a ciphertext, limbs included."""
+    ids, indices = tuple(3 + 2 * index for index in range(parties)), tuple(range(parties))
+    form = UpdateForm(max(1, count - limb_count(value_bits)), value_bits, packed=count > 1000)
+    ckks = form.parameters(parties, threshold) if with_ckks else None
+    identity = CeremonyIdentity(31337, CONTRACT, 7, 1)
+    return CeremonyContext(identity, bytes(range(32)), ids, indices, threshold, 1, rounds, form, ckks)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def played_ceremony(
-    parties: int = 3, threshold: int = 2, value_bits: int = 26, count: int = 42, rounds: int = 2
+    parties: int = 3, threshold: int = 2, value_bits: int = 26, count: int = 42, rounds: int = 2, with_ckks: bool = True
 ) -> PlayedCeremony:
-    """Plays a ceremony with honest hospitals up to the transcript."""
-    ctx = ceremony_context(parties, threshold, value_bits, count, rounds)
+    """Plays a ceremony with honest hospitals, up to what each holds."""
+    ctx = ceremony_context(parties, threshold, value_bits, count, rounds, with_ckks=with_ckks)
     seeds = {party: seed_of(party) for party in ctx.parties}
-    publics = {party: sealing_public(ctx, party, seeds[party]) for party in ctx.parties}
-    dealings = {party: make_dealing(ctx, party, seeds[party], publics) for party in ctx.parties}
-    received = {party: read_dealings(ctx, party, seeds[party], publics, dealings) for party in ctx.parties}
-    digests = received[ctx.parties[0]].dealing_digests
-    keys = {party: make_test_key(ctx, party, seeds[party], digests) for party in ctx.parties}
-    commitments = {party: commit_to_test_key(keys[party]) for party in ctx.parties}
-    tests = draw_tests(ctx, digests, commitments, keys)
-    shares = {party: make_test_shares(ctx, party, seeds[party], received[party], tests) for party in ctx.parties}
-    transcript = CeremonyTranscript(publics, digests, commitments, keys, shares)
-    return PlayedCeremony(ctx, seeds, publics, dealings, received, tests, transcript)
+    posted = {party: keys_to_post(ctx.identified, seeds[party]) for party in ctx.parties}
+    keys = CeremonyKeys.of(ctx, posted)
+    dealings = {party: make_dealing(ctx, party, seeds[party], keys) for party in ctx.parties}
+    received: dict[int, dict[int, ReceivedDealing]] = {party: {} for party in ctx.parties}
+    for me in ctx.parties:
+        for dealer in ctx.parties:
+            found = receive_dealing(ctx, me, seeds[me], keys, dealer, dealings[dealer])
+            assert isinstance(found, ReceivedDealing)
+            received[me][dealer] = found
+    return PlayedCeremony(ctx, seeds, posted, keys, dealings, received)
 
 
 def dealt_keys(ctx: RoundContext, dealers: Sequence[int], members: Sequence[int]) -> dict[int, bytes]:
@@ -118,12 +131,11 @@ def dealt_keys(ctx: RoundContext, dealers: Sequence[int], members: Sequence[int]
                 shares[member][dealer] = words.astype("<u8").tobytes()
     keys = {}
     for party in {*dealers, *members}:
-        pairs = [_named(ctx, "pair", *sorted((party, other))) for other in ctx.parties if other != party]
-        held = [
-            shares.get(party, {}).get(dealer, bytes(stored_share_size(ctx, dealer, party))) for dealer in ctx.parties
-        ]
-        seeds = [_named(ctx, "secret", party), _named(ctx, "noise", party)]
-        keys[party] = frame(Kind.ROUND_SECRETS, ctx, party, b"".join([*seeds, *pairs, *held]))
+        pairs = {other: _named(ctx, "pair", *sorted((party, other))) for other in ctx.parties if other != party}
+        nothing = {dealer: bytes(stored_share_size(ctx, dealer, party)) for dealer in ctx.parties}
+        held = {**nothing, **shares.get(party, {})}
+        ckks = RoundSecrets(party, _named(ctx, "secret", party), _named(ctx, "noise", party), pairs, held)
+        keys[party] = write_round_secrets(ctx, PadSecrets(party, (0,) * (ctx.form.scalars + 1), {}), ckks)
     return keys
 
 
@@ -142,6 +154,14 @@ def extreme_values(ctx: RoundContext, party: int) -> list[int]:
     return [int(value) for value in drawn]
 
 
+def compose(residues: Words, primes: Sequence[int]) -> npt.NDArray[np.object_]:
+    """Residues as Python's integers in [0, product of the primes): for small numbers of them, since it is slow."""
+    total: npt.NDArray[np.object_] = np.zeros(residues.shape[1], dtype=object)
+    for word in lift(residues, primes)[::-1]:
+        total = (total << 64) + word.astype(object)
+    return total
+
+
 def _named(ctx: RoundContext, *names: str | int) -> bytes:
     return public_hash("test", ctx.digest, *names)
 
@@ -155,15 +175,16 @@ def vectors() -> dict[str, Any]:
         parameters.append({
             "parties": made.parties, "threshold": made.threshold, "value_bits": made.value_bits,
             "value_count": made.value_count, "degree": made.degree, "primes": list(map(str, made.primes)),
-            "digits": made.digits, "noise_bits": made.noise_bits, "shift": made.shift,
-            "blocks": made.blocks, "tests": made.tests,
+            "digits": made.digits, "noise_bits": made.noise_bits, "shift": made.shift, "blocks": made.blocks,
         })  # fmt: skip
     played = played_ceremony()
     ctx = played.ctx
     round_ctx = ctx.round_context(2)
     included, quorum = ctx.parties, ctx.parties[1:]
-    share = opening_share(round_ctx, quorum[0], played.secrets(quorum[0], 2), included, 1, quorum)
+    share = opening_share(round_ctx, quorum[0], played.secrets(quorum[0], 2), included, quorum)
     expanded = public_polynomial(bytes(range(64)), ctx.parameters.data_primes, ctx.parameters.degree)
+    judged = judge_ceremony(ctx, played.keys, played.on_chain(), ())
+    rules = round_opening(round_ctx, {}, ckks_first=True)
     return {
         "parameters": parameters,
         "public_polynomial": {
@@ -172,10 +193,10 @@ def vectors() -> dict[str, Any]:
         },
         "ceremony": {
             "context_digest": ctx.digest.hex(),
-            "sealing_publics": [played.publics[party].hex() for party in ctx.parties],
-            "dealing_digests": [played.transcript.dealing_digests[party].hex() for party in ctx.parties],
-            "test_key_commitments": [played.transcript.commitments[party].hex() for party in ctx.parties],
-            "transcript_digest": check_ceremony(ctx, played.transcript).hex(),
+            "pad_points": [list(map(str, played.posted[party].pad)) for party in ctx.parties],
+            "box_keys": [played.posted[party].box.hex() for party in ctx.parties],
+            "dealing_digests": [dealing_digest(played.dealings[party]).hex() for party in ctx.parties],
+            "transcript_digest": judged.digest.hex(),
         },
         "round": {
             "context_digest": round_ctx.digest.hex(),
@@ -183,8 +204,11 @@ def vectors() -> dict[str, Any]:
         },
         "sizes": {
             "dealing": dealing_size(ctx),
+            "dealing_of_pads_alone": dealing_size(replace(ctx, ckks=None)),
             "ciphertext": ciphertext_size(round_ctx),
+            "payload": rules.payload_size,
             "opening_share": share_size(round_ctx),
+            "pad_share": rules.later().share_size,
         },
     }
 

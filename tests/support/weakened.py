@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from node.crypto import RoundContext
+from node.crypto.boxes import share_words
 from node.crypto.context import in_index_order, index_of
-from node.crypto.dealing import share_words
 from node.crypto.encryption import data_ring, round_polynomial
 from node.crypto.masking import cancelling_masks, smudging_noise
 from node.crypto.opening import OpeningShare
@@ -22,23 +22,25 @@ from node.crypto.prf import Words
 from node.crypto.ring import Ring, ring
 from node.crypto.round_secrets import RoundSecrets, read_round_secrets
 from node.crypto.shamir import interpolate, lagrange
-from node.crypto.words import compose
-from tests.support.threshold import ceremony_context, dealt_keys
+from tests.support.threshold import ceremony_context, compose, dealt_keys
 
 
 def weak_opening_share(
     ctx: RoundContext,
     secrets: RoundSecrets,
     included: Sequence[int],
-    attempt: int,
     quorum: Sequence[int],
     *,
+    attempt: int | None = None,
     smudged: bool = True,
     masked: bool = True,
     noise_after_lagrange: bool = True,
     noise_of_its_block: bool = True,
 ) -> list[Words]:
-    """An opening share of all coefficients with safeguards to leave out, NTT domain, one array for each block."""
+    """An opening share of all coefficients with safeguards to leave out, NTT domain, one array for each block.
+
+    `attempt`: that of a rule which lets a sum be opened more than once, each time with noise and masks of its own.
+    """
     parameters, domain = ctx.parameters, data_ring(ctx)
     included, quorum = in_index_order(ctx, included), in_index_order(ctx, quorum)
     total = zeros(domain)
@@ -47,7 +49,8 @@ def weak_opening_share(
     factor = domain.constants(weights(ctx, quorum, secrets.me))
     blocks = []
     for block in range(parameters.blocks):
-        about = ["open", *ctx.identity, included, attempt, quorum, block if noise_of_its_block else 0]
+        again = [] if attempt is None else [attempt]
+        about = ["open", *ctx.identity, included, *again, quorum, block if noise_of_its_block else 0]
         noise = smudging_noise(domain, secrets.noise_seed, domain.degree, parameters.noise_bits, about)
         share = domain.inverse(domain.multiply(round_polynomial(ctx, block), total))
         if smudged and not noise_after_lagrange:
@@ -69,7 +72,7 @@ def as_share(
     domain = data_ring(ctx)
     counts = ctx.parameters.opened_coefficients
     shown = tuple(domain.inverse(block)[:, :count] for block, count in zip(blocks, counts, strict=True))
-    return OpeningShare(member, tuple(included), 0, tuple(quorum), shown)
+    return OpeningShare(member, tuple(included), tuple(quorum), shown)
 
 
 def zeros(domain: Ring) -> Words:
@@ -166,7 +169,7 @@ def centred(domain: Ring, polynomial: Words) -> list[int]:
 
 
 def study(parties: int, threshold: int, count: int) -> RoundContext:
-    return ceremony_context(parties, threshold, 26, count, 1).round_context(1)
+    return ceremony_context(parties, threshold, 26, count, 2).round_context(1)
 
 
 def all_keys(ctx: RoundContext, dealers: Sequence[int], members: Sequence[int]) -> dict[int, RoundSecrets]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -51,8 +50,8 @@ class Victims:
         """What everybody sees when the attacker sent `third`: the opened coefficients as centred integers."""
         quorum = self.parties[:2]
         shares = [
-            read_share(self.ctx, k, self.parties, 0, quorum,
-                       opening_share(self.ctx, k, self.keys[k], self.parties, 0, quorum)).blocks[0]
+            read_share(self.ctx, k, self.parties, quorum,
+                       opening_share(self.ctx, k, self.keys[k], self.parties, quorum)).blocks[0]
             for k in quorum
         ]  # fmt: skip
         sent = [self.blocks[self.parties[0]], self.blocks[self.parties[1]], third]
@@ -114,7 +113,7 @@ def test_a_scaled_copy_of_anothers_ciphertext__opens_nothing_under_secrets_of_ea
     """The attacker even corrects for its own secret, which the opening takes away."""
     ctx, domain = victims.ctx, victims.domain
     target, _, attacker = victims.parties
-    source = ctx if when == "the same round" else replace(ctx, round=2)
+    source = ctx if when == "the same round" else ctx.batch.round_context(2)
     keys = victims.keys if source is ctx else dealt_keys(source, [target], [])
     file = encrypt(source, target, keys[target], victims.values[target])
     if source is not ctx:
@@ -133,8 +132,8 @@ def test_a_scaled_copy_of_anothers_ciphertext__opens_nothing_under_secrets_of_ea
     )
     quorum = victims.parties[:2]
     shares = [
-        read_share(ctx, k, victims.parties, 0, quorum,
-                   opening_share(ctx, k, victims.keys[k], victims.parties, 0, quorum))
+        read_share(ctx, k, victims.parties, quorum,
+                   opening_share(ctx, k, victims.keys[k], victims.parties, quorum))
         for k in quorum
     ]  # fmt: skip
     with pytest.raises(OpeningFailed):
@@ -239,8 +238,8 @@ def opened_by_willing_nodes(
     shares = []
     for member in quorum:
         consent(included)
-        data = opening_share(ctx, member, keys[member], included, 0, quorum)
-        shares.append(read_share(ctx, member, included, 0, quorum, data))
+        data = opening_share(ctx, member, keys[member], included, quorum)
+        shares.append(read_share(ctx, member, included, quorum, data))
     total = add(ctx, [read_ciphertext(ctx, party, files[party]) for party in included])
     return np.array(open_sum(ctx, total, shares))
 
@@ -256,7 +255,7 @@ def test_a_set_and_the_set_without_one_hospital__give_that_hospitals_update_unle
     with NodeState(tmp_path / "node.sqlite") as state:
 
         def remembering(included: tuple[int, ...]) -> None:
-            state.record_opening_set(ctx.study_id, ctx.round, included)
+            state.record_opening_set(ctx.identified.study_id, ctx.round, included)
 
         opened_by_willing_nodes(ctx, keys, files, ctx.parties, remembering)
         with pytest.raises(OpeningRefused, match="no other"):
@@ -268,7 +267,7 @@ def test_a_round_that_was_spoiled_and_the_next_from_the_same_model__give_an_upda
 ) -> None:
     """Each round has keys of its own and opens one set: a memory of rounds refuses neither."""
     first, keys, values = study_of_four()
-    second = replace(first, round=first.round + 1)
+    second = first.batch.round_context(first.round + 1)
     rounds = [
         (first, keys, first.parties),
         (second, dealt_keys(second, second.parties, second.parties), first.parties[:3]),
@@ -285,13 +284,15 @@ def test_a_round_that_was_spoiled_and_the_next_from_the_same_model__give_an_upda
     with NodeState(tmp_path / "node.sqlite") as state:
 
         def by_round(ctx: RoundContext, included: tuple[int, ...]) -> None:
-            state.record_opening_set(ctx.study_id, ctx.round, included)
+            state.record_opening_set(ctx.identified.study_id, ctx.round, included)
 
         whole, rest = opened(by_round)
         assert (whole - rest).tolist() == values[first.parties[3]]
 
         def by_model(ctx: RoundContext, included: tuple[int, ...]) -> None:
-            asked = OpenedSet("model and training", "records", ctx.study_id, tuple((party, 1) for party in included))
+            asked = OpenedSet(
+                "model and training", "records", ctx.identified.study_id, tuple((party, 1) for party in included)
+            )
             state.remember_set(asked)
             if any(kept.members != asked.members for kept in state.sets_like(asked)):
                 raise OpeningRefused("another set")
@@ -313,7 +314,7 @@ def test_an_old_backup_of_a_nodes_memory__opens_a_second_set_unless_round_secret
 
     def consent(included: tuple[int, ...]) -> None:
         with NodeState(memory) as state:
-            state.record_opening_set(ctx.study_id, ctx.round, included)
+            state.record_opening_set(ctx.identified.study_id, ctx.round, included)
         secrets.get(name)
 
     whole = opened_by_willing_nodes(ctx, keys, files, ctx.parties, consent)

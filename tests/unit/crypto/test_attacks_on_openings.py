@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from node.crypto import RoundContext, add, encrypt, opening_share, read_ciphertext, read_share
+from node.crypto.boxes import share_words
 from node.crypto.context import in_index_order, index_of
-from node.crypto.dealing import share_words
 from node.crypto.encryption import data_ring, round_polynomial
 from node.crypto.framing import HEADER_BYTES
 from node.crypto.masking import smudging_noise
@@ -25,8 +25,7 @@ from node.crypto.opening import PREFIX_BYTES
 from node.crypto.packing import pack, unpack
 from node.crypto.parameters import smudging_bound
 from node.crypto.round_secrets import read_round_secrets
-from node.crypto.words import compose
-from tests.support.threshold import dealt_keys, extreme_values, secret_of
+from tests.support.threshold import compose, dealt_keys, extreme_values, secret_of
 from tests.support.weakened import (
     all_keys,
     quotient,
@@ -45,10 +44,10 @@ def test_the_weakened_share__with_all_safeguards__is_ours() -> None:
     raw = dealt_keys(ctx, ctx.parties, ctx.parties)
     quorum = ctx.parties[:2]
     for member in quorum:
-        ours = opening_share(ctx, member, raw[member], ctx.parties, 1, quorum)
-        read = read_share(ctx, member, ctx.parties, 1, quorum, ours)
+        ours = opening_share(ctx, member, raw[member], ctx.parties, quorum)
+        read = read_share(ctx, member, ctx.parties, quorum, ours)
         secrets = read_round_secrets(ctx, member, raw[member])
-        weak = [domain.inverse(block) for block in weak_opening_share(ctx, secrets, ctx.parties, 1, quorum)]
+        weak = [domain.inverse(block) for block in weak_opening_share(ctx, secrets, ctx.parties, quorum)]
         assert np.array_equal(np.stack(read.blocks), np.stack(weak))
         assert ours[HEADER_BYTES + PREFIX_BYTES :] == np.stack(weak).astype("<u8").tobytes()
 
@@ -59,7 +58,7 @@ def summed_key_coefficients(smudged: bool) -> int:
     domain = data_ring(ctx)
     keys = all_keys(ctx, ctx.parties, ctx.parties)
     quorum = ctx.parties[1:]
-    shares = [weak_opening_share(ctx, keys[k], ctx.parties, 0, quorum, smudged=smudged)[0] for k in quorum]
+    shares = [weak_opening_share(ctx, keys[k], ctx.parties, quorum, smudged=smudged)[0] for k in quorum]
     guess = quotient(domain, total_of(domain, shares), round_polynomial(ctx, 0))
     key = total_of(domain, [secret_of(ctx, party) for party in ctx.parties])
     return int((domain.inverse(guess) == domain.inverse(key)).all(axis=0).sum())
@@ -87,10 +86,10 @@ def known_errors_modulo_three(noise_after_lagrange: bool) -> float:
     files = {party: encrypt(ctx, party, raw[party], updates[party]) for party in ctx.parties}
     total = add(ctx, [read_ciphertext(ctx, party, files[party]) for party in ctx.parties]).blocks[0]
     made = [
-        weak_opening_share(ctx, keys[k], ctx.parties, 0, quorum, noise_after_lagrange=noise_after_lagrange)[0]
+        weak_opening_share(ctx, keys[k], ctx.parties, quorum, noise_after_lagrange=noise_after_lagrange)[0]
         for k in quorum
     ]
-    about = ["open", *ctx.identity, ctx.parties, 0, quorum, 0]
+    about = ["open", *ctx.identity, ctx.parties, quorum, 0]
     noise = smudging_noise(domain, keys[curious].noise_seed, domain.degree, ctx.parameters.noise_bits, about)
     if not noise_after_lagrange:
         noise = domain.scale(noise, domain.constants(weights(ctx, quorum, curious)))
@@ -130,7 +129,7 @@ def recovered_products(masked: bool) -> int:
     quorums = [in_index_order(ctx, [victim, *generator.sample(others, 31)]) for _ in range(5)]
     seen = []
     for attempt, quorum in enumerate(quorums):
-        share = weak_opening_share(ctx, keys[victim], included, attempt, quorum, masked=masked)[0]
+        share = weak_opening_share(ctx, keys[victim], included, quorum, attempt=attempt, masked=masked)[0]
         seen.append(compose(domain.inverse(share), domain.primes))
     noise, known = seen[0] * 0, 1
     for quorum, later in zip(quorums[1:], seen[1:], strict=True):
@@ -169,7 +168,7 @@ def key_by_division(noise_of_its_block: bool) -> bool:
     keys = all_keys(ctx, ctx.parties, ctx.parties)
     quorum = ctx.parties[:2]
     made = [
-        weak_opening_share(ctx, keys[k], ctx.parties, 0, quorum, noise_of_its_block=noise_of_its_block) for k in quorum
+        weak_opening_share(ctx, keys[k], ctx.parties, quorum, noise_of_its_block=noise_of_its_block) for k in quorum
     ]
     first, second = (total_of(domain, [share[block] for share in made]) for block in (0, 1))
     between = domain.subtract(round_polynomial(ctx, 0), round_polynomial(ctx, 1))

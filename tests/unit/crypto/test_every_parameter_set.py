@@ -39,14 +39,13 @@ COUNTS = (1, 24_577, 1_000_000, MAXIMUM_VALUES)
 
 def requests() -> list[tuple[int, int]]:
     """Both ends of the threshold for every number of parties."""
-    return [(parties, threshold) for parties in PARTIES for threshold in {2, (parties + 1) // 2}]
+    return [(parties, threshold) for parties in PARTIES for threshold in {2, parties - 1}]
 
 
 def test_every_request_in_range__has_parameters_that_hold_all_sums_and_all_noise() -> None:
-    extremes = [(40, 1), (64, 5), (80, 64)]
     for (parties, threshold), bits, count in itertools.product(requests(), (2, 8, 16, 26, 32, 48), COUNTS):
-        for security, attempts in extremes:
-            made = choose_parameters(parties, threshold, bits, count, statistical_security=security, attempts=attempts)
+        for security in (40, 64, 80):
+            made = choose_parameters(parties, threshold, bits, count, statistical_security=security)
             check(made)
 
 
@@ -63,7 +62,7 @@ def check(made: ThresholdParameters) -> None:
     assert 1 << (made.shift + made.digits * made.digit_bits) < made.modulus
     assert made.blocks * made.values_per_block >= made.value_count > (made.blocks - 1) * made.values_per_block
     coefficients = made.blocks * made.degree
-    leaked = 42 * coefficients * made.parties * made.attempts << (2 * made.statistical_security)
+    leaked = 42 * coefficients * made.parties << (2 * made.statistical_security)
     assert leaked <= 4 << (2 * made.noise_bits)
 
 
@@ -88,9 +87,9 @@ def test_sums_of_all_hospitals__at_one_end_of_the_range__unpack_exactly(end: str
 @given(data=st.data())
 def test_rounds_of_any_size__open_the_exact_sum(data: st.DataObject) -> None:
     parties = data.draw(st.integers(3, 64), label="parties")
-    threshold = data.draw(st.integers(2, (parties + 1) // 2), label="threshold")
+    threshold = data.draw(st.integers(2, parties - 1), label="threshold")
     bits = data.draw(st.sampled_from((2, 12, 16, 26, 48)), label="value bits")
-    count = data.draw(st.sampled_from((1, 42, 30_000)), label="count")
+    count = data.draw(st.sampled_from((300, 30_000)), label="count")
     try:
         ctx = ceremony_context(parties, threshold, bits, count, 1).round_context(1)
     except ParameterError:
@@ -105,6 +104,6 @@ def test_rounds_of_any_size__open_the_exact_sum(data: st.DataObject) -> None:
     total = add(ctx, [read_ciphertext(ctx, party, file) for party, file in files.items()])
     shares = []
     for member in quorum:
-        share = opening_share(ctx, member, keys[member], included, 4, quorum)
-        shares.append(read_share(ctx, member, included, 4, quorum, share))
+        share = opening_share(ctx, member, keys[member], included, quorum)
+        shares.append(read_share(ctx, member, included, quorum, share))
     assert open_sum(ctx, total, shares) == sum(updates.values()).tolist()

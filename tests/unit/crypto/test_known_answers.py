@@ -16,6 +16,7 @@ PARAMETERS, CEREMONY, ROUND = ANSWERS["parameters"], ANSWERS["ceremony"], ANSWER
 PRIMES = [int(prime) for prime in PARAMETERS["primes"]][:-1]
 DEGREE = PARAMETERS["degree"]
 PARTIES = [str(party) for party in CEREMONY["parties"]]
+POINTS = [index + 1 for index in CEREMONY["indices"]]
 IDENTITY = [CEREMONY["chain_id"], bytes.fromhex(CEREMONY["contract"][2:]), CEREMONY["study_id"], CEREMONY["ceremony"]]
 # Between a ciphertext file's length and its first residue, and from the last of a block to the next block's first.
 SEAL_HEAD, SEAL_TAIL = 16 + 32 + 1 + 8 + 8 + 8 + 8 + 8 + 16 + 8, 16 + 1 + 64
@@ -34,7 +35,7 @@ def blocks_of(data: bytes) -> list[list[plain.Polynomial]]:
 
 def share_blocks(data: bytes) -> list[list[plain.Polynomial]]:
     """Blocks, primes, residues of an opening share: only the leading coefficients of a block."""
-    words = plain.words_of(data[96:])
+    words = plain.words_of(data[95:])
     blocks = []
     for count in PARAMETERS["opened_coefficients"]:
         blocks.append([words[start : start + count] for start in range(0, count * len(PRIMES), count)])
@@ -79,8 +80,8 @@ def test_secrets__follow_from_the_ceremony_seed(party: str) -> None:
 def test_shares__of_every_two_hospitals__interpolate_to_the_dealers_secret(dealer: str) -> None:
     for prime, row in zip(PRIMES, range(len(PRIMES)), strict=True):
         secret = plain.forward([value % prime for value in ROUND["secrets"][dealer]], prime)
-        for pair in ((1, 2), (1, 3), (2, 3)):
-            held = [polynomial(ROUND["shares"][PARTIES[point - 1]][dealer])[row] for point in pair]
+        for pair in ((1, 2), (1, 5), (2, 5)):
+            held = [polynomial(ROUND["shares"][PARTIES[POINTS.index(point)]][dealer])[row] for point in pair]
             weights = [plain.lagrange_at_zero(pair, point, prime) for point in pair]
             assert [(a * weights[0] + b * weights[1]) % prime for a, b in zip(*held, strict=True)] == secret
 
@@ -106,17 +107,17 @@ def test_a_ciphertext__is_minus_a_s_plus_e_plus_m(party: str) -> None:
 @pytest.mark.parametrize("member", [str(party) for party in ROUND["quorum"]])
 def test_an_opening_share__is_weighted_noisy_and_masked(member: str) -> None:
     data = bytes.fromhex(ROUND["opening_shares"][member])
-    assert data[79:96].hex() == "01" + "0000000000000007" + "0000000000000005"
-    points = [PARTIES.index(str(party)) + 1 for party in ROUND["quorum"]]
+    assert data[79:95].hex() == "0000000000000013" + "0000000000000011"
+    points = [POINTS[PARTIES.index(str(party))] for party in ROUND["quorum"]]
     other = next(str(party) for party in ROUND["quorum"] if str(party) != member)
     for block, residues in enumerate(share_blocks(data)):
         count = PARAMETERS["opened_coefficients"][block]
-        about = ["open", *IDENTITY, 1, tuple(ROUND["included"]), ROUND["attempt"], tuple(ROUND["quorum"]), block]
+        about = ["open", *IDENTITY, 1, tuple(ROUND["included"]), tuple(ROUND["quorum"]), block]
         noise_seed = bytes.fromhex(ROUND["noise_seeds"][member])
         noise = plain.smudging(noise_seed, count, PARAMETERS["noise_bits"], about)
         assert max(map(abs, noise)) <= 2 * ((1 << PARAMETERS["noise_bits"]) - 1)
         for row, prime in enumerate(PRIMES):
-            weight = plain.lagrange_at_zero(points, PARTIES.index(member) + 1, prime)
+            weight = plain.lagrange_at_zero(points, POINTS[PARTIES.index(member)], prime)
             assert str(weight) == ROUND["lagrange"][member][row]
             held = [polynomial(ROUND["shares"][member][dealer])[row] for dealer in PARTIES]
             common = polynomial(ROUND["public_polynomials"][block])[row]

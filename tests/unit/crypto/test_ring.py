@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.crypto.parameters import MODULI, NOISE_SUMMANDS, smudging_bound
-from node.crypto.prf import centred_binomial, encode, expand, smudging_limbs, ternary, uniform
+from node.crypto.prf import smudging_limbs, ternary, uniform
 from node.crypto.ring import ring
 from node.crypto.shamir import interpolate, lagrange
 from node.crypto.transform import bit_reversed, minimal_root
-from node.crypto.words import compose
+from node.hashing import encode, expand
+from tests.support.threshold import compose
 
 PRIMES = MODULI[8192]
 RING = ring(8192, PRIMES)
@@ -101,13 +102,10 @@ def test_smudging__is_the_centred_sum_of_uniform_integers(bits: int) -> None:
         assert residues[row].tolist() == [value % prime for value in centred]
 
 
-def test_ternary_and_error_samples__have_their_distributions() -> None:
+def test_ternary_samples__are_uniform() -> None:
     counts = Counter(ternary(b"seed", 8192, "use").tolist())
     assert set(counts) == {-1, 0, 1}
     assert all(abs(count - 8192 / 3) < 300 for count in counts.values())
-    errors = centred_binomial(b"seed", 8192, "use")
-    assert abs(errors).max() <= 21
-    assert errors.var() == pytest.approx(10.5, rel=0.1)
 
 
 def test_a_longer_expansion__starts_with_the_shorter() -> None:

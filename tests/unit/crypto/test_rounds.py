@@ -15,6 +15,7 @@ from node.crypto import (
     CiphertextSum,
     RoundContext,
     add,
+    choose_parameters,
     ciphertext_size,
     encrypt,
     open_sum,
@@ -27,6 +28,7 @@ from node.crypto.encryption import data_ring, round_polynomial
 from node.crypto.framing import HEADER_BYTES
 from node.crypto.opening import PREFIX_BYTES
 from node.crypto.packing import pack, unpack
+from node.crypto.ring import ring
 from node.errors import CryptoError, MalformedShare, OpeningFailed, OpeningRefused, ParameterError
 from tests.support.threshold import (
     PlayedCeremony,
@@ -50,27 +52,33 @@ def submitted(played: PlayedCeremony) -> tuple[RoundContext, dict[int, bytes], C
     return ctx, files, add(ctx, [read_ciphertext(ctx, party, files[party]) for party in ctx.parties])
 
 
-def opened(
-    ctx: RoundContext, keys: dict[int, bytes], total: CiphertextSum, attempt: int, quorum: tuple[int, ...]
-) -> list[int]:
+def opened(ctx: RoundContext, keys: dict[int, bytes], total: CiphertextSum, quorum: tuple[int, ...]) -> list[int]:
     shares = []
     for member in quorum:
-        data = opening_share(ctx, member, keys[member], total.included, attempt, quorum)
-        shares.append(read_share(ctx, member, total.included, attempt, quorum, data))
+        data = opening_share(ctx, member, keys[member], total.included, quorum)
+        shares.append(read_share(ctx, member, total.included, quorum, data))
     return open_sum(ctx, total, shares)
 
 
-def test_every_quorum_and_attempt__opens_the_same_exact_sum(
+def test_every_quorum__opens_the_same_exact_sum(
     played: PlayedCeremony, submitted: tuple[RoundContext, dict[int, bytes], CiphertextSum]
 ) -> None:
     ctx, _, total = submitted
     keys = {party: played.secrets(party, 1) for party in ctx.parties}
     expected = [sum(column) for column in zip(*(extreme_values(ctx, p) for p in ctx.parties), strict=True)]
-    for attempt, quorum in enumerate(itertools.combinations(ctx.parties, 2)):
-        assert opened(ctx, keys, total, attempt, quorum) == expected
+    for quorum in itertools.combinations(ctx.parties, 2):
+        assert opened(ctx, keys, total, quorum) == expected
 
 
-STUDIES = [(3, 2, 26, 42), (4, 2, 48, 9), (5, 3, 16, 300), (9, 5, 20, 42), (16, 8, 12, 7), (64, 4, 26, 42)]
+STUDIES = [
+    (3, 2, 26, 42),
+    (4, 2, 48, 9),
+    (5, 3, 16, 300),
+    (9, 5, 20, 42),
+    (16, 8, 12, 40),
+    (5, 4, 26, 42),
+    (64, 4, 26, 42),
+]
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
@@ -81,14 +89,13 @@ def test_sums__are_exact_for_any_parties_sets_quorums_and_values(data: st.DataOb
     size = data.draw(st.integers(3, min(parties, 6)))
     included = sorted(data.draw(st.permutations(ctx.parties))[:size])
     quorum = tuple(sorted(data.draw(st.permutations(ctx.parties))[:threshold]))
-    attempt = data.draw(st.integers(0, 4))
     low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
     value = st.one_of(st.sampled_from((low, high)), st.integers(low, high))
     updates = {party: data.draw(st.lists(value, min_size=count, max_size=count)) for party in included}
     keys = dealt_keys(ctx, included, quorum)
     files = [encrypt(ctx, party, keys[party], updates[party]) for party in included]
     total = add(ctx, [read_ciphertext(ctx, p, file) for p, file in zip(included, files, strict=True)])
-    assert opened(ctx, keys, total, attempt, quorum) == [sum(column) for column in zip(*updates.values(), strict=True)]
+    assert opened(ctx, keys, total, quorum) == [sum(column) for column in zip(*updates.values(), strict=True)]
 
 
 @pytest.mark.parametrize("end", [0, 1])
@@ -110,11 +117,11 @@ def test_sixty_four_hospitals__all_at_one_end_of_the_range__sum_exactly(end: int
 
 @pytest.mark.parametrize("count", [1, 42, 24_576, 24_577])
 def test_blocks__begin_and_end_anywhere(count: int) -> None:
-    ctx = ceremony_context(3, 2, 26, count, 1).round_context(1)
+    parameters = choose_parameters(3, 2, 26, count)
     values = [place % 50_000_000 - 25_000_000 for place in range(count)]
-    blocks = pack(ctx.parameters, values, data_ring(ctx))
-    assert len(blocks) == -(-count // (8192 * ctx.parameters.digits))
-    assert unpack(ctx.parameters, blocks, 1) == values
+    blocks = pack(parameters, values, ring(parameters.degree, parameters.data_primes))
+    assert len(blocks) == -(-count // (8192 * parameters.digits))
+    assert unpack(parameters, blocks, 1) == values
 
 
 def test_updates_of_several_blocks__open_exactly_in_both_degrees() -> None:
@@ -127,21 +134,21 @@ def test_updates_of_several_blocks__open_exactly_in_both_degrees() -> None:
         files = [encrypt(ctx, p, keys[p], update) for p, update in zip(included, updates, strict=True)]
         assert {len(file) for file in files} == {ciphertext_size(ctx)}
         total = add(ctx, [read_ciphertext(ctx, p, file) for p, file in zip(included, files, strict=True)])
-        assert opened(ctx, keys, total, 0, quorum) == np.sum(updates, axis=0).tolist()
+        assert opened(ctx, keys, total, quorum) == np.sum(updates, axis=0).tolist()
 
 
 def test_a_share__repeated__has_the_same_bytes_and_no_other_step_has_them(played: PlayedCeremony) -> None:
     ctx = played.ctx.round_context(1)
     me, other, third = ctx.parties
     keys = played.secrets(me, 1)
-    first = opening_share(ctx, me, keys, ctx.parties, 0, (me, other))
-    assert first == opening_share(ctx, me, keys, ctx.parties[::-1], 0, (other, me))
+    first = opening_share(ctx, me, keys, ctx.parties, (me, other))
+    assert first == opening_share(ctx, me, keys, ctx.parties[::-1], (other, me))
     assert len(first) == share_size(ctx)
     payloads = {
-        opening_share(ctx, me, keys, ctx.parties, attempt, quorum)[HEADER_BYTES + PREFIX_BYTES :]
-        for attempt, quorum in ((0, (me, other)), (1, (me, other)), (0, (me, third)))
+        opening_share(ctx, me, keys, ctx.parties, quorum)[HEADER_BYTES + PREFIX_BYTES :]
+        for quorum in ((me, other), (me, third))
     }
-    assert len(payloads) == 3
+    assert len(payloads) == 2
 
 
 def test_masks__cancel_and_hide_a_single_share() -> None:
@@ -150,8 +157,7 @@ def test_masks__cancel_and_hide_a_single_share() -> None:
     keys = dealt_keys(ctx, ctx.parties, quorum)
     domain = data_ring(ctx)
     shares = [
-        read_share(ctx, k, ctx.parties, 0, quorum, opening_share(ctx, k, keys[k], ctx.parties, 0, quorum))
-        for k in quorum
+        read_share(ctx, k, ctx.parties, quorum, opening_share(ctx, k, keys[k], ctx.parties, quorum)) for k in quorum
     ]
     secret = secret_of(ctx, ctx.parties[0])
     for party in ctx.parties[1:]:
@@ -168,31 +174,29 @@ def test_masks__cancel_and_hide_a_single_share() -> None:
 
 def test_a_share__shows_the_coefficients_that_carry_values_and_64_at_least() -> None:
     """A small update is opened with a few hundred bytes, and nothing is shown of the rest of the polynomial."""
-    for count, shown in ((1, 64), (42, 64), (192, 64), (193, 65), (24_576, 8192), (24_577, 8192 + 64)):
+    for count, shown in ((12, 64), (42, 64), (192, 64), (193, 65), (24_576, 8192), (24_577, 8192 + 64)):
         ctx = ceremony_context(3, 2, 26, count, 1).round_context(1)
         assert sum(ctx.parameters.opened_coefficients) == shown
         assert share_size(ctx) == HEADER_BYTES + PREFIX_BYTES + shown * 3 * 8
 
 
 @pytest.mark.parametrize(
-    ("included", "attempt", "quorum", "complaint"),
+    ("included", "quorum", "complaint"),
     [
-        ((3, 5), 0, (3, 5), "2 updates is never opened"),
-        ((3, 3, 5), 0, (3, 5), "twice"),
-        ((3, 5, 99), 0, (3, 5), "99 is not a party"),
-        ((3, 5, 7), 0, (3,), "a quorum has 2"),
-        ((3, 5, 7), 0, (3, 5, 7), "a quorum has 2"),
-        ((3, 5, 7), 0, (5, 7), "hospital 3 is not in the quorum"),
-        ((3, 5, 7), 5, (3, 5), "attempt 5 is beyond"),
-        ((3, 5, 7), -1, (3, 5), "attempt -1 is beyond"),
+        ((3, 5), (3, 5), "2 updates is never opened"),
+        ((3, 3, 5), (3, 5), "twice"),
+        ((3, 5, 99), (3, 5), "99 is not a party"),
+        ((3, 5, 7), (3,), "a quorum has 2"),
+        ((3, 5, 7), (3, 5, 7), "a quorum has 2"),
+        ((3, 5, 7), (5, 7), "hospital 3 is not in the quorum"),
     ],
 )
 def test_a_share_that_must_not_be_made__is_refused(
-    played: PlayedCeremony, included: tuple[int, ...], attempt: int, quorum: tuple[int, ...], complaint: str
+    played: PlayedCeremony, included: tuple[int, ...], quorum: tuple[int, ...], complaint: str
 ) -> None:
     ctx = played.ctx.round_context(1)
     with pytest.raises(OpeningRefused, match=complaint):
-        opening_share(ctx, 3, played.secrets(3, 1), included, attempt, quorum)
+        opening_share(ctx, 3, played.secrets(3, 1), included, quorum)
 
 
 def test_secrets_of_another_round_or_hospital__are_refused(played: PlayedCeremony) -> None:
@@ -202,7 +206,7 @@ def test_secrets_of_another_round_or_hospital__are_refused(played: PlayedCeremon
         with pytest.raises(CryptoError):
             encrypt(ctx, me, secrets, values)
         with pytest.raises(CryptoError):
-            opening_share(ctx, me, secrets, ctx.parties, 0, (3, 5))
+            opening_share(ctx, me, secrets, ctx.parties, (3, 5))
 
 
 def test_values_out_of_range_or_number__are_refused_without_showing_them(played: PlayedCeremony) -> None:
@@ -215,20 +219,20 @@ def test_values_out_of_range_or_number__are_refused_without_showing_them(played:
         assert str(1 << 25) not in str(caught.value)
 
 
-def test_shares_of_another_set_attempt_quorum_or_member__are_refused(
+def test_shares_of_another_set_quorum_or_member__are_refused(
     played: PlayedCeremony, submitted: tuple[RoundContext, dict[int, bytes], CiphertextSum]
 ) -> None:
     ctx = submitted[0]
-    data = opening_share(ctx, 3, played.secrets(3, 1), ctx.parties, 0, (3, 5))
-    assert read_share(ctx, 3, ctx.parties, 0, (3, 5), data).member == 3
-    for member, attempt, quorum in ((5, 0, (3, 5)), (3, 1, (3, 5)), (3, 0, (3, 7)), (7, 0, (3, 5))):
+    data = opening_share(ctx, 3, played.secrets(3, 1), ctx.parties, (3, 5))
+    assert read_share(ctx, 3, ctx.parties, (3, 5), data).member == 3
+    for member, quorum in ((5, (3, 5)), (3, (3, 7)), (7, (3, 5))):
         with pytest.raises(MalformedShare):
-            read_share(ctx, member, ctx.parties, attempt, quorum, data)
+            read_share(ctx, member, ctx.parties, quorum, data)
     for bad in (data[:-1], data + b"\0", b"", data[:4] + b"\1" + data[5:], data[:-8] + b"\xff" * 8):
         with pytest.raises(MalformedShare):
-            read_share(ctx, 3, ctx.parties, 0, (3, 5), bad)
+            read_share(ctx, 3, ctx.parties, (3, 5), bad)
     with pytest.raises(MalformedShare, match="another study"):
-        read_share(played.ctx.round_context(2), 3, ctx.parties, 0, (3, 5), data)
+        read_share(played.ctx.round_context(2), 3, ctx.parties, (3, 5), data)
 
 
 def test_shares_that_do_not_open__are_told_apart_from_a_sum(
@@ -237,22 +241,21 @@ def test_shares_that_do_not_open__are_told_apart_from_a_sum(
     ctx, _, total = submitted
     quorum = (3, 5)
     shares = [
-        read_share(ctx, k, ctx.parties, 0, quorum,
-                   opening_share(ctx, k, played.secrets(k, 1), ctx.parties, 0, quorum))
+        read_share(ctx, k, ctx.parties, quorum,
+                   opening_share(ctx, k, played.secrets(k, 1), ctx.parties, quorum))
         for k in quorum
     ]  # fmt: skip
-    later = [
-        read_share(ctx, k, ctx.parties, 1, quorum,
-                   opening_share(ctx, k, played.secrets(k, 1), ctx.parties, 1, quorum))
-        for k in quorum
-    ]  # fmt: skip
+    others = [
+        read_share(ctx, k, ctx.parties, (5, 7), opening_share(ctx, k, played.secrets(k, 1), ctx.parties, (5, 7)))
+        for k in (5, 7)
+    ]
     changed = shares[1].blocks[0].copy()
     changed[0, 0] ^= np.uint64(1)
     wrong_sets: list[tuple[CiphertextSum, list[object]]] = [
         (total, []),
         (total, shares[:1]),
         (total, [shares[0], shares[0]]),
-        (total, [shares[0], later[1]]),
+        (total, [shares[0], others[0]]),
         (replace(total, included=(3, 5)), shares),
         (total, [shares[0], replace(shares[1], blocks=(changed,))]),
         (replace(total, blocks=(np.roll(total.blocks[0], 1, axis=1),)), shares),

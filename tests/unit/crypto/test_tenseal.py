@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.crypto import RoundContext, add, ciphertext_size, encrypt, read_ciphertext, write_sum
-from node.crypto.dealing import secret_key
+from node.crypto.boxes import secret_key
 from node.crypto.encryption import round_polynomial, round_seeds
 from node.crypto.packing import pack
 from node.crypto.parameters import MODULI
@@ -23,9 +23,8 @@ from node.crypto.ring import ring
 from node.crypto.round_secrets import read_round_secrets
 from node.crypto.seal_format import parms_id, private_context, vector_size, write_vector
 from node.crypto.transform import minimal_root
-from node.crypto.words import compose
 from node.errors import CryptoError, MalformedCiphertext
-from tests.support.threshold import ceremony_context, dealt_keys, extreme_values
+from tests.support.threshold import ceremony_context, compose, dealt_keys, extreme_values
 
 CASES = {"one block": (3, 2, 26, 42), "two blocks": (3, 2, 26, 30_000), "degree 16384": (5, 3, 16, 200_000)}
 # A decoded slot is a sum over N coefficients in double precision.
@@ -227,9 +226,12 @@ def test_a_changed_byte_outside_the_coefficients__is_refused(data: st.DataObject
 
 def test_a_ciphertext_of_another_round_study_or_chain__is_refused() -> None:
     ctx = GOOD[0]
-    for change in ({"round": 2}, {"study_id": 8}, {"chain_id": 1}, {"ceremony": 1}):
+    batch, number = replace(ctx.batch, rounds=2), ctx.round
+    others = [replace(batch, identified=replace(batch.identified, **change))
+              for change in ({"study_id": 8}, {"chain_id": 1}, {"ceremony": 2})]  # fmt: skip
+    for other in (batch.round_context(number + 1), *(changed.round_context(number) for changed in others)):
         with pytest.raises(MalformedCiphertext, match="seed"):
-            read_ciphertext(replace(ctx, **change), ctx.parties[0], FILE)
+            read_ciphertext(other, ctx.parties[0], FILE)
 
 
 def test_public_seeds__differ_by_block() -> None:

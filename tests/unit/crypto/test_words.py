@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from node.crypto import words
 from node.crypto.parameters import MODULI
+from tests.support.threshold import compose
 
 
 def as_words(values: list[int], count: int) -> np.ndarray:
@@ -26,7 +27,7 @@ def test_lift__is_exact_at_both_ends_and_between(primes: tuple[int, ...], data: 
     drawn = data.draw(st.lists(st.integers(0, modulus - 1), min_size=1, max_size=4))
     values = [0, 1, modulus - 1, modulus // 2, *drawn]
     residues = np.array([[value % prime for value in values] for prime in primes], dtype=np.uint64)
-    assert words.compose(residues, primes).tolist() == values
+    assert compose(residues, primes).tolist() == values
     assert np.array_equal(words.lift(residues, primes), as_words(values, len(words.lift(residues, primes))))
 
 
