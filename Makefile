@@ -61,9 +61,10 @@ lint: setup ## ruff, mypy, import directions, solhint, slither, what tests name,
 	@$(VENV)/python scripts/named_in_tests.py
 	@$(VENV)/python scripts/generate.py --check
 
-bench: setup ## figures of stages, encryption and, where the file is there, chest X-rays (half an hour), as JSON in out/bench/ (DATA=FILE)
+bench: setup ## figures of stages, encryption, neighbouring models and, where the file is there, chest X-rays (half an hour), as JSON in out/bench/ (DATA=FILE)
 	@$(VENV)/python scripts/bench.py
 	@$(VENV)/python scripts/bench_threshold.py
+	@$(VENV)/python scripts/bench_differencing.py
 	@$(VENV)/python scripts/bench_pneumonia.py $(if $(DATA),--data $(DATA),--optional)
 
 bench-pneumonia: setup ## chest X-rays alone: accuracy, attacks, privacy, as JSON and plots in out/bench/ (DATA=FILE)

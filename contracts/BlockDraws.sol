@@ -2,9 +2,10 @@
 pragma solidity ^0.8.30;
 
 import {IBlockDraws} from "./interfaces/IBlockDraws.sol";
+import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
 import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
 
-/// @title Blocks of rows, of which a block hash draws one after enrolment
+/// @title Blocks of rows, of which one is drawn after enrolment
 contract BlockDraws is IBlockDraws {
     /// @dev A tree of depth 16.
     uint32 private constant MOST_BLOCKS = 65_536;
@@ -12,22 +13,31 @@ contract BlockDraws is IBlockDraws {
     uint256 private constant REACH = 256;
     /// @notice Knows who acts for which hospital, and what a circuit takes.
     IStudyRegistry public immutable STUDIES;
+    /// @notice Knows the hospitals' salts.
+    IKeyCeremony public immutable CEREMONY;
 
     mapping(uint256 studyId => mapping(uint32 hospitalId => Draw)) private _draws;
 
-    /// @param studies May be an address that is deployed later.
-    constructor(IStudyRegistry studies) {
+    /// @param studies May be an address that is deployed later, as `ceremony`.
+    constructor(IStudyRegistry studies, IKeyCeremony ceremony) {
         STUDIES = studies;
+        CEREMONY = ceremony;
     }
 
     /// @inheritdoc IBlockDraws
-    function enrolBlocks(uint256 studyId, bytes32 blocksRoot, uint32 blocks, bytes32 payoutCommitment) external {
+    function enrolBlocks(
+        uint256 studyId,
+        bytes32 blocksRoot,
+        uint32 blocks,
+        bytes32 payoutCommitment,
+        bytes32 saltCommitment
+    ) external {
         if (blocks < 2 || blocks > MOST_BLOCKS) revert BlockDrawsBlocksOutOfRange(blocks, MOST_BLOCKS);
         // A bounded circuit has no batches: it takes no rows, and proves nothing about them.
         if (uint16(STUDIES.planRoot(studyId) >> 16) == 0) revert BlockDrawsNothingSampled(studyId);
-        uint32 hospitalId = STUDIES.enrolFor(studyId, msg.sender, payoutCommitment);
+        uint32 hospitalId = STUDIES.enrolFor(studyId, msg.sender, payoutCommitment, saltCommitment);
         uint64 drawAt = _next();
-        _draws[studyId][hospitalId] = Draw(blocksRoot, blocks, drawAt, 0, false, false, false);
+        _draws[studyId][hospitalId] = Draw(blocksRoot, bytes32(0), blocks, drawAt, 0, false, false);
         emit BlocksCommitted(studyId, hospitalId, blocksRoot, blocks, drawAt);
     }
 
@@ -37,14 +47,15 @@ contract BlockDraws is IBlockDraws {
         uint32 hospitalId = place.hospitalId;
         if (place.barred) revert BlockDrawsBarred(studyId, hospitalId);
         Draw storage draw = _draws[studyId][hospitalId];
-        uint32 index = _drawn(studyId, hospitalId, draw);
+        bytes32 hash = _hashOf(studyId, hospitalId, draw);
+        uint32 index = _drawn(studyId, hospitalId, draw.blocks, hash);
         if (draw.used) revert BlockDrawsAlreadyUsed(studyId, hospitalId, index);
         uint256 depth = _depth(draw.blocks);
         if (path.length != depth) revert BlockDrawsWrongDepth(path.length, depth);
         if (_root(keccak256(abi.encode(dataRoot, rows)), index, path) != draw.blocksRoot) {
             revert BlockDrawsWrongBlock(studyId, hospitalId, index);
         }
-        (draw.index, draw.kept, draw.used) = (index, true, true);
+        (draw.blockHash, draw.index, draw.used) = (hash, index, true);
         emit BlockUsed(studyId, hospitalId, index, dataRoot, rows);
         STUDIES.nameData(studyId, place.index, dataRoot, rows);
     }
@@ -52,10 +63,10 @@ contract BlockDraws is IBlockDraws {
     /// @inheritdoc IBlockDraws
     function keepDraw(uint256 studyId, uint32 hospitalId) external {
         Draw storage draw = _draws[studyId][hospitalId];
-        uint32 index = _drawn(studyId, hospitalId, draw);
-        if (draw.kept) revert BlockDrawsAlreadyKept(studyId, hospitalId, index);
-        (draw.index, draw.kept) = (index, true);
-        emit BlockDrawn(studyId, hospitalId, index);
+        if (draw.blockHash != bytes32(0)) revert BlockDrawsAlreadyKept(studyId, hospitalId, draw.blockHash);
+        bytes32 hash = _hashOf(studyId, hospitalId, draw);
+        draw.blockHash = hash;
+        emit DrawKept(studyId, hospitalId, hash);
     }
 
     /// @inheritdoc IBlockDraws
@@ -63,9 +74,11 @@ contract BlockDraws is IBlockDraws {
         uint32 hospitalId = STUDIES.enrolmentOf(studyId, msg.sender).hospitalId;
         Draw storage draw = _draws[studyId][hospitalId];
         if (draw.blocks == 0) revert BlockDrawsNoBlocks(studyId, hospitalId);
-        if (draw.kept || block.number <= draw.drawAt + REACH) {
+        if (draw.blockHash != bytes32(0) || block.number <= draw.drawAt + REACH) {
             revert BlockDrawsNotLost(studyId, hospitalId, draw.drawAt);
         }
+        // Whoever knows the salts and builds the block would choose.
+        if (_saltsShow(studyId)) revert BlockDrawsSaltsKnown(studyId);
         // Each further draw would be a further choice.
         if (draw.redrawn) revert BlockDrawsAlreadyRedrawn(studyId, hospitalId);
         (draw.drawAt, draw.redrawn) = (_next(), true);
@@ -74,7 +87,8 @@ contract BlockDraws is IBlockDraws {
 
     /// @inheritdoc IBlockDraws
     function drawnBlock(uint256 studyId, uint32 hospitalId) external view returns (uint32) {
-        return _drawn(studyId, hospitalId, _draws[studyId][hospitalId]);
+        Draw storage draw = _draws[studyId][hospitalId];
+        return _drawn(studyId, hospitalId, draw.blocks, _hashOf(studyId, hospitalId, draw));
     }
 
     /// @inheritdoc IBlockDraws
@@ -82,14 +96,26 @@ contract BlockDraws is IBlockDraws {
         return _draws[studyId][hospitalId];
     }
 
-    /// @dev Study and hospital make draws by one hash independent of each other.
-    function _drawn(uint256 studyId, uint32 hospitalId, Draw storage draw) private view returns (uint32) {
+    /// @dev The hash that draws, from the record or from the chain.
+    function _hashOf(uint256 studyId, uint32 hospitalId, Draw storage draw) private view returns (bytes32 hash) {
         if (draw.blocks == 0) revert BlockDrawsNoBlocks(studyId, hospitalId);
-        if (draw.kept) return draw.index;
+        if (draw.blockHash != bytes32(0)) return draw.blockHash;
         if (block.number <= draw.drawAt) revert BlockDrawsNotDrawn(studyId, hospitalId, draw.drawAt);
-        bytes32 seed = blockhash(draw.drawAt);
-        if (seed == bytes32(0)) revert BlockDrawsLost(studyId, hospitalId, draw.drawAt);
-        return uint32(uint256(keccak256(abi.encode(seed, studyId, hospitalId))) % draw.blocks);
+        hash = blockhash(draw.drawAt);
+        if (hash == bytes32(0)) revert BlockDrawsLost(studyId, hospitalId, draw.drawAt);
+    }
+
+    /// @dev Study and hospital make draws by one hash independent of each other.
+    function _drawn(uint256 studyId, uint32 hospitalId, uint32 blocks, bytes32 hash) private view returns (uint32) {
+        bytes32 mix = CEREMONY.saltMix(studyId);
+        if (mix == bytes32(0)) revert BlockDrawsSaltsSecret(studyId);
+        return uint32(uint256(keccak256(abi.encode(hash, mix, studyId, hospitalId))) % blocks);
+    }
+
+    /// @dev Whether a hospital has revealed its salt: with its keys for the study's first ceremony.
+    function _saltsShow(uint256 studyId) private view returns (bool) {
+        IKeyCeremony.CeremonyState memory state = CEREMONY.ceremonyState(studyId);
+        return state.number > 1 || state.keyed != 0;
     }
 
     /// @dev The first block whose hash nobody can know yet: a later one is no harder to choose for whoever builds it.

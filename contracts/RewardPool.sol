@@ -7,6 +7,7 @@ import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol
 import {IHospitalRegistry} from "./interfaces/IHospitalRegistry.sol";
 import {IRewardPool} from "./interfaces/IRewardPool.sol";
 import {IRoundManager} from "./interfaces/IRoundManager.sol";
+import {IStakeVault} from "./interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
 import {Bitmaps} from "./libraries/Bitmaps.sol";
 
@@ -15,16 +16,24 @@ contract RewardPool is IRewardPool, ReentrancyGuard {
     using Bitmaps for uint64;
     using SafeERC20 for IERC20;
 
-    uint256 private constant BASIS_POINTS = 10_000;
+    /// @dev What services were credited, by where it comes from.
+    struct Services {
+        uint256 fromBudget;
+        uint256 fromFines;
+    }
 
-    /// @notice Token that rewards are in.
+    /// @notice Token that rewards are in: the one that bonds and fines are in.
     IERC20 public immutable TOKEN;
     /// @notice Knows owners.
     IHospitalRegistry public immutable HOSPITALS;
     /// @notice Knows plans, rows and sponsors.
     IStudyRegistry public immutable STUDIES;
-    /// @notice Knows what was verified and finalised.
+    /// @notice Knows what was finalised; tells of services.
     IRoundManager public immutable ROUNDS;
+    /// @notice Tells of services.
+    address public immutable CEREMONY;
+    /// @notice Holds fines, which services are paid from once the sponsor's budget is spent.
+    IStakeVault public immutable VAULT;
 
     /// @inheritdoc IRewardPool
     mapping(uint256 studyId => uint256) public funded;
@@ -33,12 +42,29 @@ contract RewardPool is IRewardPool, ReentrancyGuard {
     /// @notice Tokens that went back to a study's sponsor.
     mapping(uint256 studyId => uint256) public refunded;
 
-    /// @param studies May be an address that is deployed later, as `rounds`.
-    constructor(IERC20 token, IHospitalRegistry hospitals, IStudyRegistry studies, IRoundManager rounds) {
-        TOKEN = token;
+    mapping(uint256 studyId => Services) private _spent;
+    mapping(address account => Services) private _owed;
+
+    /// @param studies May be an address that is deployed later, as `rounds` and `ceremony`.
+    /// @param vault Is asked for its token: two contracts of one suite never pay in two.
+    constructor(
+        IHospitalRegistry hospitals,
+        IStudyRegistry studies,
+        IRoundManager rounds,
+        address ceremony,
+        IStakeVault vault
+    ) {
+        TOKEN = vault.TOKEN();
         HOSPITALS = hospitals;
         STUDIES = studies;
         ROUNDS = rounds;
+        CEREMONY = ceremony;
+        VAULT = vault;
+    }
+
+    modifier onlyTo(address to) {
+        if (to == address(0)) revert RewardPoolZeroAddress();
+        _;
     }
 
     /// @inheritdoc IRewardPool
@@ -57,13 +83,20 @@ contract RewardPool is IRewardPool, ReentrancyGuard {
     }
 
     /// @inheritdoc IRewardPool
-    function claim(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds) external nonReentrant {
+    function claim(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds, address to)
+        external
+        nonReentrant
+        onlyTo(to)
+    {
         address owner = HOSPITALS.ownerOf(hospitalId);
-        // Paying the wallet that is to stay off the ledger is the hospital's choice alone.
-        if (msg.sender != owner && STUDIES.enrolment(studyId, hospitalId).payoutCommitment != bytes32(0)) {
-            revert RewardPoolNotOwner(studyId, hospitalId, msg.sender);
+        if (msg.sender != owner) {
+            // Paying the wallet that is to stay off the ledger is the hospital's choice alone.
+            if (STUDIES.enrolment(studyId, hospitalId).payoutCommitment != bytes32(0)) {
+                revert RewardPoolNotOwner(studyId, hospitalId, msg.sender);
+            }
+            if (to != owner) revert RewardPoolWrongRecipient(studyId, msg.sender, to);
         }
-        _pay(studyId, hospitalId, rounds, owner);
+        _pay(studyId, hospitalId, rounds, to);
     }
 
     /// @inheritdoc IRewardPool
@@ -77,14 +110,50 @@ contract RewardPool is IRewardPool, ReentrancyGuard {
     }
 
     /// @inheritdoc IRewardPool
-    function refund(uint256 studyId) external nonReentrant {
+    function refund(uint256 studyId, address to) external nonReentrant onlyTo(to) {
         if (!_ended(studyId)) revert RewardPoolStudyNotEnded(studyId);
+        address sponsor = STUDIES.sponsorOf(studyId);
+        if (msg.sender != sponsor && to != sponsor) revert RewardPoolWrongRecipient(studyId, msg.sender, to);
         uint256 amount = refundable(studyId);
         if (amount == 0) revert RewardPoolNothingToRefund(studyId);
         refunded[studyId] += amount;
-        address sponsor = STUDIES.sponsorOf(studyId);
-        TOKEN.safeTransfer(sponsor, amount);
-        emit StudyRefunded(studyId, sponsor, amount);
+        TOKEN.safeTransfer(to, amount);
+        emit StudyRefunded(studyId, to, amount);
+    }
+
+    /// @inheritdoc IRewardPool
+    function credit(uint256 studyId, address account, Service service) external {
+        if (msg.sender != CEREMONY && msg.sender != address(ROUNDS)) revert RewardPoolNotServed(msg.sender);
+        (uint256 budget, uint256 fee) = STUDIES.serviceTerms(studyId);
+        uint256 due = service == Service.Include || service == Service.Finalise ? fee : fee / 2;
+        Services storage spent = _spent[studyId];
+        // What went back to the sponsor cannot be owed to anybody.
+        uint256 left = refunded[studyId] == 0 ? budget - spent.fromBudget : 0;
+        uint256 fromBudget = due < left ? due : left;
+        uint256 fromFines = due == fromBudget ? 0 : VAULT.spendFines(studyId, due - fromBudget);
+        if (fromBudget + fromFines == 0) return;
+        Services storage owed = _owed[account];
+        if (fromBudget != 0) {
+            spent.fromBudget += fromBudget;
+            owed.fromBudget += fromBudget;
+        }
+        if (fromFines != 0) {
+            spent.fromFines += fromFines;
+            owed.fromFines += fromFines;
+        }
+        emit ServiceEarned(studyId, account, service, fromBudget + fromFines);
+    }
+
+    /// @inheritdoc IRewardPool
+    function claimService(address to) external nonReentrant onlyTo(to) {
+        Services memory owed = _owed[msg.sender];
+        uint256 amount = owed.fromBudget + owed.fromFines;
+        if (amount == 0) revert RewardPoolNoService(msg.sender);
+        delete _owed[msg.sender];
+        // Each part goes straight to its recipient: on the way from the vault to here a token could take a fee.
+        if (owed.fromBudget != 0) TOKEN.safeTransfer(to, owed.fromBudget);
+        if (owed.fromFines != 0) VAULT.payFines(to, owed.fromFines);
+        emit ServicePaid(msg.sender, to, amount);
     }
 
     /// @inheritdoc IRewardPool
@@ -100,9 +169,21 @@ contract RewardPool is IRewardPool, ReentrancyGuard {
     }
 
     /// @inheritdoc IRewardPool
-    function earned(uint256 studyId, uint32 round, uint32 hospitalId) public view returns (uint256 amount) {
+    function serviceOwed(address account) external view returns (uint256) {
+        Services memory owed = _owed[account];
+        return owed.fromBudget + owed.fromFines;
+    }
+
+    /// @inheritdoc IRewardPool
+    function serviceSpent(uint256 studyId) external view returns (uint256 total, uint256 fromFines) {
+        Services memory spent = _spent[studyId];
+        return (spent.fromBudget + spent.fromFines, spent.fromFines);
+    }
+
+    /// @inheritdoc IRewardPool
+    function earned(uint256 studyId, uint32 round, uint32 hospitalId) public view returns (uint256) {
         IRoundManager.RoundState memory state = ROUNDS.roundState(studyId, round);
-        if (!state.verified) return 0;
+        if (state.closedAs != IRoundManager.Phase.Finalised) return 0;
         uint8 index = STUDIES.enrolment(studyId, hospitalId).index;
         if (!state.includedBitmap.has(index)) return 0;
         uint32[] memory rows = STUDIES.enrolledRows(studyId);
@@ -110,21 +191,16 @@ contract RewardPool is IRewardPool, ReentrancyGuard {
         for (uint256 i = 0; i < index; ++i) {
             if (state.includedBitmap.has(i)) before += rows[i];
         }
-        (uint256 verifiedPart, uint256 finalPart) = _parts(studyId);
-        // The parts are split one by one: each adds up exactly, and no share ever shrinks at finalise.
-        amount = _cut(verifiedPart, before, rows[index], state.sumRows);
-        if (state.closedAs == IRoundManager.Phase.Finalised) {
-            amount += _cut(finalPart, before, rows[index], state.sumRows);
-        }
+        uint256 reward = STUDIES.rewardPerRound(studyId);
+        // Cumulative rounding: neighbours' shares add up to the reward without a remainder.
+        return reward * (before + rows[index]) / state.sumRows - reward * before / state.sumRows;
     }
 
     /// @inheritdoc IRewardPool
     function refundable(uint256 studyId) public view returns (uint256) {
         if (!_ended(studyId)) return 0;
-        (uint256 verifiedPart, uint256 finalPart) = _parts(studyId);
-        (uint32 verifiedRounds, uint32 finalisedRounds) = ROUNDS.tally(studyId);
-        uint256 earnedInAll = verifiedRounds * verifiedPart + finalisedRounds * finalPart;
-        return funded[studyId] - earnedInAll - refunded[studyId];
+        uint256 rewards = STUDIES.rewardPerRound(studyId) * ROUNDS.finalisedRounds(studyId);
+        return funded[studyId] - rewards - _spent[studyId].fromBudget - refunded[studyId];
     }
 
     function _pay(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds, address to) private {
@@ -140,13 +216,6 @@ contract RewardPool is IRewardPool, ReentrancyGuard {
         emit RewardClaimed(studyId, hospitalId, to, amount);
     }
 
-    /// @dev A round's reward, in what verified work earns and what a finalised model adds.
-    function _parts(uint256 studyId) private view returns (uint256 verifiedPart, uint256 finalPart) {
-        (uint256 reward, uint256 shareBps) = STUDIES.rewardTerms(studyId);
-        verifiedPart = reward * shareBps / BASIS_POINTS;
-        finalPart = reward - verifiedPart;
-    }
-
     function _ended(uint256 studyId) private view returns (bool) {
         IStudyRegistry.StudyState state = STUDIES.studyState(studyId);
         return state == IStudyRegistry.StudyState.Completed || state == IStudyRegistry.StudyState.Cancelled;
@@ -157,10 +226,5 @@ contract RewardPool is IRewardPool, ReentrancyGuard {
             if (rounds[i] == rounds[position]) return true;
         }
         return false;
-    }
-
-    /// @dev Cumulative rounding: cuts of neighbouring spans add up to `total` without a remainder.
-    function _cut(uint256 total, uint256 before, uint256 rows, uint256 sumRows) private pure returns (uint256) {
-        return total * (before + rows) / sumRows - total * before / sumRows;
     }
 }

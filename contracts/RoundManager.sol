@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {ICourt} from "./interfaces/ICourt.sol";
+import {IKeyCeremony} from "./interfaces/IKeyCeremony.sol";
+import {IRewardPool} from "./interfaces/IRewardPool.sol";
 import {IRoundManager} from "./interfaces/IRoundManager.sol";
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
@@ -12,20 +13,25 @@ import {PhaseArithmetic} from "./libraries/PhaseArithmetic.sol";
 import {ProofChecks} from "./rounds/ProofChecks.sol";
 import {RoundLedger} from "./rounds/RoundLedger.sol";
 
-/// @title Rounds: submit, attest, include, open, finalise or fail
-contract RoundManager is ProofChecks, EIP712 {
+/// @title Rounds: submit, attest, include, finalise or fail
+contract RoundManager is ProofChecks {
     using Bitmaps for uint64;
     using Bitmaps for uint8;
 
-    bytes32 private constant _SHARE_TYPE = keccak256(
-        "OpeningShare(uint256 studyId,uint32 round,uint64 includedBitmap,uint8 attempt,bytes32 digest)"
-    );
     /// @notice Holds the bonds.
     IStakeVault public immutable VAULT;
+    /// @notice Credits services.
+    IRewardPool public immutable REWARDS;
+    /// @notice Knows who lied.
+    ICourt public immutable COURT;
 
-    /// @param vault May be an address that is deployed later, as `studies`.
-    constructor(IStudyRegistry studies, IStakeVault vault) RoundLedger(studies) EIP712("Consilium", "1") {
+    /// @param studies May be an address that is deployed later, as all others.
+    constructor(IStudyRegistry studies, IKeyCeremony keys, IStakeVault vault, IRewardPool rewards, ICourt court)
+        RoundLedger(studies, keys)
+    {
         VAULT = vault;
+        REWARDS = rewards;
+        COURT = court;
     }
 
     /// @inheritdoc IRoundManager
@@ -45,7 +51,7 @@ contract RoundManager is ProofChecks, EIP712 {
     function attest(uint256 studyId, uint32 round, uint64 bitmap) external {
         (IStudyRegistry.RoundTerms memory terms, uint32 hospitalId, uint8 index) =
             STUDIES.participantTerms(studyId, round, msg.sender);
-        (PhaseArithmetic.Clock memory clock,) = _clockIn(studyId, round, terms, Phase.Attest);
+        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Attest);
         _requireParticipant(studyId, terms, hospitalId, index);
         if (clock.attested.has(index)) revert RoundManagerAlreadyAttested(studyId, round, hospitalId);
         uint64 unsubmitted = bitmap & ~clock.submitted;
@@ -53,54 +59,31 @@ contract RoundManager is ProofChecks, EIP712 {
 
         _attestations[studyId][round][index] = bitmap;
         clock.attested |= index.single();
-        if (clock.attested == terms.participants) clock.attestEndedAt = uint40(block.timestamp);
-        _clocks[studyId][round] = clock;
+        if (PhaseArithmetic.haveActed(clock.attested, clock, terms)) clock.attestEndedAt = uint40(block.timestamp);
+        _record(studyId, round, clock);
         emit CiphertextsAttested(studyId, round, hospitalId, bitmap);
     }
 
     /// @inheritdoc IRoundManager
     function includeUpdates(uint256 studyId, uint32 round, Submission[] calldata submissions) external {
         IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
-        (PhaseArithmetic.Clock memory clock,) = _clockIn(studyId, round, terms, Phase.Include);
-        (uint64 held, uint64 included, uint256 root) = _oneSet(studyId, round, clock, terms);
+        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Include);
+        uint64 included = _widelyHeld(studyId, round, clock, terms);
+        uint64 leftOut = _leftOut(studyId, round, clock, terms, included);
         if (included.count() < terms.minimum) {
-            FailureReason reason = included == held ? FailureReason.TooFewIncluded : FailureReason.AnotherSet;
-            _fail(studyId, round, clock, terms, reason);
-        } else {
-            _sets[studyId][root] = included;
-            clock.included = included;
-            clock.includedAt = uint40(block.timestamp);
-            (uint256 x, uint256 y) = _addUp(studyId, round, clock, submissions);
-            _clocks[studyId][round] = clock;
-            _sumDigests[studyId][round] = keccak256(abi.encode(x, y));
-            emit UpdatesIncluded(studyId, round, included, x, y, clock.sumRows);
+            uint64 missing = leftOut | (terms.participants & ~(clock.submitted & clock.attested));
+            _fail(studyId, round, clock, terms, FailureReason.TooFewIncluded, missing);
+            return;
         }
-        // With fewer attesting, honest ones alone might not have been enough to hold it.
-        if (clock.attested.count() >= 2 * terms.threshold - 1) {
-            _slash(studyId, round, clock.submitted & ~held, held, IStakeVault.Offence.CiphertextLeftOut);
-        }
-    }
-
-    /// @inheritdoc IRoundManager
-    function postShare(
-        uint256 studyId,
-        uint32 round,
-        uint8 attempt,
-        bytes32 digest,
-        uint64 size,
-        bytes calldata signature
-    ) external {
-        if (digest == bytes32(0)) revert RoundManagerEmptyDigest();
-        (uint32 hospitalId, uint64 included, bool completes) = _countShare(studyId, round, attempt);
-        bytes32 signed = openingShareHash(studyId, round, included, attempt, digest);
-        (address signer,,) = ECDSA.tryRecover(signed, signature);
-        if (signer != msg.sender) revert RoundManagerWrongSignature(studyId, round, hospitalId);
-        emit SharePosted(studyId, round, attempt, hospitalId, digest, size, signature);
-        if (completes) {
-            _clocks[studyId][round].verified = true;
-            ++_progress[studyId].verifiedRounds;
-            emit WorkVerified(studyId, round, attempt);
-        }
+        setOf[studyId][_rootBefore(studyId, round, terms)] = included;
+        clock.included = included;
+        clock.includedAt = uint40(block.timestamp);
+        (uint256 x, uint256 y) = _addUp(studyId, round, clock, submissions);
+        _record(studyId, round, clock);
+        _sumDigests[studyId][round] = keccak256(abi.encode(x, y));
+        emit UpdatesIncluded(studyId, round, included, x, y, clock.sumRows);
+        if (leftOut != 0) VAULT.fine(studyId, terms.batch, leftOut);
+        _credit(studyId, IRewardPool.Service.Include, leftOut);
     }
 
     /// @inheritdoc IRoundManager
@@ -128,23 +111,13 @@ contract RoundManager is ProofChecks, EIP712 {
     /// @inheritdoc IRoundManager
     function failRound(uint256 studyId, uint32 round) external {
         IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
-        (PhaseArithmetic.Clock memory clock, Turn memory turn) = _clockIn(studyId, round, terms, Phase.Failed);
+        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Failed);
         // A round that failed and was recorded has this phase too, once and for all.
         if (clock.closedAs != Phase.None) revert RoundManagerAlreadyFailed(studyId, round);
-        bool opened = clock.includedAt != 0;
-        _fail(studyId, round, clock, terms, opened ? FailureReason.Unopened : FailureReason.TooFewSubmissions);
-        _slash(studyId, round, turn.missing, clock.included, IStakeVault.Offence.MissingShare);
-    }
-
-    /// @inheritdoc IRoundManager
-    function openingShareHash(uint256 studyId, uint32 round, uint64 includedBitmap, uint8 attempt, bytes32 digest)
-        public
-        view
-        returns (bytes32)
-    {
-        return _hashTypedDataV4(
-            keccak256(abi.encode(_SHARE_TYPE, studyId, round, includedBitmap, attempt, digest))
-        );
+        bool wasFixed = clock.includedAt != 0;
+        uint64 missing = wasFixed ? 0 : terms.participants & ~clock.submitted;
+        FailureReason reason = wasFixed ? FailureReason.Unopened : FailureReason.TooFewSubmissions;
+        _fail(studyId, round, clock, terms, reason, missing);
     }
 
     function _submit(uint256 studyId, uint32 round, Submission memory entry, Proof calldata proof) private {
@@ -153,7 +126,7 @@ contract RoundManager is ProofChecks, EIP712 {
         if (round > terms.rounds && round <= terms.plannedRounds) {
             revert RoundManagerPrivacyBudgetSpent(studyId, round);
         }
-        (PhaseArithmetic.Clock memory clock,) = _clockIn(studyId, round, terms, Phase.Submit);
+        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Submit);
         _requireParticipant(studyId, terms, hospitalId, index);
         if (clock.submitted.has(index)) revert RoundManagerAlreadySubmitted(studyId, round, hospitalId);
         if (entry.digest == bytes32(0)) revert RoundManagerEmptyDigest();
@@ -163,34 +136,18 @@ contract RoundManager is ProofChecks, EIP712 {
 
         _submissions[studyId][round][index] = keccak256(abi.encode(entry));
         clock.submitted |= index.single();
-        if (clock.submitted == terms.participants) clock.submitEndedAt = uint40(block.timestamp);
-        _clocks[studyId][round] = clock;
+        // Whoever is back is waited for again.
+        clock.expected |= index.single();
+        if (PhaseArithmetic.haveActed(clock.submitted, clock, terms)) clock.submitEndedAt = uint40(block.timestamp);
+        _record(studyId, round, clock);
         emit UpdateSubmitted(studyId, round, hospitalId, entry.digest, entry.size, rows, entry.cx, entry.cy);
-    }
-
-    /// @dev Takes note of the caller's share; `completes`: with it, for the first time in the round, all shares of an
-    /// attempt are posted.
-    function _countShare(uint256 studyId, uint32 round, uint8 attempt)
-        private
-        returns (uint32 hospitalId, uint64 included, bool completes)
-    {
-        IStudyRegistry.RoundTerms memory terms;
-        uint8 index;
-        (terms, hospitalId, index) = STUDIES.participantTerms(studyId, round, msg.sender);
-        (PhaseArithmetic.Clock memory clock, Turn memory turn) = _clockIn(studyId, round, terms, Phase.Open);
-        _requireParticipant(studyId, terms, hospitalId, index);
-        if (attempt != turn.attempt) revert RoundManagerWrongAttempt(studyId, round, attempt, turn.attempt);
-        if (!turn.named.has(index)) revert RoundManagerNotInQuorum(studyId, round, attempt, hospitalId);
-        uint64 posted = _posted[studyId][round][attempt];
-        if (posted.has(index)) revert RoundManagerAlreadyPosted(studyId, round, attempt, hospitalId);
-        posted |= index.single();
-        _posted[studyId][round][attempt] = posted;
-        return (hospitalId, clock.included, !clock.verified && posted.count() == terms.threshold);
     }
 
     function _finalise(uint256 studyId, uint32 round, Result memory result, Proof calldata proof) private {
         IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
-        (PhaseArithmetic.Clock memory clock, Turn memory turn) = _clockIn(studyId, round, terms, Phase.Open);
+        PhaseArithmetic.Clock memory clock = _clock(studyId, round, terms);
+        (Phase at,) = PhaseArithmetic.phase(clock, terms);
+        if (at != Phase.Open && at != Phase.Suspended) revert RoundManagerWrongPhase(studyId, round, at, Phase.Open);
         _requireInField(result.rootAfter);
         if (keccak256(abi.encode(result.sumCx, result.sumCy)) != _sumDigests[studyId][round]) {
             revert RoundManagerWrongSum(studyId, round);
@@ -198,66 +155,91 @@ contract RoundManager is ProofChecks, EIP712 {
         _requireAggregation(studyId, round, clock, result, _rootBefore(studyId, round, terms), proof);
 
         Progress memory reached = _progress[studyId];
-        if (!clock.verified) ++reached.verifiedRounds;
         ++reached.finalisedRounds;
         reached.failedInARow = 0;
-        clock.verified = true;
-        _close(studyId, round, clock, Phase.Finalised);
-        _advance(studyId, round, reached, terms, result.rootAfter);
+        (uint64 padsFrom,) = PhaseArithmetic.padsWindow(clock, terms);
+        if (clock.opening == Opening.Ckks && block.timestamp >= padsFrom) ++reached.failedCkksOpenings;
+        // The same updates would come of the same weights, and a second set would show the difference.
+        bool returned = setOf[studyId][result.rootAfter] != 0;
+        if (returned) reached.outcome = Outcome.Completed;
+        _close(studyId, round, clock, terms, reached, Phase.Finalised, result.rootAfter);
         emit RoundFinalised(studyId, round, result.rootAfter);
-        _slash(studyId, round, turn.missing, clock.included, IStakeVault.Offence.MissingShare);
+        if (returned) emit ModelReturned(studyId, round, result.rootAfter);
+        _credit(studyId, IRewardPool.Service.Finalise, 0);
     }
 
+    /// @param missing Indices that the failure is put down to: they are fined, and sit out the next ceremony.
     function _fail(
         uint256 studyId,
         uint32 round,
         PhaseArithmetic.Clock memory clock,
         IStudyRegistry.RoundTerms memory terms,
-        FailureReason reason
+        FailureReason reason,
+        uint64 missing
     ) private {
         Progress memory reached = _progress[studyId];
         ++reached.failedInARow;
-        uint256 root = _rootBefore(studyId, round, terms);
-        _close(studyId, round, clock, Phase.Failed);
-        _advance(studyId, round, reached, terms, root);
+        if (reason == FailureReason.Unopened) reached.outcome = Outcome.Cancelled;
+        // The batch ends here, whatever keys are left.
+        terms.lastRound = round;
+        _close(studyId, round, clock, terms, reached, Phase.Failed, _rootBefore(studyId, round, terms));
         emit RoundFailed(studyId, round, reason);
+        if (missing != 0) VAULT.fine(studyId, terms.batch, missing);
+        if (reached.outcome == Outcome.Open) KEYS.cutShort(studyId, round, missing);
+        _credit(studyId, IRewardPool.Service.Fail, missing);
     }
 
-    function _close(uint256 studyId, uint32 round, PhaseArithmetic.Clock memory clock, Phase as_) private {
-        clock.closedAs = as_;
-        clock.closedAt = uint40(block.timestamp);
-        _clocks[studyId][round] = clock;
-    }
-
-    /// @dev Records the weights' root and starts the next round, where there are keys for it, or ends the study.
-    function _advance(
+    /// @dev Records how a round ended and the weights' root, and starts the next round, where there are keys for it, or
+    /// ends the study.
+    function _close(
         uint256 studyId,
         uint32 round,
-        Progress memory reached,
+        PhaseArithmetic.Clock memory clock,
         IStudyRegistry.RoundTerms memory terms,
+        Progress memory reached,
+        Phase closedAs,
         uint256 root
     ) private {
+        uint40 time = uint40(block.timestamp);
+        (clock.closedAs, clock.closedAt) = (closedAs, time);
+        _record(studyId, round, clock);
         _roots[studyId][round] = root;
-        (reached.closed, reached.closedAt) = (round, uint64(block.timestamp));
-        if (reached.failedInARow >= terms.unopenedRounds) {
-            reached.outcome = Outcome.Cancelled;
-        } else if (round == terms.rounds) {
-            reached.outcome = Outcome.Completed;
-        } else if (round != terms.lastRound) {
+        (reached.closed, reached.closedAt) = (round, time);
+        uint64 missed = terms.participants & ~clock.submitted;
+        (reached.missed, reached.missedTwo) = (missed, reached.missed & missed);
+        if (reached.outcome == Outcome.Open) {
+            if (reached.failedInARow >= terms.unopenedRounds) reached.outcome = Outcome.Cancelled;
+            else if (round == terms.rounds) reached.outcome = Outcome.Completed;
             // Without keys for it the next round waits for a ceremony, whose end starts it.
-            _clocks[studyId][round + 1].startedAt = uint40(block.timestamp);
+            else if (round != terms.lastRound) _clocks[studyId][round + 1].startedAt = time;
         }
         _progress[studyId] = reached;
     }
 
-    function _slash(
+    /// @dev Credits a service to the caller, unless the call fines its hospital.
+    function _credit(uint256 studyId, IRewardPool.Service service, uint64 fined) private {
+        if (fined != 0) {
+            try STUDIES.actorOf(studyId, msg.sender) returns (uint32, uint8 index) {
+                if (fined.has(index)) return;
+            } catch {
+                // A stranger's call fines no hospital of its own.
+            }
+        }
+        REWARDS.credit(studyId, msg.sender, service);
+    }
+
+    /// @dev Who submitted and is not included although honest ones alone would have been enough to hold it; a false
+    /// payload costs its own price.
+    function _leftOut(
         uint256 studyId,
         uint32 round,
-        uint64 offenders,
-        uint64 beneficiaries,
-        IStakeVault.Offence offence
-    ) private {
-        if (offenders != 0) VAULT.slash(studyId, offence, round, offenders, beneficiaries, address(0));
+        PhaseArithmetic.Clock memory clock,
+        IStudyRegistry.RoundTerms memory terms,
+        uint64 included
+    ) private view returns (uint64 leftOut) {
+        if (clock.attested.count() < 2 * terms.threshold - 1) return 0;
+        leftOut = clock.submitted & ~included;
+        if (leftOut != 0) leftOut &= ~COURT.convicted(studyId, round, ICourt.Charge.Payload);
     }
 
     /// @dev Adds up commitments and rows of the included set.
@@ -296,11 +278,11 @@ contract RoundManager is ProofChecks, EIP712 {
     function _clockIn(uint256 studyId, uint32 round, IStudyRegistry.RoundTerms memory terms, Phase needed)
         private
         view
-        returns (PhaseArithmetic.Clock memory clock, Turn memory turn)
+        returns (PhaseArithmetic.Clock memory clock)
     {
         clock = _clock(studyId, round, terms);
-        turn = _turn(studyId, round, clock, terms);
-        if (turn.phase != needed) revert RoundManagerWrongPhase(studyId, round, turn.phase, needed);
+        (Phase at,) = PhaseArithmetic.phase(clock, terms);
+        if (at != needed) revert RoundManagerWrongPhase(studyId, round, at, needed);
     }
 
     function _requireParticipant(

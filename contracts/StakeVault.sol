@@ -3,139 +3,171 @@ pragma solidity ^0.8.30;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
+import {Bonds} from "./bonds/Bonds.sol";
 import {IHospitalRegistry} from "./interfaces/IHospitalRegistry.sol";
+import {IRoundManager} from "./interfaces/IRoundManager.sol";
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
 import {Bitmaps} from "./libraries/Bitmaps.sol";
 import {EQUIVOCATION_WINDOW} from "./libraries/EvidenceWindow.sol";
 
-/// @title Bonds
-contract StakeVault is IStakeVault, ReentrancyGuard {
+/// @title Bonds, what lies and absence take of them, and whose that is
+contract StakeVault is Bonds {
     using Bitmaps for uint64;
     using Bitmaps for uint8;
     using SafeERC20 for IERC20;
 
-    struct Withdrawal {
-        uint192 amount;
-        uint64 availableAt;
-    }
-
-    /// @param amount Released less than the evidence window ago, or together with such.
-    /// @param until Second from which it can be locked again.
-    struct Cooling {
-        uint256 amount;
-        uint64 until;
+    /// @dev The contracts that fix what lies and absence cost.
+    struct Judges {
+        address ceremony;
+        address openings;
+        address court;
     }
 
     /// @notice Part of what an equivocation costs, in 1/10000, that its reporter earns.
     uint256 public constant BOUNTY_BPS = 500;
     uint256 private constant BASIS_POINTS = 10_000;
 
-    /// @notice Token that bonds are in.
-    IERC20 public immutable TOKEN;
-    /// @notice Knows owners.
-    IHospitalRegistry public immutable HOSPITALS;
-    /// @notice Locks, releases, slashes missing dealings, and knows who is enrolled.
-    IStudyRegistry public immutable STUDIES;
-    /// @notice Slashes offences in rounds.
-    address public immutable ROUND_MANAGER;
-    /// @notice Slashes equivocations.
+    /// @notice Slashes false dealings, fines absence in ceremonies, charges for those asked for too soon.
+    address public immutable CEREMONY;
+    /// @notice Fines absence in openings.
+    address public immutable OPENINGS;
+    /// @notice Slashes lies in rounds.
     address public immutable COURT;
-    /// @notice Seconds from a withdrawal's request until it can be paid.
-    uint64 public immutable UNBONDING_DELAY;
+    /// @notice Spends fines for services.
+    address public immutable REWARD_POOL;
 
-    /// @inheritdoc IStakeVault
-    mapping(uint32 hospitalId => uint256) public available;
-    /// @inheritdoc IStakeVault
-    mapping(uint256 studyId => mapping(uint32 hospitalId => uint256)) public locked;
     /// @inheritdoc IStakeVault
     uint256 public potCount;
     /// @inheritdoc IStakeVault
     mapping(address reporter => uint256) public bounty;
+    /// @inheritdoc IStakeVault
+    mapping(uint256 studyId => uint256) public fines;
+    /// @inheritdoc IStakeVault
+    mapping(uint256 studyId => mapping(uint32 batch => mapping(uint8 index => uint256))) public finedIn;
+    /// @inheritdoc IStakeVault
+    /// @dev Nothing but a lie's slice brings a bond below a slice, fines and charges stop there: so who lied is all.
+    mapping(uint256 studyId => uint64) public excluded;
 
-    mapping(uint32 hospitalId => Withdrawal) private _pending;
-    mapping(uint32 hospitalId => Cooling) private _cooling;
-    /// @dev What is left within an equivocation's reach of what a study released.
-    mapping(uint256 studyId => mapping(uint32 hospitalId => uint256)) private _released;
     mapping(uint256 potId => Pot) private _pots;
     /// @dev By offence: bitmaps of indices. A stage is a ceremony or a round, as the offence has it.
     mapping(uint256 studyId => mapping(uint32 stage => uint64[4])) private _punished;
+    /// @dev Fines set aside for services and not yet paid.
+    uint256 private _setAside;
 
-    /// @param studies May be an address that is deployed later: nothing is called here.
-    /// @param roundManager As studies.
-    /// @param court As studies.
+    /// @param studies May be an address that is deployed later, as `rounds`, `judges` and `rewardPool`: nothing is
+    /// called here.
     constructor(
         IERC20 token,
         IHospitalRegistry hospitals,
         IStudyRegistry studies,
-        address roundManager,
-        address court,
+        IRoundManager rounds,
+        Judges memory judges,
+        address rewardPool,
         uint64 unbondingDelay
-    ) {
-        if (unbondingDelay <= EQUIVOCATION_WINDOW) {
-            revert StakeVaultUnbondingTooShort(unbondingDelay, EQUIVOCATION_WINDOW);
-        }
-        TOKEN = token;
-        HOSPITALS = hospitals;
-        STUDIES = studies;
-        ROUND_MANAGER = roundManager;
-        COURT = court;
-        UNBONDING_DELAY = unbondingDelay;
+    ) Bonds(token, hospitals, studies, rounds, unbondingDelay) {
+        CEREMONY = judges.ceremony;
+        OPENINGS = judges.openings;
+        COURT = judges.court;
+        REWARD_POOL = rewardPool;
     }
 
-    modifier onlyStudyRegistry() {
-        if (msg.sender != address(STUDIES)) revert StakeVaultNotStudyRegistry(msg.sender);
+    modifier onlyRewardPool() {
+        if (msg.sender != REWARD_POOL) revert StakeVaultNotRewardPool(msg.sender);
         _;
     }
 
     /// @inheritdoc IStakeVault
-    function deposit(uint32 hospitalId, uint256 amount) external nonReentrant {
-        if (HOSPITALS.ownerOf(hospitalId) == address(0)) revert StakeVaultUnknownHospital(hospitalId);
-        uint256 before = TOKEN.balanceOf(address(this));
-        TOKEN.safeTransferFrom(msg.sender, address(this), amount);
-        // A token may take a fee on the way: only what arrived is owed.
-        uint256 arrived = TOKEN.balanceOf(address(this)) - before;
-        if (arrived == 0) revert StakeVaultZeroAmount();
-        available[hospitalId] += arrived;
-        emit BondDeposited(hospitalId, msg.sender, arrived);
+    function slash(
+        uint256 studyId,
+        Offence offence,
+        uint32 stage,
+        uint64 offenders,
+        uint64 beneficiaries,
+        address reporter
+    ) external returns (uint256 potId) {
+        uint64 claimableAt = _openStage(studyId, offence, stage, offenders);
+        _punished[studyId][stage][uint8(offence)] |= offenders;
+        excluded[studyId] |= offenders;
+        beneficiaries = _unpunished(beneficiaries, studyId, offence, stage);
+        if (beneficiaries == 0) return 0;
+        (uint256 taken, bool isRelated) = _takeSlices(studyId, offence, stage, offenders, reporter);
+        if (taken == 0) return 0;
+        potId = ++potCount;
+        uint256 earned = reporter == address(0) || isRelated ? 0 : taken * BOUNTY_BPS / BASIS_POINTS;
+        _pots[potId] = Pot(studyId, taken - earned, beneficiaries, 0, stage, offence, claimableAt);
+        emit PotMade(potId, studyId, offence, stage, taken - earned, beneficiaries);
+        if (earned != 0) {
+            bounty[reporter] += earned;
+            emit BountyEarned(potId, reporter, earned);
+        }
     }
 
     /// @inheritdoc IStakeVault
-    function requestWithdrawal(uint32 hospitalId, uint256 amount) external {
-        _requireOwner(hospitalId);
-        if (amount == 0) revert StakeVaultZeroAmount();
-        uint256 free = available[hospitalId];
-        if (amount > free) revert StakeVaultInsufficient(hospitalId, free, amount);
-
-        available[hospitalId] = free - amount;
-        uint256 total = _pending[hospitalId].amount + amount;
-        if (total > type(uint192).max) revert StakeVaultInsufficient(hospitalId, type(uint192).max, total);
-        uint64 availableAt = uint64(block.timestamp) + UNBONDING_DELAY;
-        _pending[hospitalId] = Withdrawal(uint192(total), availableAt);
-        emit WithdrawalRequested(hospitalId, total, availableAt);
+    function fine(uint256 studyId, uint32 batch, uint64 absent) external {
+        if (msg.sender != CEREMONY && msg.sender != address(ROUNDS) && msg.sender != OPENINGS) {
+            revert StakeVaultNotJudge(msg.sender);
+        }
+        uint32[] memory ids = STUDIES.enrolledIds(studyId);
+        uint256 slice = STUDIES.slice(studyId);
+        (uint256 price, uint256 cap) = STUDIES.fineTerms(studyId);
+        uint256 total;
+        for (uint8 index = 0; absent >> index != 0; ++index) {
+            if (!absent.has(index)) continue;
+            uint256 before = finedIn[studyId][batch][index];
+            uint256 wanted = price < cap - before ? price : cap - before;
+            uint256 amount = _takeAboveSlice(studyId, ids[index], slice, wanted);
+            if (amount == 0) continue;
+            finedIn[studyId][batch][index] = before + amount;
+            total += amount;
+            emit AbsenceFined(studyId, ids[index], batch, amount);
+        }
+        if (total != 0) fines[studyId] += total;
     }
 
     /// @inheritdoc IStakeVault
-    function withdraw(uint32 hospitalId) external nonReentrant {
-        _requireOwner(hospitalId);
-        Withdrawal memory due = _pending[hospitalId];
-        if (due.amount == 0) revert StakeVaultNothingPending(hospitalId);
-        if (block.timestamp < due.availableAt) revert StakeVaultStillUnbonding(hospitalId, due.availableAt);
+    function charge(uint256 studyId, uint8 index, uint64 beneficiaries, uint256 amount)
+        external
+        returns (uint256 potId)
+    {
+        if (msg.sender != CEREMONY) revert StakeVaultNotJudge(msg.sender);
+        beneficiaries &= ~index.single();
+        if (beneficiaries == 0 || amount == 0) return 0;
+        uint32 hospitalId = STUDIES.enrolledIds(studyId)[index];
+        uint256 taken = _takeAboveSlice(studyId, hospitalId, STUDIES.slice(studyId), amount);
+        if (taken != amount) revert StakeVaultInsufficient(hospitalId, taken, amount);
+        potId = ++potCount;
+        _pots[potId] = Pot(studyId, amount, beneficiaries, 0, 0, Offence.FalseDealing, uint64(block.timestamp));
+        emit CeremonyCharged(potId, studyId, hospitalId, amount, beneficiaries);
+    }
 
-        delete _pending[hospitalId];
-        TOKEN.safeTransfer(msg.sender, due.amount);
-        emit BondWithdrawn(hospitalId, msg.sender, due.amount);
+    /// @inheritdoc IStakeVault
+    function spendFines(uint256 studyId, uint256 amount) external onlyRewardPool returns (uint256 given) {
+        uint256 left = fines[studyId];
+        given = amount < left ? amount : left;
+        if (given == 0) return 0;
+        fines[studyId] = left - given;
+        _setAside += given;
+        emit FinesSpent(studyId, given);
+    }
+
+    /// @inheritdoc IStakeVault
+    function payFines(address to, uint256 amount) external onlyRewardPool nonReentrant {
+        // Reverts where more is asked for than was set aside.
+        _setAside -= amount;
+        TOKEN.safeTransfer(to, amount);
+        emit FinesPaid(to, amount);
     }
 
     /// @inheritdoc IStakeVault
     function claimSlashed(uint256 potId, uint32 hospitalId) external {
-        Pot storage shared = _pots[potId];
+        Pot memory shared = pot(potId);
         uint64 place = _placeIn(shared, hospitalId);
         if (place == 0) revert StakeVaultNotBeneficiary(potId, hospitalId);
+        if (block.timestamp < shared.claimableAt) revert StakeVaultTooEarly(potId, shared.claimableAt);
         if (shared.claimed & place != 0) revert StakeVaultAlreadyClaimed(potId, hospitalId);
         uint256 amount = _part(shared, place);
-        shared.claimed |= place;
+        _pots[potId].claimed = shared.claimed | place;
         available[hospitalId] += amount;
         emit PotClaimed(potId, hospitalId, amount);
     }
@@ -150,80 +182,8 @@ contract StakeVault is IStakeVault, ReentrancyGuard {
     }
 
     /// @inheritdoc IStakeVault
-    function lock(uint256 studyId, uint32 hospitalId, uint256 amount) external onlyStudyRegistry {
-        uint256 already = locked[studyId][hospitalId];
-        if (already != 0) revert StakeVaultAlreadyLocked(studyId, hospitalId, already);
-        uint256 free = lockable(hospitalId);
-        if (amount > free) revert StakeVaultInsufficient(hospitalId, free, amount);
-
-        available[hospitalId] -= amount;
-        locked[studyId][hospitalId] = amount;
-        emit BondLocked(studyId, hospitalId, amount);
-    }
-
-    /// @inheritdoc IStakeVault
-    function release(uint256 studyId, uint32 hospitalId) external onlyStudyRegistry {
-        uint256 amount = locked[studyId][hospitalId];
-        if (amount == 0) revert StakeVaultNothingLocked(studyId, hospitalId);
-        delete locked[studyId][hospitalId];
-        available[hospitalId] += amount;
-        _released[studyId][hospitalId] = amount;
-        Cooling memory cooling = _cooling[hospitalId];
-        uint256 warm = block.timestamp < cooling.until ? cooling.amount : 0;
-        _cooling[hospitalId] = Cooling(warm + amount, uint64(block.timestamp) + EQUIVOCATION_WINDOW);
-        emit BondReleased(studyId, hospitalId, amount);
-    }
-
-    /// @inheritdoc IStakeVault
-    function slash(
-        uint256 studyId,
-        Offence offence,
-        uint32 stage,
-        uint64 offenders,
-        uint64 beneficiaries,
-        address reporter
-    ) external returns (uint256 potId) {
-        if (msg.sender != address(STUDIES) && msg.sender != ROUND_MANAGER && msg.sender != COURT) {
-            revert StakeVaultNotJudge(msg.sender);
-        }
-        uint64[4] storage punishedThen = _punished[studyId][stage];
-        uint64 already = punishedThen[uint8(offence)];
-        if (already & offenders != 0) revert StakeVaultEvidenceUsed(studyId, offence, stage, already & offenders);
-        beneficiaries &= ~offenders;
-        if (offence != Offence.MissingDealing) {
-            for (uint8 i = uint8(Offence.CiphertextLeftOut); i <= uint8(Offence.Equivocation); ++i) {
-                beneficiaries &= ~punishedThen[i];
-            }
-        }
-        if (beneficiaries == 0) return 0;
-
-        punishedThen[uint8(offence)] = already | offenders;
-        (uint256 taken, bool isRelated) = _take(studyId, offence, stage, offenders, reporter);
-        if (taken == 0) return 0;
-        potId = ++potCount;
-        uint256 earned = reporter == address(0) || isRelated ? 0 : taken * BOUNTY_BPS / BASIS_POINTS;
-        _pots[potId] = Pot(studyId, taken - earned, beneficiaries, 0);
-        emit PotMade(potId, studyId, offence, stage, taken - earned, beneficiaries);
-        if (earned != 0) {
-            bounty[reporter] += earned;
-            emit BountyEarned(potId, reporter, earned);
-        }
-    }
-
-    /// @inheritdoc IStakeVault
-    function pending(uint32 hospitalId) external view returns (uint256 amount, uint64 availableAt) {
-        Withdrawal memory due = _pending[hospitalId];
-        return (due.amount, due.availableAt);
-    }
-
-    /// @inheritdoc IStakeVault
-    function pot(uint256 potId) external view returns (Pot memory) {
-        return _pots[potId];
-    }
-
-    /// @inheritdoc IStakeVault
     function partOf(uint256 potId, uint32 hospitalId) external view returns (uint256) {
-        Pot storage shared = _pots[potId];
+        Pot memory shared = pot(potId);
         uint64 place = _placeIn(shared, hospitalId);
         return place == 0 ? 0 : _part(shared, place);
     }
@@ -234,25 +194,45 @@ contract StakeVault is IStakeVault, ReentrancyGuard {
     }
 
     /// @inheritdoc IStakeVault
-    function coolsUntil(uint32 hospitalId) external view returns (uint64) {
-        return _cooling[hospitalId].until;
+    function pot(uint256 potId) public view returns (Pot memory shared) {
+        shared = _pots[potId];
+        // A charge punishes nobody.
+        if (shared.stage == 0) return shared;
+        shared.beneficiaries = _unpunished(shared.beneficiaries, shared.studyId, shared.offence, shared.stage);
+        if (shared.offence != Offence.FalseDealing) shared.claimableAt = _settledAt(shared.studyId, shared.stage);
     }
 
-    /// @inheritdoc IStakeVault
-    function lockable(uint32 hospitalId) public view returns (uint256) {
-        uint256 free = available[hospitalId];
-        Cooling memory cooling = _cooling[hospitalId];
-        if (block.timestamp >= cooling.until) return free;
-        Withdrawal memory leaving = _pending[hospitalId];
-        // What can leave only after the window is within reach as well, and must not be kept back twice.
-        uint256 covered = leaving.availableAt >= cooling.until ? leaving.amount : 0;
-        uint256 kept = cooling.amount > covered ? cooling.amount - covered : 0;
-        return free > kept ? free - kept : 0;
+    /// @dev Reverts unless the caller may punish the offenders for the stage now. No part that was claimed ever changes:
+    /// parts follow from who is punished for the pot's stage, and nobody is any more once they can be claimed. For a
+    /// ceremony, since the one call that makes its pot is the last that it allows. For a round, since `slash` ends at
+    /// the very second from which its pots' parts are paid, and that second, once known, stays: a round closes once.
+    /// @return claimableAt 0 for a round's pot, which tells it when it is read.
+    function _openStage(uint256 studyId, Offence offence, uint32 stage, uint64 offenders)
+        private
+        view
+        returns (uint64 claimableAt)
+    {
+        uint64 already = _punished[studyId][stage][uint8(offence)];
+        if (offence == Offence.FalseDealing) {
+            if (msg.sender != CEREMONY) revert StakeVaultNotJudge(msg.sender);
+            if (already != 0) revert StakeVaultEvidenceUsed(studyId, offence, stage, already);
+            return uint64(block.timestamp);
+        }
+        if (msg.sender != COURT) revert StakeVaultNotJudge(msg.sender);
+        if (already & offenders != 0) revert StakeVaultEvidenceUsed(studyId, offence, stage, already & offenders);
+        uint64 deadline = _settledAt(studyId, stage);
+        if (block.timestamp >= deadline) revert StakeVaultTooLate(studyId, stage, deadline);
+    }
+
+    /// @dev Second from which no evidence about a round is accepted; the greatest while it has not closed.
+    function _settledAt(uint256 studyId, uint32 round) private view returns (uint64) {
+        uint64 closedAt = ROUNDS.roundState(studyId, round).closedAt;
+        return closedAt == 0 ? type(uint64).max : closedAt + EQUIVOCATION_WINDOW;
     }
 
     /// @return taken From all offenders together.
     /// @return isRelated Whether the reporter owns or operates one of them.
-    function _take(uint256 studyId, Offence offence, uint32 stage, uint64 offenders, address reporter)
+    function _takeSlices(uint256 studyId, Offence offence, uint32 stage, uint64 offenders, address reporter)
         private
         returns (uint256 taken, bool isRelated)
     {
@@ -261,50 +241,37 @@ contract StakeVault is IStakeVault, ReentrancyGuard {
         for (uint8 index = 0; offenders >> index != 0; ++index) {
             if (!offenders.has(index)) continue;
             uint32 hospitalId = ids[index];
-            uint256 bond = locked[studyId][hospitalId];
-            uint256 amount = slice < bond ? slice : bond;
-            locked[studyId][hospitalId] = bond - amount;
-            if (offence == Offence.Equivocation) {
-                amount += _takeReleased(studyId, hospitalId, slice - amount);
-                isRelated = isRelated || HOSPITALS.hospitalIdOf(reporter) == hospitalId
-                    || HOSPITALS.hospitalIdOfOperator(reporter) == hospitalId;
-            }
+            uint256 amount = _takeSlice(studyId, hospitalId, slice);
             taken += amount;
             emit BondSlashed(studyId, hospitalId, offence, stage, amount);
+            if (reporter == address(0) || isRelated) continue;
+            isRelated = HOSPITALS.hospitalIdOf(reporter) == hospitalId
+                || HOSPITALS.hospitalIdOfOperator(reporter) == hospitalId;
         }
     }
 
-    /// @dev At most what the study released: other bonds of the hospital answer for other studies.
-    function _takeReleased(uint256 studyId, uint32 hospitalId, uint256 wanted) private returns (uint256 taken) {
-        uint256 reach = _released[studyId][hospitalId];
-        if (wanted > reach) wanted = reach;
-        if (wanted == 0) return 0;
-        uint256 leaving = _pending[hospitalId].amount;
-        taken = wanted < leaving ? wanted : leaving;
-        _pending[hospitalId].amount = uint192(leaving - taken);
-        uint256 free = available[hospitalId];
-        uint256 rest = wanted - taken < free ? wanted - taken : free;
-        available[hospitalId] = free - rest;
-        taken += rest;
-        _released[studyId][hospitalId] = reach - taken;
-        uint256 warm = _cooling[hospitalId].amount;
-        _cooling[hospitalId].amount = warm > taken ? warm - taken : 0;
+    /// @dev Whom of a stage's beneficiaries no judge has punished for it, by whatever offence.
+    function _unpunished(uint64 beneficiaries, uint256 studyId, Offence offence, uint32 stage)
+        private
+        view
+        returns (uint64)
+    {
+        uint64[4] memory then = _punished[studyId][stage];
+        if (offence == Offence.FalseDealing) return beneficiaries & ~then[uint8(offence)];
+        return beneficiaries
+            & ~(then[uint8(Offence.FalsePayload)] | then[uint8(Offence.FalsePadShare)] | then[uint8(Offence.Equivocation)]);
     }
 
     /// @dev A beneficiary's bit; 0 for anybody else, and for a pot that is none.
-    function _placeIn(Pot storage shared, uint32 hospitalId) private view returns (uint64) {
+    function _placeIn(Pot memory shared, uint32 hospitalId) private view returns (uint64) {
         if (shared.beneficiaries == 0) return 0;
         return STUDIES.enrolment(shared.studyId, hospitalId).index.single() & shared.beneficiaries;
     }
 
     /// @dev Equal parts with cumulative rounding, so that they add up to the pot.
-    function _part(Pot storage shared, uint64 place) private view returns (uint256) {
+    function _part(Pot memory shared, uint64 place) private pure returns (uint256) {
         uint256 size = shared.beneficiaries.count();
         uint256 before = (shared.beneficiaries & (place - 1)).count();
         return shared.amount * (before + 1) / size - shared.amount * before / size;
-    }
-
-    function _requireOwner(uint32 hospitalId) private view {
-        if (msg.sender != HOSPITALS.ownerOf(hospitalId)) revert StakeVaultNotOwner(hospitalId, msg.sender);
     }
 }

@@ -1,50 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IBlockDraws} from "./interfaces/IBlockDraws.sol";
-import {ICircuitCatalogue} from "./interfaces/ICircuitCatalogue.sol";
 import {IHospitalRegistry} from "./interfaces/IHospitalRegistry.sol";
-import {IRewardPool} from "./interfaces/IRewardPool.sol";
-import {IRoundManager} from "./interfaces/IRoundManager.sol";
-import {IStakeVault} from "./interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
 import {Bitmaps} from "./libraries/Bitmaps.sol";
 import {FIELD_ORDER} from "./libraries/FieldOrder.sol";
-import {Batches} from "./studies/Batches.sol";
 import {PlanChecker} from "./studies/PlanChecker.sol";
 import {PlanRules} from "./studies/PlanRules.sol";
+import {Terms} from "./studies/Terms.sol";
 
-/// @title Studies: plan, funding, enrolment, ceremony
-contract StudyRegistry is Batches {
+/// @title Studies: plan, funding, enrolment
+contract StudyRegistry is Terms {
     using Bitmaps for uint64;
     using Bitmaps for uint8;
-
-    /// @dev What a study's proofs are checked with, fixed when it is published.
-    struct Proving {
-        uint192 planRoot;
-        uint32 capacity;
-        address trainingVerifier;
-        address aggregationVerifier;
-    }
-
-    /// @notice Part of the plan's bond, in 1/10000, that one offence costs.
-    uint256 public constant SLASH_BPS = 2_500;
-    /// @notice Knows operators, standings and the council.
-    IHospitalRegistry public immutable HOSPITALS;
-    /// @notice Knows the circuits that new studies may name.
-    ICircuitCatalogue public immutable CATALOGUE;
-    /// @notice Holds the bonds.
-    IStakeVault public immutable VAULT;
-    /// @notice Knows how a study's rounds ended.
-    IRoundManager public immutable ROUNDS;
-    /// @notice Holds the rewards.
-    IRewardPool public immutable REWARDS;
-    /// @notice Draws the blocks of hospitals with more rows than the circuit.
-    IBlockDraws public immutable BLOCKS;
-    /// @notice Seconds per block that finality is reckoned with.
-    uint32 public immutable BLOCK_TIME;
-    /// @notice Seconds that a phase must last beyond finality.
-    uint32 public immutable PHASE_MARGIN;
 
     PlanChecker private immutable _CHECKER = new PlanChecker();
 
@@ -53,28 +21,11 @@ contract StudyRegistry is Batches {
     /// @inheritdoc IStudyRegistry
     uint256 public studyCount;
 
-    mapping(uint256 studyId => Proving) private _proving;
+    /// @dev Bitmap of indices.
+    mapping(uint256 studyId => mapping(uint32 hospitalId => uint64)) private _approvals;
 
-    /// @param vault May be an address that is deployed later, as `rounds`, `rewards` and `blocks`.
-    constructor(
-        IHospitalRegistry hospitals,
-        ICircuitCatalogue catalogue,
-        IStakeVault vault,
-        IRoundManager rounds,
-        IRewardPool rewards,
-        IBlockDraws blocks,
-        uint32 blockTime,
-        uint32 phaseMargin
-    ) {
-        HOSPITALS = hospitals;
-        CATALOGUE = catalogue;
-        VAULT = vault;
-        ROUNDS = rounds;
-        REWARDS = rewards;
-        BLOCKS = blocks;
-        BLOCK_TIME = blockTime;
-        PHASE_MARGIN = phaseMargin;
-    }
+    /// @param wiring May name addresses that are deployed later.
+    constructor(Wiring memory wiring) Terms(wiring) {}
 
     /// @inheritdoc IStudyRegistry
     function setPaused(bool paused_) external {
@@ -86,10 +37,8 @@ contract StudyRegistry is Batches {
     /// @inheritdoc IStudyRegistry
     function publish(Plan calldata plan) external returns (uint256 studyId) {
         if (paused) revert StudyRegistryPaused();
-        ICircuitCatalogue.Circuit memory training = CATALOGUE.listedCircuit(plan.trainingCircuit);
-        ICircuitCatalogue.Circuit memory aggregation = CATALOGUE.listedCircuit(plan.aggregationCircuit);
         uint256 leastLength = uint256(plan.confirmations) * BLOCK_TIME + PHASE_MARGIN;
-        uint192 root = _CHECKER.check(plan, leastLength, training, aggregation);
+        PlanChecker.Proving memory proving = _CHECKER.check(plan, CATALOGUE, leastLength);
 
         studyId = ++studyCount;
         Study storage record = _studies[studyId];
@@ -97,23 +46,42 @@ contract StudyRegistry is Batches {
         record.publishedAt = uint64(block.timestamp);
         record.rounds = PlanRules.affordableRounds(plan);
         record.plan = plan;
-        _proving[studyId] = Proving(root, training.capacity, training.verifier, aggregation.verifier);
-        emit StudyPublished(studyId, msg.sender, plan.documentDigest, plan.documentSize, root);
+        _proving[studyId] = proving;
+        emit StudyPublished(studyId, msg.sender, plan.documentDigest, plan.documentSize, proving.planRoot);
     }
 
     /// @inheritdoc IStudyRegistry
-    function enrol(uint256 studyId, uint256 dataRoot, uint32 rows, bytes32 payoutCommitment) external {
+    function enrol(
+        uint256 studyId,
+        uint256 dataRoot,
+        uint32 rows,
+        bytes32 payoutCommitment,
+        bytes32 salted
+    ) external {
         _requireProvable(studyId, dataRoot, rows);
-        _enrol(studyId, msg.sender, dataRoot, rows, payoutCommitment);
+        _enrol(studyId, rows, Member(msg.sender, dataRoot, payoutCommitment, salted));
     }
 
     /// @inheritdoc IStudyRegistry
-    function enrolFor(uint256 studyId, address operator, bytes32 payoutCommitment)
+    function enrolFor(uint256 studyId, address operator, bytes32 payoutCommitment, bytes32 salted)
         external
         returns (uint32 hospitalId)
     {
         _requireBlocks();
-        return _enrol(studyId, operator, 0, 0, payoutCommitment);
+        return _enrol(studyId, 0, Member(operator, 0, payoutCommitment, salted));
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function approveNewcomer(uint256 studyId, uint32 hospitalId) external {
+        if (!_known(studyId).plan.approvedJoining) revert StudyRegistryJoiningClosed(studyId);
+        _requireState(studyId, StudyState.Running);
+        if (_isMember(studyId, hospitalId)) revert StudyRegistryAlreadyEnrolled(studyId, hospitalId);
+        (uint32 by, uint8 index) = _memberOf(studyId, msg.sender);
+        if (!_batch(studyId).has(index)) revert StudyRegistryNotParticipant(studyId, by);
+        uint64 given = _approvals[studyId][hospitalId];
+        if (given.has(index)) revert StudyRegistryAlreadyApproved(studyId, hospitalId, by);
+        _approvals[studyId][hospitalId] = given | index.single();
+        emit NewcomerApproved(studyId, hospitalId, by);
     }
 
     /// @inheritdoc IStudyRegistry
@@ -124,10 +92,23 @@ contract StudyRegistry is Batches {
     }
 
     /// @inheritdoc IStudyRegistry
+    function leaveStudy(uint256 studyId, uint32 hospitalId) external {
+        uint8 index = _requireOwner(studyId, hospitalId);
+        StudyState state = studyState(studyId);
+        if (state == StudyState.Running) return CEREMONY.leave(studyId, hospitalId, index);
+        if (state != StudyState.Enrolling) revert StudyRegistryWrongState(studyId, state);
+        Study storage record = _studies[studyId];
+        if (record.left.has(index)) revert StudyRegistryAlreadyLeft(studyId, hospitalId);
+        record.left |= index.single();
+        emit EnrolmentWithdrawn(studyId, hospitalId);
+        VAULT.release(studyId, hospitalId);
+    }
+
+    /// @inheritdoc IStudyRegistry
     function adoptOperator(uint256 studyId, uint32 hospitalId) external {
-        if (msg.sender != HOSPITALS.ownerOf(hospitalId)) revert StudyRegistryNotOwner(hospitalId, msg.sender);
-        address operator = HOSPITALS.hospital(hospitalId).operator;
-        _replaceOperator(studyId, _indexOf(studyId, hospitalId), operator);
+        uint8 index = _requireOwner(studyId, hospitalId);
+        address operator = HOSPITALS.operatorOf(hospitalId);
+        _replaceOperator(studyId, index, operator);
         emit OperatorAdopted(studyId, hospitalId, operator);
     }
 
@@ -146,172 +127,62 @@ contract StudyRegistry is Batches {
     }
 
     /// @inheritdoc IStudyRegistry
-    function study(uint256 studyId) external view returns (Study memory) {
-        return _known(studyId);
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function sponsorOf(uint256 studyId) external view returns (address) {
-        return _studies[studyId].sponsor;
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function participantTerms(uint256 studyId, uint32 round, address operator)
-        external
-        view
-        returns (RoundTerms memory terms, uint32 hospitalId, uint8 index)
-    {
-        terms = roundTerms(studyId, round);
-        (hospitalId, index) = _memberOf(studyId, operator);
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function trainingTerms(uint256 studyId, uint8 index)
-        external
-        view
-        returns (address verifier, uint256 root, uint256 dataRoot, uint32 rows)
-    {
-        Proving storage proving = _proving[studyId];
-        (verifier, root) = (proving.trainingVerifier, proving.planRoot);
-        (dataRoot, rows) = _dataAt(studyId, index);
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function aggregationVerifier(uint256 studyId) external view returns (address) {
-        return _proving[studyId].aggregationVerifier;
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function planRoot(uint256 studyId) external view returns (uint256) {
-        return _proving[studyId].planRoot;
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function privacyBudget(uint256 studyId) external view returns (uint64) {
-        return _studies[studyId].plan.privacyBudget;
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function slice(uint256 studyId) external view returns (uint256) {
-        return uint256(_studies[studyId].plan.bond) * SLASH_BPS / PlanRules.BASIS_POINTS;
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function rewardTerms(uint256 studyId)
-        external
-        view
-        returns (uint256 rewardPerRound, uint256 verifiedShareBps)
-    {
-        Plan storage plan = _studies[studyId].plan;
-        return (plan.rewardPerRound, plan.verifiedShareBps);
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function studyState(uint256 studyId) public view override returns (StudyState) {
-        Study storage record = _studies[studyId];
-        if (record.publishedAt == 0) return StudyState.None;
-        if (record.batches != 0) return _startedState(studyId);
-        bool isFunded = REWARDS.funded(studyId) >= requiredFunding(studyId);
-        if (record.filledAt == 0 && block.timestamp < enrolmentEnd(studyId)) {
-            return isFunded ? StudyState.Enrolling : StudyState.Published;
-        }
-        bool enough = record.enrolled >= _ceremonyNeeds(studyId);
-        return isFunded && enough && !_ceremonyFailed(studyId) ? StudyState.Ceremony : StudyState.Cancelled;
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function requiredFunding(uint256 studyId) public view returns (uint256) {
-        Plan storage plan = _studies[studyId].plan;
-        return uint256(plan.rewardPerRound) * plan.rounds;
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function enrolmentEnd(uint256 studyId) public view returns (uint64) {
-        Study storage record = _studies[studyId];
-        return record.filledAt != 0 ? record.filledAt : record.publishedAt + record.plan.enrolLength;
-    }
-
-    /// @inheritdoc IStudyRegistry
-    function roundTerms(uint256 studyId, uint32 round) public view returns (RoundTerms memory terms) {
-        Study storage record = _known(studyId);
-        Plan storage plan = record.plan;
-        Batch storage batch = _batchOf(studyId, round);
-        terms.startedAt = batch.startedAt;
-        terms.firstRound = batch.firstRound;
-        terms.lastRound = batch.lastRound;
-        terms.participants = batch.participants;
-        terms.enrolled = batch.enrolled;
-        terms.threshold = plan.threshold;
-        terms.minimum = plan.minimum;
-        terms.attempts = plan.attempts;
-        terms.unopenedRounds = plan.unopenedRounds;
-        terms.rounds = record.rounds;
-        terms.plannedRounds = plan.rounds;
-        terms.submitLength = plan.submitLength;
-        terms.attestLength = plan.attestLength;
-        terms.openLength = plan.openLength;
-        if (round == 1) terms.initialRoot = plan.initialRoot;
-    }
-
-    function _hospitalOwnedBy(address owner) internal view override returns (uint32) {
-        return HOSPITALS.hospitalIdOf(owner);
-    }
-
-    function _progress(uint256 studyId)
-        internal
-        view
-        override
-        returns (uint32 closed, uint64 closedAt, IRoundManager.Outcome outcome)
-    {
-        return ROUNDS.progress(studyId);
-    }
-
-    function _dueCeremony(uint256 studyId) internal view override returns (uint64 startedAt, uint64 participants) {
-        if (studyState(studyId) != StudyState.Ceremony) return (0, 0);
-        Study storage record = _studies[studyId];
-        if (record.batches == 0) return (enrolmentEnd(studyId), record.enrolled.firstOf());
-        (, startedAt,) = _progress(studyId);
-        participants = _nextParticipants(studyId);
-    }
-
-    function _ceremonyStepLength(uint256 studyId) internal view override returns (uint32) {
-        return _studies[studyId].plan.ceremonyStepLength;
-    }
-
-    function _ceremonyNeeds(uint256 studyId) internal view override returns (uint8) {
-        Plan storage plan = _studies[studyId].plan;
-        return PlanRules.needed(plan.minimum, plan.threshold);
-    }
-
-    function _slashDealings(uint256 studyId, uint32 ceremony, uint64 missing, uint64 dealt) internal override {
-        VAULT.slash(studyId, IStakeVault.Offence.MissingDealing, ceremony, missing, dealt, address(0));
+    function approvals(uint256 studyId, uint32 hospitalId) public view returns (uint64 by, uint8 needed) {
+        uint64 participants = _batch(studyId);
+        by = _approvals[studyId][hospitalId] & participants;
+        // So many that honest ones are among them, and that those who did not approve are fewer than t.
+        uint8 threshold = _known(studyId).plan.threshold;
+        uint8 most = participants.count() + 1 - threshold;
+        needed = most > threshold ? most : threshold;
     }
 
     /// @dev Gives a hospital its place; `rows` is 0 until its data are named, where a block is to be drawn.
-    function _enrol(uint256 studyId, address operator, uint256 dataRoot, uint32 rows, bytes32 payoutCommitment)
-        private
-        returns (uint32 hospitalId)
-    {
+    function _enrol(uint256 studyId, uint32 rows, Member memory member) private returns (uint32 hospitalId) {
         if (paused) revert StudyRegistryPaused();
+        if (member.saltCommitment == bytes32(0)) revert StudyRegistrySaltMissing();
         StudyState state = studyState(studyId);
         if (state != StudyState.Running) _requireState(studyId, StudyState.Enrolling);
-        hospitalId = HOSPITALS.hospitalIdOfOperator(operator);
-        if (hospitalId == 0) revert StudyRegistryNotOperator(operator);
+        hospitalId = HOSPITALS.hospitalIdOfOperator(member.operator);
+        if (hospitalId == 0) revert StudyRegistryNotOperator(member.operator);
         if (HOSPITALS.standingOf(hospitalId) != IHospitalRegistry.Standing.Admitted) {
             revert StudyRegistryNotAdmitted(hospitalId);
         }
         if (_isMember(studyId, hospitalId)) revert StudyRegistryAlreadyEnrolled(studyId, hospitalId);
 
         Study storage record = _studies[studyId];
-        uint8 index = record.enrolled++;
-        _addMember(studyId, index, hospitalId, rows, Member(operator, dataRoot, payoutCommitment));
-        emit HospitalEnrolled(studyId, hospitalId, index, dataRoot, rows);
+        uint8 maximum = record.plan.maximum;
+        if (state == StudyState.Running) _requireWelcome(studyId, hospitalId, maximum);
+        // Indices of those who left are not given again.
+        uint8 index = record.enrolled;
+        if (index == PlanRules.MOST_HOSPITALS) revert StudyRegistryFull(studyId, maximum);
+        record.enrolled = index + 1;
+        _addMember(studyId, index, hospitalId, rows, member);
+        emit HospitalEnrolled(studyId, hospitalId, index, member.dataRoot, rows);
         if (state == StudyState.Running) {
-            _join(studyId, index);
-        } else if (record.enrolled == record.plan.maximum) {
+            CEREMONY.join(studyId, index);
+        } else if (_present(record).count() == maximum) {
             record.filledAt = uint64(block.timestamp);
         }
         VAULT.lock(studyId, hospitalId, record.plan.bond);
+    }
+
+    /// @dev That a running study takes a newcomer, and this one.
+    function _requireWelcome(uint256 studyId, uint32 hospitalId, uint8 maximum) private view {
+        if (!_studies[studyId].plan.approvedJoining) revert StudyRegistryJoiningClosed(studyId);
+        (uint64 by, uint8 needed) = approvals(studyId, hospitalId);
+        if (by.count() < needed) revert StudyRegistryNotApproved(studyId, hospitalId, by.count(), needed);
+        if (CEREMONY.nextDue(studyId).count() >= maximum) revert StudyRegistryFull(studyId, maximum);
+    }
+
+    /// @dev Participants of the newest batch.
+    function _batch(uint256 studyId) private view returns (uint64) {
+        (, uint32 lastRound) = CEREMONY.batches(studyId);
+        return CEREMONY.batchOf(studyId, lastRound).participants;
+    }
+
+    function _requireOwner(uint256 studyId, uint32 hospitalId) private view returns (uint8 index) {
+        if (msg.sender != HOSPITALS.ownerOf(hospitalId)) revert StudyRegistryNotOwner(hospitalId, msg.sender);
+        return _indexOf(studyId, hospitalId);
     }
 
     function _requireBlocks() private view {
@@ -325,26 +196,15 @@ contract StudyRegistry is Batches {
         if (rows == 0 || rows > capacity) revert StudyRegistryRowsOutOfRange(rows, capacity);
     }
 
+    function _requireState(uint256 studyId, StudyState wanted) private view {
+        StudyState state = studyState(studyId);
+        if (state != wanted) revert StudyRegistryWrongState(studyId, state);
+    }
+
     function _requireEnded(uint256 studyId) private view returns (StudyState state) {
         state = studyState(studyId);
         if (state != StudyState.Completed && state != StudyState.Cancelled) {
             revert StudyRegistryWrongState(studyId, state);
         }
-    }
-
-    function _known(uint256 studyId) private view returns (Study storage record) {
-        record = _studies[studyId];
-        // No plan is without a threshold, which rounds read in any case.
-        if (record.plan.threshold == 0) revert StudyRegistryUnknownStudy(studyId);
-    }
-
-    /// @dev The state of a study whose first ceremony was completed.
-    function _startedState(uint256 studyId) private view returns (StudyState) {
-        (uint32 closed,, IRoundManager.Outcome outcome) = _progress(studyId);
-        if (outcome == IRoundManager.Outcome.Completed) return StudyState.Completed;
-        if (outcome == IRoundManager.Outcome.Cancelled) return StudyState.Cancelled;
-        if (closed < _lastBatch(studyId).lastRound) return StudyState.Running;
-        bool enough = _nextParticipants(studyId).count() >= _ceremonyNeeds(studyId);
-        return enough && !_ceremonyFailed(studyId) ? StudyState.Ceremony : StudyState.Cancelled;
     }
 }

@@ -46,7 +46,8 @@ class StorageConfig:
 
 @dataclass(frozen=True)
 class NodeConfig:
-    """What a node needs to know; `studies` None follows every study its hospital is enrolled in.
+    """What a node needs to know; `studies` None follows every study its hospital is enrolled in, `peers` None shares
+    secrets with every hospital that takes part in one.
 
     `owner_keyfile` may be absent from the machine: a running node needs the operator's alone. `rapidsnark`
     None takes the program on PATH, where that prover is chosen. The caps are on all that the operator's and the
@@ -67,6 +68,7 @@ class NodeConfig:
     spending_cap_wei: int = DEFAULT_CAP_WEI
     owner_spending_cap_wei: int = DEFAULT_CAP_WEI
     studies: tuple[int, ...] | None = None
+    peers: tuple[int, ...] | None = None
 
     @property
     def state_file(self) -> Path:
@@ -128,7 +130,7 @@ def parse_config(home: Path, content: Mapping[str, Any]) -> NodeConfig:
     keys = _table(content, "keys", {"operator", "owner"})
     data = _table(content, "data", {"path"})
     proofs = _table(content, "proofs", {"prover", "artefacts", "rapidsnark"})
-    studies = _table(content, "studies", {"follow"}, optional=True)
+    studies = _table(content, "studies", {"follow", "peers"}, optional=True)
     owner, rapidsnark = keys.get("owner"), proofs.get("rapidsnark")
     return NodeConfig(
         home=home,
@@ -144,7 +146,8 @@ def parse_config(home: Path, content: Mapping[str, Any]) -> NodeConfig:
         rapidsnark=None if rapidsnark is None else _path(home, proofs, "proofs.rapidsnark", "rapidsnark"),
         artefacts=_path(home, proofs, "proofs.artefacts", "artefacts"),
         storage=_storage(home, content),
-        studies=_studies(studies.get("follow", "all")),
+        studies=_numbers(studies.get("follow", "all"), "studies.follow", "study numbers"),
+        peers=_numbers(studies.get("peers", "all"), "studies.peers", "hospital numbers"),
     )
 
 
@@ -205,12 +208,12 @@ def _prover(value: Any) -> ProverName:
     raise ConfigError(f'proofs.prover must be "native", "snarkjs" or "rapidsnark", not {value!r}.')
 
 
-def _studies(value: Any) -> tuple[int, ...] | None:
+def _numbers(value: Any, shown: str, what: str) -> tuple[int, ...] | None:
     if value == "all":
         return None
     if isinstance(value, list) and all(type(item) is int and item > 0 for item in value):
         return tuple(value)
-    raise ConfigError('studies.follow must be "all" or a list of study numbers.')
+    raise ConfigError(f'{shown} must be "all" or a list of {what}.')
 
 
 def _urls(value: Any) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ def _render(config: NodeConfig) -> str:
     websocket = f"websocket_url = {_text(config.websocket_url)}\n" if config.websocket_url else ""
     rapidsnark = f"rapidsnark = {_text(_short(config, config.rapidsnark))}\n" if config.rapidsnark else ""
     follow = _text("all") if config.studies is None else json.dumps(list(config.studies))
+    peers = _text("all") if config.peers is None else json.dumps(list(config.peers))
     storage = config.storage
     token = _text(_short(config, storage.ipfs_token_file)) if storage.ipfs_token_file else None
     advertise = f"advertise = {_text(storage.advertise)}" if storage.advertise else f'# advertise = "{EXAMPLE}"'
@@ -70,6 +71,9 @@ ipfs_api = {_text(storage.ipfs_api)}
 [studies]
 # "all" that this hospital is enrolled in, or a list of study numbers
 follow = {follow}
+# The hospitals that this node shares secrets with: "all" that take part, or a list of hospital numbers. In a study with
+# any other one it deals nothing, and sits out
+peers = {peers}
 """
 
 

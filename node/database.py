@@ -14,7 +14,7 @@ from node.errors import StateError
 from node.files import locked
 
 _APPLICATION_ID = 0x434E534D  # "CNSM"
-_VERSION = 3
+_VERSION = 4
 _SCHEMA = """
 CREATE TABLE identity (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE steps (
@@ -38,17 +38,16 @@ CREATE TABLE fees (tx_hash TEXT PRIMARY KEY, sender TEXT NOT NULL, wei TEXT NOT 
 CREATE TABLE nonces (sender TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT;
 CREATE TABLE finished (sender TEXT NOT NULL, intent_key TEXT NOT NULL, PRIMARY KEY (sender, intent_key)) STRICT;
 CREATE TABLE opened_sets (
-    study INTEGER NOT NULL, round INTEGER NOT NULL, members TEXT NOT NULL, recorded_at REAL NOT NULL,
-    PRIMARY KEY (study, round)
+    study INTEGER NOT NULL, root TEXT NOT NULL, round INTEGER NOT NULL, members TEXT NOT NULL,
+    recorded_at REAL NOT NULL, PRIMARY KEY (study, root)
 ) STRICT;
-CREATE TABLE opened_models (
-    model TEXT NOT NULL, data TEXT NOT NULL, study INTEGER NOT NULL, members TEXT NOT NULL, recorded_at REAL NOT NULL,
-    PRIMARY KEY (model, data, study)
+CREATE TABLE taught (record BLOB NOT NULL, study INTEGER NOT NULL, PRIMARY KEY (record, study)) STRICT, WITHOUT ROWID;
+CREATE TABLE spent (
+    study INTEGER NOT NULL, round INTEGER NOT NULL, cost TEXT NOT NULL, PRIMARY KEY (study, round)
 ) STRICT;
 CREATE TABLE shares (
     study INTEGER NOT NULL, round INTEGER NOT NULL, hospital INTEGER NOT NULL, included TEXT NOT NULL,
-    attempt INTEGER NOT NULL, digest BLOB NOT NULL, signature BLOB NOT NULL,
-    PRIMARY KEY (study, round, hospital, included, attempt, digest)
+    digest BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (study, round, hospital, included, digest)
 ) STRICT;
 """
 
@@ -99,7 +98,10 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     elif application != _APPLICATION_ID:
         raise StateError(f"{path} is not a node's state file: point the node at its own folder.")
     elif version != _VERSION:
-        raise StateError(f"{path} has version {version}, this program reads version {_VERSION}.")
+        raise StateError(
+            f"{path} has version {version}, this program reads version {_VERSION}: let the node that wrote it see its "
+            "studies to their end, and start this one in a new folder."
+        )
     elif database.execute("PRAGMA quick_check").fetchone()[0] != "ok":
         raise sqlite3.DatabaseError("quick_check failed")
     database.execute("PRAGMA synchronous = FULL")

@@ -94,6 +94,7 @@ def open_hospital(
             metrics=config.home / "metrics.jsonl",
             log=log,
             transcripts=config.transcripts,
+            peers=config.peers,
         )
         take_over(hospital)
         yield hospital

@@ -7,23 +7,43 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from node.types import FailureReason, Offence
+from node.types import CeremonyFailure, Charge, FailureReason, Offence, Opening
 
 FAILURE = {
     FailureReason.TOO_FEW_SUBMISSIONS: "fewer hospitals submitted an update than the plan's minimum",
     FailureReason.TOO_FEW_INCLUDED: "fewer updates were attested by enough hospitals than the plan's minimum",
-    FailureReason.UNOPENED: "no attempt gave the sum of the updates: shares were missing, or did not open it",
-    FailureReason.ANOTHER_SET: (
-        "an earlier round fixed a set for the same starting model, and not all of that set were there again; "
-        "a sum over another would show somebody's update"
-    ),
+    FailureReason.UNOPENED: "fewer hospitals than the threshold gave pad shares within the plan's patience",
 }
 OFFENCE = {
-    Offence.MISSING_DEALING: "no dealing in the key ceremony",
-    Offence.CIPHERTEXT_LEFT_OUT: "a submitted update that the others could not get",
-    Offence.MISSING_SHARE: "no opening share although named for it",
-    Offence.EQUIVOCATION: "two different opening shares signed for one attempt",
+    Offence.FALSE_DEALING: "a false dealing in a key ceremony, or a false complaint about one",
+    Offence.FALSE_PAYLOAD: "an update whose bytes do not fit what it committed to",
+    Offence.FALSE_PAD_SHARE: "a pad share that does not fit the dealings",
+    Offence.EQUIVOCATION: "two different CKKS shares signed for one round and set",
 }
+CHARGE = {
+    Charge.PAYLOAD: OFFENCE[Offence.FALSE_PAYLOAD],
+    Charge.PAD_SHARE: OFFENCE[Offence.FALSE_PAD_SHARE],
+}
+CEREMONY_FAILURE = {
+    CeremonyFailure.TOO_FEW: "fewer hospitals than the plan's minimum were left",
+    CeremonyFailure.TWO_TRANSCRIPTS: "two transcripts were acknowledged by enough hospitals each",
+    CeremonyFailure.NO_TRANSCRIPT: "no transcript was acknowledged by enough hospitals",
+}
+OPENING = {
+    Opening.CKKS: "by CKKS, then by pads",
+    Opening.PADS: "by pads",
+}
+
+#: Of a study without a privacy budget; no rule of the protocol prevents it.
+NEIGHBOURING = (
+    "This study has no privacy budget: whoever is in the sum of one round and not in that of the next shows its own "
+    "update approximately to everybody"
+)
+#: What `scripts/bench_differencing.py` measures (the median hospital), rounded; a test compares them.
+NEIGHBOURING_MEASURED = (
+    "Among five hospitals with breast cancer records, that told an update to 13 % after five rounds and to 1 % after "
+    "eleven"
+)
 
 
 def format_amount(amount: int, decimals: int) -> str:

@@ -125,7 +125,7 @@ def head_cast(data: Path, hospitals: int, rounds: int, seed: int) -> HeadCast:
         encryption=demo_plan.encryption(hospitals),
         participation=demo_plan.participation(hospitals, rounds),
         phases=demo_plan.PHASES,
-        money=demo_plan.MONEY,
+        money=demo_plan.money(hospitals),
         privacy=Privacy(budget=0),
     )
     parts = tuple(images.hospital(others[place]) for place in places)

@@ -134,7 +134,7 @@ def image_cast(data: Path, hospitals: int, rounds: int, seed: int) -> ImageCast:
         participation=demo_plan.participation(hospitals, rounds),
         # Proofs of a network take a while where many hospitals share two cores.
         phases=replace(demo_plan.PHASES, submit=3600, attest=300, open=600),
-        money=demo_plan.MONEY,
+        money=demo_plan.money(hospitals),
         privacy=Privacy(budget=0),
     )
     return ImageCast(tuple(images.hospital(place) for place in places), test, plan, seed)

@@ -28,6 +28,7 @@ from node.plan import (
 
 BOND_TOKENS = 100
 REWARD_TOKENS = 1000
+SERVICE_TOKENS = 100
 TOKEN = 10**18
 # No sum of fewer updates is ever opened.
 HOSPITALS_LEAST = 3
@@ -166,21 +167,37 @@ def table_cast(hospitals: int, rounds: int, seed: int) -> TableCast:
         encryption=encryption(hospitals),
         participation=participation(hospitals, rounds),
         phases=PHASES,
-        money=MONEY,
+        money=money(hospitals),
         privacy=Privacy(budget=0),
     )
     return TableCast(tables, plan)
 
 
 # Phases end as soon as everybody has acted; the lengths only matter when somebody is away.
-PHASES = Phases(confirmations=2, enrol=900, ceremony_step=300, submit=600, attest=120, open=120)
-MONEY = Money(
-    bond=str(BOND_TOKENS * TOKEN),
-    # Not divisible by the hospitals' rows: the last unit has to be accounted for.
-    reward_per_round=str(REWARD_TOKENS * TOKEN + 1),
-    verified_share_bps=5000,
-    unopened_rounds=3,
+PHASES = Phases(
+    confirmations=2,
+    enrol=900,
+    ceremony_step=300,
+    submit=600,
+    attest=120,
+    open=120,
+    patience=3 * 86_400,
+    recovery=3_600,
 )
+
+
+def money(hospitals: int) -> Money:
+    """What a study of so many stakes and pays."""
+    return Money(
+        bond=str(BOND_TOKENS * TOKEN),
+        # Not divisible by the hospitals' rows: the last unit has to be accounted for.
+        reward_per_round=str(REWARD_TOKENS * TOKEN + 1),
+        unopened_rounds=max(3, threshold(hospitals)),
+        service_budget=str(SERVICE_TOKENS * TOKEN),
+        service_fee=str(TOKEN),
+        absence_fine=str(TOKEN),
+        absence_cap=str(10 * TOKEN),
+    )
 
 
 def quantisation(value_bits: int) -> Quantisation:
@@ -191,8 +208,8 @@ def quantisation(value_bits: int) -> Quantisation:
 
 
 def threshold(hospitals: int) -> int:
-    """Half of them, rounded up."""
-    return max(2, (hospitals + 1) // 2)
+    """Half of them, rounded down: as many liars as can read no update cannot stop a round either, from four on."""
+    return max(2, hospitals // 2)
 
 
 def encryption(hospitals: int) -> Encryption:
@@ -200,14 +217,12 @@ def encryption(hospitals: int) -> Encryption:
     return Encryption(
         threshold=threshold(hospitals),
         statistical_security=64,
-        # Enough for all but t to fall away one by one; five to go around a liar, too.
-        attempts=max(5, hospitals - threshold(hospitals) + 1),
         scheme="one-component-ckks",
     )
 
 
 def participation(hospitals: int, rounds: int) -> Participation:
-    """One missing hospital more than the threshold stops a round; one ceremony serves all rounds."""
+    """One hospital more than the threshold is the least that a sum is of; one ceremony serves all rounds."""
     return Participation(
         minimum=max(3, threshold(hospitals) + 1),
         maximum=hospitals,

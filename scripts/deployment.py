@@ -280,20 +280,26 @@ def _deploy_suite(account: AccountAPI, row: TransactionRow, parameters: Paramete
     names = CONTRACTS if parameters.token is None else CONTRACTS[1:]
     at: dict[str, Any] = {name: row.address(place) for place, name in enumerate(names)}
     at.setdefault("ConsiliumToken", parameters.token)
-    token, hospitals, circuits, vault, studies, rounds, court, rewards, blocks = (at[name] for name in CONTRACTS)
+    token, hospitals, circuits, vault, studies, keys, rounds, openings, court, rewards, blocks = (
+        at[name] for name in CONTRACTS
+    )
     arguments: dict[str, tuple[Any, ...]] = {
         "ConsiliumToken": (int(parameters.token_supply),),
         "HospitalRegistry": (council, parameters.admin_delay),
         "CircuitCatalogue": (hospitals,),
-        "StakeVault": (token, hospitals, studies, rounds, court, parameters.unbonding_delay),
+        "StakeVault": (token, hospitals, studies, rounds, (keys, openings, court), rewards, parameters.unbonding_delay),
         "StudyRegistry": (
-            *(hospitals, circuits, vault, rounds, rewards, blocks),
-            *(parameters.block_time, parameters.phase_margin),
+            (
+                *(hospitals, circuits, vault, keys, rounds, rewards, blocks),
+                *(parameters.block_time, parameters.phase_margin),
+            ),
         ),
-        "RoundManager": (studies, vault),
-        "EquivocationCourt": (studies, rounds, vault),
-        "RewardPool": (token, hospitals, studies, rounds),
-        "BlockDraws": (studies,),
+        "KeyCeremony": (studies, rounds, vault, rewards),
+        "RoundManager": (studies, keys, vault, rewards, court),
+        "Openings": (studies, rounds, keys, vault),
+        "Court": (studies, rounds, openings, vault),
+        "RewardPool": (hospitals, studies, rounds, keys, vault),
+        "BlockDraws": (studies, keys),
     }
     contracts = {name: row.deploy(name, getattr(ape.project, name), *arguments[name]) for name in names}
     if parameters.token is not None:

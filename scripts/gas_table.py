@@ -10,6 +10,11 @@ ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "contracts" / "gas.json"
 README = ROOT / "README.md"
 AVERAGE = "all that a hospital pays in a round, on average"
+FALL = "all that a hospital pays in a round that CKKS does not open and t pad shares do, on average"
+#: What a call of a function is told apart by.
+IN_RECOVERY = ", in recovery, the longest"
+CONVICTING = ", the last of t"
+OF_ALL = ", the last of t, of all others at once"
 #: Rounds that one ceremony makes keys for, where its cost is spread.
 BATCH = 10
 BEGIN, END = "<!-- gas: by scripts/generate.py from contracts/gas.json -->\n", "<!-- end of gas -->"
@@ -19,14 +24,22 @@ SHOWN = {
     "StudyRegistry.enrol": "`enrol`",
     "BlockDraws.enrolBlocks": "`enrolBlocks`, where a hospital has more rows than the circuit",
     "BlockDraws.useBlock": "`useBlock`, of 65,536 blocks",
-    "StudyRegistry.postCeremony": "`postCeremony`, each of six steps",
+    "KeyCeremony.postKeys": "`postKeys`, a ceremony's first step",
+    "KeyCeremony.postDealing": "`postDealing`",
+    "KeyCeremony.postHolding": "`postHolding`",
+    "KeyCeremony.acknowledge": "`acknowledge`, its last step",
     "RoundManager.submitUpdate": "`submitUpdate`, its proof verified",
     "RoundManager.attest": "`attest`",
-    "RoundManager.includeUpdates": "`includeUpdates`, once a round",
-    "RoundManager.postShare": "`postShare`, half of the hospitals",
+    "RoundManager.includeUpdates": "`includeUpdates`, once a round, all that can be left out fined",
+    "Openings.postShare": "`postShare` by CKKS, half of the hospitals",
+    "Openings.postPadShare": "`postPadShare` of a head (1 KiB), where CKKS did not open",
+    f"Openings.postPadShare{IN_RECOVERY}": "`postPadShare` to who lacks the model, the longest (2 KiB)",
     "RoundManager.finalise": "`finalise`, once a round, its proof verified",
+    "Court.accuse": "`accuse`",
+    f"Court.accuse{CONVICTING}": "`accuse`, with which a hospital is convicted",
     "RewardPool.claim": "`claim`",
     AVERAGE: f"**{AVERAGE}** (a ceremony for {BATCH} rounds)",
+    FALL: FALL,
 }
 #: Gas of an agent and a round with ten agents (BlockFLow, arXiv:2007.03856).
 BLOCKFLOW = 5_300_000

@@ -31,12 +31,13 @@ LARGEST_PORTION = 25_000
 #: What a campaign has to have reached: else it would prove little.
 # fmt: off
 NEEDED = (
-    "publish", "fund", "enrol", "join", "enrolBlocks", "keepDraw", "redraw", "useBlock", "postCeremony",
-    "completeCeremony", "failCeremony", "submitUpdate", "attest", "includeUpdates", "postShare", "finalise",
-    "includeAgain", "failTooFewSubmitted", "failTooFewIncluded", "failUnopened", "failAnotherSet", "adoptOperator",
+    "publish", "fund", "enrol", "join", "approveNewcomer", "enrolBlocks", "keepDraw", "redraw", "useBlock",
+    "ceremonyStep", "complain", "moveOn", "completeCeremony", "failCeremony", "submitUpdate", "attest",
+    "includeUpdates", "postShare", "postPadShare", "recover", "recordAbsence", "finalise", "modelReturned",
+    "failTooFewSubmitted", "failTooFewIncluded", "failUnopened", "accuse", "adoptOperator", "leaveEnrolment",
     "leaveStudy", "requestCeremony", "deposit", "requestWithdrawal", "withdraw", "claimSlashed", "claimBounty",
-    "releaseBond", "claim", "claimTo", "refund", "govern", "refused", "slashDealing", "slashCiphertext", "slashShare",
-    "slashEquivocation",
+    "releaseBond", "claim", "claimTo", "claimService", "refund", "govern", "refused", "fine", "charge", "serve",
+    "serveOfFines", "serveUnpaid", "slashDealing", "slashPayload", "slashPadShare", "slashEquivocation", "burn",
 )
 # fmt: on
 

@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from app.services import format as fmt
-from app.services import tables
+from app.services import money_tables, tables
 from node.audit.views import StudyView
 
 UP, DOWN, MUTED = "#0B6E6E", "#C2541B", "#B9C7C9"
@@ -117,12 +117,12 @@ def paths(frame: pd.DataFrame) -> Chart:
 def money_flow(view: StudyView) -> Chart:
     """Where the money that was paid in is now, as one bar."""
     money, network = view.money, view.network
-    owed = money.earned - sum(item.paid for item in money.rewards)
     everything = [
         ("taken by hospitals", money.paid_out, UP),
-        ("earned, not yet taken", owed, "#7FB5B5"),
+        ("earned, not yet taken", money.owed, "#7FB5B5"),
+        ("earned by services", money.service_from_budget, "#E0A030"),
         ("given back to the sponsor", money.refunded, "#6A7FC1"),
-        ("not earned, in the pool", money.left - owed, MUTED),
+        ("not earned, in the pool", money.left - money.owed, MUTED),
     ]
     parts = [part for part in everything if part[1]]
     frame = pd.DataFrame(
@@ -140,7 +140,7 @@ def money_flow(view: StudyView) -> Chart:
         .encode(
             x=alt.X(
                 "tokens:Q",
-                title=f"Rewards paid in ({network.token_symbol})",
+                title=f"Paid in ({network.token_symbol})",
                 stack="zero",
                 scale=alt.Scale(nice=False),
                 axis=alt.Axis(tickCount=6),
@@ -162,7 +162,7 @@ def rewards(view: StudyView) -> Chart:
     """What each hospital earned, round on round."""
     names = [hospital.name for hospital in view.hospitals]
     return (
-        alt.Chart(tables.rewards(view))
+        alt.Chart(money_tables.rewards(view))
         .mark_bar()
         .encode(
             x=alt.X("round:O", title="Round", axis=alt.Axis(labelAngle=0)),

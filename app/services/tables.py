@@ -7,14 +7,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from app.services import course
 from app.services import format as fmt
 from app.services.words import PHASE, STEP
-from node.audit.money_views import PaymentView
-from node.audit.views import CeremonyView, HospitalView, ModelView, RoundView, StudyView
+from node.audit.ceremony_views import CeremonyView
+from node.audit.round_views import RoundView
+from node.audit.views import ModelView, StudyView
 from node.padding import named
 from node.plan import HeadPlan, TrainingPlan
-from node.types import CeremonyStep, CircuitKind, Phase
-from node.words import OFFENCE, plain
+from node.types import CeremonyStep, Phase
+from node.words import CHARGE, plain
 
 INCLUDED, WAITING, LEFT_OUT = "included", "submitted, not yet decided", "submitted, left out"
 UNUSED, ABSENT = "submitted, round failed", "nothing submitted"
@@ -29,7 +31,7 @@ def rounds(view: StudyView) -> pd.DataFrame:
             "Updates submitted": len(item.submissions),
             "Updates included": len(item.included),
             "Rows used": item.sum_rows,
-            "Opening shares": len(item.shares),
+            "Opened": course.opened(item),
             "Proofs accepted": proofs(item),
             "Began": fmt.time(item.started_at),
             "Finalised": fmt.time(item.finalised.timestamp if item.finalised else 0),
@@ -71,26 +73,55 @@ def updates(view: StudyView, item: RoundView) -> pd.DataFrame:
             "Rows proved": entry.rows,
             "Part in the sum": part_of(item, entry.hospital_id),
             "Held by": fmt.count(item.confirmations_of(entry.hospital_id), "hospital"),
-            "Ciphertext": fmt.size(entry.file.size),
+            "Payload": fmt.size(entry.file.size),
             "Proof accepted": fmt.time(entry.act.timestamp),
             "Block": entry.act.block_number,
-            "Ciphertext CID": entry.file.cid,
+            "Payload CID": entry.file.cid,
         }
         for entry in item.submissions
     )
 
 
 def shares(view: StudyView, item: RoundView) -> pd.DataFrame:
-    """The opening shares of one round."""
+    """The opening shares of one round, those of CKKS first."""
+    by_ckks = [("CKKS", entry.hospital_id, entry.file, entry.act) for entry in item.shares]
+    late = {entry.hospital_id for entry in item.recovered}
+    by_pads = [
+        (
+            "pads, after the end" if entry.hospital_id in late else "pads",
+            entry.hospital_id,
+            entry.file,
+            entry.act,
+        )
+        for entry in item.pad_shares
+    ]
+    in_events = {entry.hospital_id for entry in item.pad_shares if entry.content is not None}
     return pd.DataFrame(
         {
-            "Hospital": view.name_of(entry.hospital_id),
-            "Attempt": entry.attempt + 1,
-            "Share": fmt.size(entry.file.size),
-            "Posted": fmt.time(entry.act.timestamp),
-            "Share CID": entry.file.cid,
+            "Opening": opening,
+            "Hospital": view.name_of(hospital),
+            "Share": fmt.size(file.size),
+            "Posted": fmt.time(act.timestamp),
+            "Where it is": "on the chain" if opening != "CKKS" and hospital in in_events else file.cid,
         }
-        for entry in item.shares
+        for opening, hospital, file, act in (*by_ckks, *by_pads)
+    )
+
+
+def accusations(view: StudyView, item: RoundView) -> pd.DataFrame:
+    """Who accuses whom of a lie in one round."""
+    convicted = {(entry.charge, hospital) for entry in item.convictions for hospital in entry.convicted}
+    return pd.DataFrame(
+        {
+            "Accused": view.name_of(hospital),
+            "Of": CHARGE[entry.charge],
+            "By": view.name_of(entry.hospital_id),
+            "Convicted": "yes" if (entry.charge, hospital) in convicted else "no",
+            "Time": fmt.time(entry.act.timestamp),
+            "Transaction": entry.act.tx_hash,
+        }
+        for entry in item.accusations
+        for hospital in entry.accused
     )
 
 
@@ -106,8 +137,9 @@ def hospitals(view: StudyView) -> pd.DataFrame:
             "Earned": fmt.tokens(item.earned, view.network),
             "Taken": fmt.tokens(item.claimed, view.network),
             "Bond held": fmt.tokens(item.bond_locked, view.network),
-            "Bond cut": fmt.tokens(item.slashed, view.network),
-            "In the study": "no (left, or failed ceremony)" if item.barred else "yes",
+            "Cut for lies": fmt.tokens(item.slashed, view.network),
+            "Fined": fmt.tokens(item.fined, view.network),
+            "In the study": course.place(item, view.batch),
             "Standing": item.standing.name.lower(),
         }
         for item in view.hospitals
@@ -115,73 +147,43 @@ def hospitals(view: StudyView) -> pd.DataFrame:
 
 
 def ceremony(view: StudyView, run: CeremonyView) -> pd.DataFrame:
-    """Who posted what in a key ceremony: hospitals down, steps across."""
-    posted = {(post.hospital_id, post.step): post for post in run.posts}
+    """Who did what in a key ceremony: hospitals down, steps across."""
+    counted = run.counted(view.plan.terms.threshold)
+    keys = {item.hospital_id for item in run.keys}
+    dealings = {item.hospital_id: item.file for item in run.dealings}
+    holdings = {item.hospital_id: item for item in run.holdings}
+    lackings = {item.hospital_id: item.lacks for item in run.lackings}
+    acknowledged = {item.hospital_id: item for item in run.acknowledgements}
     rows = []
     for hospital in view.hospitals:
-        row: dict[str, str] = {"Hospital": hospital.name}
-        for step in CeremonyStep:
-            post = posted.get((hospital.hospital_id, step))
-            row[STEP[step]] = fmt.short(post.file.cid if post.file else "0x" + post.digest.hex()) if post else "–"
-        rows.append(row)
+        number = hospital.hospital_id
+        holding, own = holdings.get(number), acknowledged.get(number)
+        complained = [view.name_of(item.dealer) for item in run.complaints if item.hospital_id == number]
+        amiss = [f"lacks {fmt.names([view.name_of(one) for one in lackings[number]])}"] if number in lackings else []
+        amiss += [f"complains of {fmt.names(complained)}"] if complained else []
+        content = number in run.satisfied or (holding is not None and holding.satisfied)
+        rows.append(
+            {
+                "Hospital": hospital.name,
+                STEP[CeremonyStep.KEY]: "posted" if number in keys else "–",
+                STEP[CeremonyStep.DEAL]: fmt.short(dealings[number].cid) if number in dealings else "–",
+                STEP[CeremonyStep.HOLD]: f"{len(holding.holds)} of {len(dealings)}" if holding else "–",
+                STEP[CeremonyStep.COMPLAIN]: "; ".join(amiss) or ("satisfied" if content else "–"),
+                STEP[CeremonyStep.ACKNOWLEDGE]: fmt.short("0x" + own.digest.hex()) if own else "–",
+                "Outcome": _outcome(run, number, number in counted),
+            }
+        )
     return pd.DataFrame(rows)
 
 
-def payments(view: StudyView, items: tuple[PaymentView, ...], who: str) -> pd.DataFrame:
-    """Payments; `who` stands for those that are not a hospital's."""
-    return pd.DataFrame(
-        {
-            "Who": view.name_of(item.hospital_id) if item.hospital_id else who,
-            "Amount": fmt.tokens(item.amount, view.network),
-            "Time": fmt.time(item.act.timestamp),
-            "Transaction": item.act.tx_hash,
-        }
-        for item in items
-    )
-
-
-def rewards(view: StudyView) -> pd.DataFrame:
-    """Rewards by round and hospital: columns round, hospital, tokens (for charts) and amount (for readers)."""
-    return pd.DataFrame(
-        {
-            "round": item.round_number,
-            "hospital": view.name_of(item.hospital_id),
-            "tokens": fmt.token_number(item.earned, view.network),
-            "amount": fmt.tokens(item.earned, view.network),
-        }
-        for item in view.money.rewards
-        if item.earned
-    )
-
-
-def slashes(view: StudyView) -> pd.DataFrame:
-    """Cuts of bonds."""
-    return pd.DataFrame(
-        {
-            "Hospital": view.name_of(item.hospital_id),
-            "For": OFFENCE[item.offence],
-            "Amount": fmt.tokens(item.amount, view.network),
-            "Time": fmt.time(item.act.timestamp),
-            "Transaction": item.act.tx_hash,
-        }
-        for item in view.money.slashes
-    )
-
-
-def pots(view: StudyView) -> pd.DataFrame:
-    """Whose the cut bonds are: one line for each hospital's part."""
-    return pd.DataFrame(
-        {
-            "Pot": pot.pot_id,
-            "For": OFFENCE[pot.offence],
-            "Belongs to": view.name_of(part.hospital_id),
-            "Amount": fmt.tokens(part.amount, view.network),
-            "Taken": "yes" if part.taken else "not yet",
-            "Transaction": pot.act.tx_hash,
-        }
-        for pot in view.money.pots
-        for part in pot.parts
-    )
+def _outcome(run: CeremonyView, number: int, counts: bool) -> str:
+    if number in run.guilty:
+        return "lied"
+    if number in run.participants:
+        return "takes part"
+    if run.completed is None:
+        return "–"
+    return "no place in this batch" if not counts else "did not acknowledge"
 
 
 def _told(plan: TrainingPlan, weights: Sequence[int]) -> Sequence[int]:
@@ -245,47 +247,4 @@ def paths(view: StudyView, plan: TrainingPlan) -> pd.DataFrame:
         for model in view.models
         if model.weights is not None
         for name, value in zip(names, _told(plan, model.weights), strict=True)
-    )
-
-
-def _with_rows(view: StudyView, item: HospitalView) -> str:
-    if view.plan.training.kind is CircuitKind.BOUNDED:
-        # It counts as one row, whatever it has.
-        return ""
-    return f" with {fmt.count(item.blocks, 'block')} of rows" if item.blocks else f" with {fmt.count(item.rows, 'row')}"
-
-
-def events(view: StudyView) -> pd.DataFrame:
-    """What happened in the study, oldest first."""
-    entries: list[tuple[int, int, str]] = [(view.published.timestamp, view.published.block_number, "Study published")]
-    network = view.network
-    entries += [
-        (item.act.timestamp, item.act.block_number, f"{fmt.tokens(item.amount, network)} paid in for rewards")
-        for item in view.money.payments
-    ]
-    entries += [
-        (item.enrolled.timestamp, item.enrolled.block_number, f"{item.name} enrolled{_with_rows(view, item)}")
-        for item in view.hospitals
-    ]
-    for run in view.ceremonies:
-        if run.completed:
-            entries.append((run.completed.timestamp, run.completed.block_number, "Key ceremony complete"))
-        if run.failed:
-            entries.append((run.failed.timestamp, run.failed.block_number, f"Key ceremony {run.number} failed"))
-    for item in view.rounds:
-        if item.included_act:
-            text = f"Round {item.number}: {fmt.count(len(item.included), 'update')} included"
-            entries.append((item.included_act.timestamp, item.included_act.block_number, text))
-        if item.finalised:
-            text = f"Round {item.number}: new model finalised"
-            entries.append((item.finalised.timestamp, item.finalised.block_number, text))
-        if item.failed:
-            entries.append((item.failed.timestamp, item.failed.block_number, f"Round {item.number} failed"))
-    entries += [
-        (item.act.timestamp, item.act.block_number, f"{view.name_of(item.hospital_id)} took its reward")
-        for item in view.money.claims
-    ]
-    return pd.DataFrame(
-        {"Time": fmt.time(moment), "Block": block, "What happened": text}
-        for moment, block, text in sorted(entries, key=lambda entry: entry[1])
     )

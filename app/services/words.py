@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from app.services import format as fmt
 from app.services.html import Line
-from node.audit.views import PlanView, RoundView, StudyView
+from node.audit.views import StudyView
 from node.plan import (
     CLIPPED,
     EXTRACTED,
@@ -20,7 +20,8 @@ from node.plan import (
 )
 from node.plan_training import ClippedStep
 from node.storage.cid import cid_of
-from node.types import CeremonyStep, CircuitKind, FailureReason, Phase, StudyState
+from node.types import CeremonyStep, CircuitKind, Phase, StudyState
+from node.words import NEIGHBOURING, NEIGHBOURING_MEASURED
 
 STATE = {
     StudyState.NONE: "unknown",
@@ -37,16 +38,16 @@ PHASE = {
     Phase.ATTEST: "hospitals attest what they hold",
     Phase.INCLUDE: "waiting for the included set",
     Phase.OPEN: "the sum is being opened",
+    Phase.SUSPENDED: "suspended until enough hospitals open its sum",
     Phase.FINALISED: "finalised",
     Phase.FAILED: "failed",
 }
 STEP = {
-    CeremonyStep.KEY: "sealing keys",
-    CeremonyStep.DEALING: "dealings",
-    CeremonyStep.TEST_COMMITMENT: "commitments to test keys",
-    CeremonyStep.TEST_KEY: "test keys",
-    CeremonyStep.TEST_SHARES: "test shares",
-    CeremonyStep.ACKNOWLEDGEMENT: "acknowledgements",
+    CeremonyStep.KEY: "keys",
+    CeremonyStep.DEAL: "dealing",
+    CeremonyStep.HOLD: "dealings held",
+    CeremonyStep.COMPLAIN: "lacking, complaints",
+    CeremonyStep.ACKNOWLEDGE: "transcript acknowledged",
 }
 FAMILY = {
     "logistic-head": "Logistic regression: one weight for each feature, and a bias",
@@ -73,40 +74,19 @@ OPTIMISER = {
 
 NOT_PROVED = (
     "That the committed rows are honest medicine: a hospital can commit to invented data.",
-    "That an opening share is right. A wrong one is noticed when the round is finalised, but not whose it was: one "
-    "liar can make rounds fail, and a study end.",
-    "That a ciphertext holds what its commitment says. This, too, is noticed when the round is finalised.",
+    "Whose ciphertext or share was wrong where a sum did not open by CKKS: nobody can tell. It costs one window; then "
+    "pads open the sum, and in them every lie is named.",
+    "On this page: that whoever was named for a false dealing, payload or share of pads did lie. Hospitals judge that "
+    "by bytes that all of them hold, and at least the plan's threshold of them have to agree; this page takes their "
+    "word, and checks what follows from it.",
+    "What sums from models that are nearly the same show together: without a privacy budget, whoever is in the sum of "
+    "one round and not in that of the next shows its own update approximately to everybody. "
+    f"{NEIGHBOURING_MEASURED}.",
     "What a sum over few hospitals tells: all but one of them together learn the last one's update.",
-    "That no threshold of hospitals pooled their key shares: any t of them can read a round's single updates.",
+    "That fewer than the threshold of hospitals pool their keys: any so many can read a round's single updates, and "
+    "accuse whom they like.",
     "That the chain is as its endpoint tells it: this page believes the endpoint it was given. Name your own.",
 )
-
-
-def failure(item: RoundView, plan: PlanView) -> str:
-    """Why a round gave no new model."""
-    minimum, threshold = plan.terms.minimum, plan.terms.threshold
-    if item.failure is FailureReason.TOO_FEW_SUBMISSIONS:
-        return (
-            f"Only {fmt.count(len(item.submissions), 'hospital')} submitted an update before the deadline; "
-            f"the plan opens no sum of fewer than {minimum}. Nothing was opened."
-        )
-    if item.failure is FailureReason.TOO_FEW_INCLUDED:
-        return (
-            f"Fewer than {minimum} submitted updates were attested by at least {threshold} hospitals. "
-            "Nothing was opened."
-        )
-    if item.failure is FailureReason.UNOPENED:
-        return (
-            f"No attempt opened the sum: {fmt.count(len(item.shares), 'share')} came in over "
-            f"{fmt.count(len(item.quorums), 'attempt')}, and nobody could prove a new model from them."
-        )
-    if item.failure is FailureReason.ANOTHER_SET:
-        return (
-            "An earlier round that started from the same model had fixed a set of hospitals, and not all of them were "
-            "there again. The difference of two sums would be somebody's update, so nothing was opened: the study "
-            "goes on with the same set, or not at all."
-        )
-    return "Its deadline passed without a result; it waits for anyone to record that."
 
 
 def optimiser(plan: TrainingPlan) -> Line:
@@ -250,15 +230,25 @@ def _proved_training(plan: HeadPlan) -> list[Line]:
 def protection(plan: TrainingPlan) -> list[str | Line]:
     """Who can read what."""
     t, people = plan.encryption.threshold, plan.participation
+    by_ckks = (
+        "An update leaves only encrypted (threshold CKKS) and under a one-time pad. A sum is opened once by CKKS; "
+        "where that does not work, by pads, in which every lie shows whose it is. After two such failures in a study "
+        "pads open at once. What opens a sum by CKKS hides the rest with "
+        f"{plan.encryption.statistical_security} bits of statistical security."
+    )
+    by_pads = (
+        "An update leaves only under a one-time pad, and pads alone open sums: every lie in them shows whose it is."
+    )
     return [
-        "No record leaves its hospital. An update leaves only encrypted (threshold CKKS).",
+        f"No record leaves its hospital. {by_pads if plan.encryption.pads_only else by_ckks}",
         f"Only the sum of at least {people.minimum} hospitals' updates is opened, and any {t} of the hospitals "
         f"have to work together for that (threshold {t}).",
         f"The same holds against them: any {t} hospitals that pool their key shares can read every single update "
         "of a round.",
-        f"What opens a sum hides the rest with {plan.encryption.statistical_security} bits of statistical security. "
-        f"An opening has {fmt.count(plan.encryption.attempts, 'attempt')}.",
+        "From one starting model one set of hospitals is opened, ever: two sums would differ by somebody's update. "
+        "A round whose set is fixed waits until it is opened, or the study ends.",
         _privacy(plan.privacy),
+        *([f"{NEIGHBOURING}. {NEIGHBOURING_MEASURED}."] if plan.privacy.level == "none" else []),
         f"The sum and the new model are proved as well (circuit “{plan.aggregation.circuit}”): nobody can finalise a "
         "wrong one.",
     ]
@@ -283,11 +273,17 @@ def schedule(plan: TrainingPlan) -> list[str]:
     return [
         f"From {people.minimum} to {fmt.count(people.maximum, 'hospital')} take part in "
         f"{fmt.count(people.rounds, 'round')}; a key ceremony makes keys for {people.batch_rounds} of them, and a "
-        "new one is held when they are used up, when a hospital joins or leaves, and on request.",
+        "new one is held when they are used up, when a hospital joins or leaves, when a round failed, and on request.",
+        "Nobody joins once the first key ceremony has begun."
+        if people.joining == "closed"
+        else "A newcomer may join while it runs, if enough of those that take part approve.",
         f"Enrolment lasts {fmt.duration(phases.enrol)} at most, each step of the key ceremony "
         f"{fmt.duration(phases.ceremony_step)}.",
         f"In a round, submitting may take {fmt.duration(phases.submit)}, attesting {fmt.duration(phases.attest)}, each "
-        f"attempt at opening {fmt.duration(phases.open)}. A phase ends early once everybody has acted.",
+        f"window of an opening {fmt.duration(phases.open)}. A phase ends early once everybody has acted. A round that "
+        "does not open in its windows is suspended, and the study ends if it is not opened "
+        f"{fmt.duration(phases.patience)} after its set was fixed.",
+        f"After the end, hospitals help one another to the last model for {fmt.duration(phases.recovery)}.",
         f"Nodes wait for {fmt.count(phases.confirmations, 'block')} after a block before they rely on it.",
         f"{fmt.count(plan.money.unopened_rounds, 'failed round')} in a row "
         f"{'ends' if plan.money.unopened_rounds == 1 else 'end'} the study.",
@@ -297,18 +293,20 @@ def schedule(plan: TrainingPlan) -> list[str]:
 def money(view: StudyView) -> list[str]:
     """Who pays whom; from the numbers on chain."""
     terms, network = view.plan.terms, view.network
-    share = terms.verified_share_bps / 100
     bounded = view.plan.training.kind is CircuitKind.BOUNDED
     shared = (
         "the same for each included hospital" if bounded else "shared by the rows of each included hospital's proof"
     )
     return [
-        f"The sponsor pays {fmt.tokens(terms.reward_per_round, network)} a round, {shared}: "
-        f"{fmt.tokens(view.money.required, network)} for all {fmt.count(terms.rounds, 'round')}, paid in before "
-        "hospitals could enrol.",
-        f"{share:g} % of a round's reward is earned once enough opening shares are posted, the rest when the round is "
-        "finalised.",
-        f"Each hospital locks a bond of {fmt.tokens(terms.bond, network)}. It gets it back at the end, less what is "
-        "cut for a missing dealing, an update that others cannot get, a missing opening share, or two different ones. "
-        "What is cut belongs to the other hospitals of that round or ceremony.",
+        f"The sponsor pays {fmt.tokens(terms.reward_per_round, network)} for each round that is finalised, {shared}; "
+        f"and up to {fmt.tokens(terms.service_budget, network)} to whoever moves the study on, "
+        f"{fmt.tokens(terms.service_fee, network)} for including a round's updates and for finalising it, half of that "
+        f"for moving a ceremony on and for recording a failure. All of it, {fmt.tokens(view.money.required, network)} "
+        f"for {fmt.count(terms.rounds, 'round')}, is paid in before hospitals can enrol; what is not earned goes back.",
+        f"Each hospital locks a bond of {fmt.tokens(terms.bond, network)}, and gets it back at the end. A lie costs a "
+        "quarter of it, which belongs to the other hospitals of that round or ceremony, and the hospital's place in "
+        "the study.",
+        f"An absence costs {fmt.tokens(terms.absence_fine, network)}, in one batch of rounds at most "
+        f"{fmt.tokens(terms.absence_cap, network)}. Fines pay for services once the sponsor's budget is spent; what is "
+        "left of them is nobody's.",
     ]

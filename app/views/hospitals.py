@@ -7,8 +7,8 @@ from app.components.frame import open_study
 from app.components.parts import identifier, prose, table
 from app.services import format as fmt
 from app.services import tables
+from app.services.course import ceremony
 from app.services.html import Line
-from app.services.words import STEP
 
 view = open_study()
 
@@ -20,7 +20,7 @@ if view.hospitals:
         "The data commitment fixes a hospital's rows for the whole study without telling anything about them: it is "
         "a hash over 248 random bits, the number of rows and a tree over the rows. A hospital with more rows than the "
         "circuit takes cuts them into blocks, commits to all of them, and trains on one that the hash of a later block "
-        "of the chain draws: it is sampled."
+        "of the chain and the salts of all hospitals draw: it is sampled."
     )
     # Not tabs, whose labels are Markdown; a selection's options are text.
     hospital = st.selectbox("Hospital", view.hospitals, format_func=lambda item: item.name)
@@ -38,21 +38,9 @@ st.subheader("Key ceremony")
 if not view.ceremonies:
     st.caption("It begins when enrolment ends.")
 for run in view.ceremonies:
-    prose(
-        Line(
-            f"Ceremony {run.number}",
-            f"complete since {fmt.time(run.completed.timestamp)}; all acknowledged the same transcript. "
-            f"Rounds from {run.rounds[0]} on have its keys."
-            if run.completed
-            else "failed: somebody missed the step “"
-            + (STEP[run.failed_step] if run.failed_step is not None else "")
-            + "”. It went on without "
-            + fmt.names([view.name_of(hospital) for hospital in run.barred])
-            + "."
-            if run.failed
-            else "going on.",
-        )
-    )
+    prose(Line(f"Ceremony {run.number}", ceremony(view, run)))
     if run.completed:
         identifier("Digest of the transcript", "0x" + run.transcript.hex())
-    table(tables.ceremony(view, run), "Nothing was posted.", alt="Who posted what in the key ceremony")
+    if run.keys:
+        identifier("Hash of the keys, computed from the events", "0x" + run.keys_hash.hex())
+    table(tables.ceremony(view, run), "Nothing was posted.", alt="Who did what in the key ceremony")

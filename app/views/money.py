@@ -5,8 +5,9 @@ import streamlit as st
 
 from app.components.frame import open_checks, open_study
 from app.components.parts import chart, check_table, figures, table
-from app.services import charts, tables
+from app.services import charts
 from app.services import format as fmt
+from app.services import money_tables as tables
 
 view = open_study()
 money, network = view.money, view.network
@@ -17,6 +18,7 @@ figures(
         ("Paid in", fmt.tokens(money.paid_in, network)),
         ("Earned by hospitals", fmt.tokens(money.earned, network)),
         ("Taken by hospitals", fmt.tokens(money.paid_out, network)),
+        ("Earned by services", fmt.tokens(money.service_spent, network)),
         ("Back to the sponsor", fmt.tokens(money.refunded, network)),
         ("Still in the pool", fmt.tokens(money.left, network)),
     )
@@ -25,7 +27,7 @@ if money.pool_record < money.required:
     short = fmt.tokens(money.required - money.pool_record, network)
     st.warning(f"Not funded in full: {short} are missing. Hospitals cannot enrol before.", icon=":material/warning:")
 if money.paid_in:
-    chart(charts.money_flow(view), "Where the rewards that were paid in are now")
+    chart(charts.money_flow(view), "Where the money that was paid in is now")
 
 st.subheader("Added up again")
 check_table(check for check in open_checks(view) if check.subject == "Money")
@@ -39,19 +41,32 @@ with left:
         chart(charts.rewards(view), "What each hospital earned in each round")
 with right:
     st.subheader("Bonds")
-    bonds = (("Locked", money.locked), ("Given back", money.released), ("Cut", money.slashed), ("Held", money.held))
-    for pair in (bonds[:2], bonds[2:]):
-        figures((label, fmt.tokens(amount, network)) for label, amount in pair)
-    table(tables.slashes(view), "No bond was cut.", alt="Cuts of bonds")
+    bonds = (
+        ("Locked", money.locked),
+        ("Given back", money.released),
+        ("Cut for lies", money.slashed),
+        ("Fined for absence", money.fined),
+        ("Charged for ceremonies", money.charged),
+        ("Held", money.held),
+    )
+    for three in (bonds[:3], bonds[3:]):
+        figures((label, fmt.tokens(amount, network)) for label, amount in three)
+    table(tables.slashes(view), "No bond was cut for a lie.", alt="Cuts of bonds")
     if money.pots:
-        st.caption("Whose the cut bonds are")
-        table(tables.pots(view), "", alt="Parts of cut bonds")
+        st.caption("Whose cut bonds and charges are")
+        table(tables.pots(view), "", alt="Parts of cut bonds and charges")
+    if money.fines:
+        st.caption("Fines for absence: they pay for services, and what is left of them in the end is nobody's")
+        table(tables.fines(view), "", alt="Fines for absence")
 
 st.subheader("Payments")
 st.caption("Into the pool")
 table(tables.payments(view, money.payments, "sponsor"), "Nothing was paid in.", alt="Payments into the pool")
 st.caption("Rewards taken")
 table(tables.payments(view, money.claims, ""), "No reward was taken yet.", alt="Rewards that hospitals took")
+if money.services:
+    st.caption("Earned by moving the study on")
+    table(tables.services(view), "", alt="Services")
 if money.refunds:
     st.caption("Given back")
     table(tables.payments(view, money.refunds, "sponsor"), "", alt="Payments back to the sponsor")

@@ -4,10 +4,11 @@
 import streamlit as st
 
 from app.components.frame import open_checks, open_study
-from app.components.parts import asked, chart, figures, problem, summary_of, table, verdict
-from app.services import charts, tables
+from app.components.parts import asked, chart, figures, problem, prose, summary_of, table, verdict
+from app.services import charts, history, tables
 from app.services import format as fmt
-from app.services.words import STATE, failure
+from app.services.course import failure, resilience
+from app.services.words import STATE
 from node.plan import HeadPlan
 from node.types import CircuitKind, Phase
 
@@ -37,6 +38,8 @@ figures(
     )
 )
 
+if not view.state.ended:
+    prose(resilience(view))
 for item in view.rounds:
     if item.phase is Phase.FAILED:
         st.warning(f"Round {item.number} failed. {failure(item, view.plan)}", icon=":material/warning:")
@@ -65,4 +68,4 @@ with right:
         problem("Its weights cannot be shown.", view.model.problem)
 
 st.subheader("What happened")
-table(tables.events(view), "Nothing yet.", alt="Events of the study in their order")
+table(history.events(view), "Nothing yet.", alt="Events of the study in their order")

@@ -7,8 +7,9 @@ from app.components.frame import open_checks, open_study
 from app.components.parts import chart, check_table, figures, identifier, sentences, stored_file, table
 from app.services import charts, tables
 from app.services import format as fmt
-from app.services.words import PHASE, failure
-from node.types import Phase
+from app.services.course import failure, opening
+from app.services.words import PHASE
+from node.types import FailureReason, Phase
 
 view = open_study()
 
@@ -28,17 +29,18 @@ item = view.rounds[numbers.index(chosen or numbers[-1])]
 st.header(f"Round {item.number}: {PHASE[item.phase]}")
 if item.phase is Phase.FAILED:
     st.error(failure(item, view.plan), icon=":material/warning:")
-    st.caption("The next round starts from the same weights.")
+    if item.failure is not FailureReason.UNOPENED:
+        st.caption("The next round starts from the same weights, with new keys and without those that were missing.")
 elif item.deadline:
     st.caption(f"This phase ends by {fmt.time(item.deadline)} at the latest.")
 volume = sum(entry.file.size for entry in item.submissions)
 figures(
     (
-        ("Updates submitted", f"{len(item.submissions)} of {len(view.hospitals)}"),
+        ("Updates submitted", f"{len(item.submissions)} of {len(item.participants)}"),
         ("Updates in the sum", f"{len(item.included)} updates"),
         ("Rows in the sum", f"{item.sum_rows:,} rows"),
         ("Proofs accepted", f"{tables.proofs(item)} proofs"),
-        ("Ciphertexts", fmt.size(volume)),
+        ("Payloads", fmt.size(volume)),
     )
 )
 
@@ -57,19 +59,18 @@ if item.submissions:
     )
     left, right = st.columns(2, gap="large")
     with left:
-        stored_file("Ciphertext CID", entry.file)
+        stored_file("Payload CID", entry.file)
         identifier("Proof accepted in transaction", entry.act.tx_hash, f"block {entry.act.block_number:,}")
     with right:
         identifier("Commitment to the update, x", fmt.field_hex(entry.commitment[0]))
         identifier("Commitment to the update, y", fmt.field_hex(entry.commitment[1]))
 
 st.subheader("Opening")
-if item.quorums:
-    sentences(
-        f"Attempt {attempt} was for {fmt.names([view.name_of(hospital) for hospital in quorum])}."
-        for attempt, quorum in enumerate(item.quorums, start=1)
-    )
+sentences(opening(view, item))
 table(tables.shares(view, item), "No opening share was posted.", alt="The opening shares of the round")
+if item.accusations:
+    st.caption("Who accuses whom of a lie")
+    table(tables.accusations(view, item), "", alt="Accusations in the round")
 if item.included:
     left, right = st.columns(2, gap="large")
     with left:

@@ -31,14 +31,14 @@ interface IHospitalRegistry {
     error HospitalRegistryTextTooLong(uint256 length, uint256 maximum);
     error HospitalRegistryWrongSignature(address operator, address signer);
     error HospitalRegistryNoOwnerProposed(uint32 hospitalId);
-    error HospitalRegistryTooEarly(uint32 hospitalId, uint64 from);
+    error HospitalRegistryTooEarly(uint32 hospitalId, uint64 start);
     error HospitalRegistryNotProposed(uint32 hospitalId, address caller);
 
     event HospitalRegistered(
         uint32 indexed hospitalId, address indexed owner, address indexed operator, string name, string endpoint
     );
     event OperatorRotated(uint32 indexed hospitalId, address indexed previous, address indexed operator);
-    event OwnerProposed(uint32 indexed hospitalId, address indexed owner, address indexed proposed, uint64 from);
+    event OwnerProposed(uint32 indexed hospitalId, address indexed owner, address indexed proposed, uint64 start);
     event OwnerReplaced(uint32 indexed hospitalId, address indexed previous, address indexed owner);
     event EndpointChanged(uint32 indexed hospitalId, string endpoint);
     event HospitalAdmitted(uint32 indexed hospitalId);
@@ -74,7 +74,7 @@ interface IHospitalRegistry {
     function operatorHash(address owner, address operator) external view returns (bytes32);
 
     /// @notice Proposed owner and the second from which it can accept; zeros for none.
-    function proposedOwner(uint32 hospitalId) external view returns (address owner, uint64 from);
+    function proposedOwner(uint32 hospitalId) external view returns (address owner, uint64 start);
 
     /// @notice Changes the endpoint; the owner or the operator.
     function setEndpoint(uint32 hospitalId, string calldata endpoint) external;
@@ -93,6 +93,9 @@ interface IHospitalRegistry {
 
     /// @notice Owner alone; zero for a number never given.
     function ownerOf(uint32 hospitalId) external view returns (address);
+
+    /// @notice Operator alone; zero for a number never given.
+    function operatorOf(uint32 hospitalId) external view returns (address);
 
     /// @notice The hospital that `owner` owns, or 0.
     function hospitalIdOf(address owner) external view returns (uint32);

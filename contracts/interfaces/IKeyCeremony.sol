@@ -71,6 +71,7 @@ interface IKeyCeremony {
     /// @param participants Who alone submits, attests and opens.
     /// @param dealt To whom shares were dealt: the participants and who was left out later.
     /// @param withCkks As in CeremonyState.
+    /// @param number Of the batch, from 1: what fines are counted by.
     struct Batch {
         uint32 ceremony;
         uint32 firstRound;
@@ -79,6 +80,7 @@ interface IKeyCeremony {
         uint64 participants;
         uint64 dealt;
         bool withCkks;
+        uint32 number;
     }
 
     error KeyCeremonyNotStudyRegistry(address caller);
@@ -96,6 +98,7 @@ interface IKeyCeremony {
     error KeyCeremonyOtherKeys(uint256 studyId, bytes32 given, bytes32 recorded);
     error KeyCeremonyEmptyDigest();
     error KeyCeremonyNotDealt(uint256 studyId, uint64 without);
+    error KeyCeremonyNotSatisfied(uint256 studyId, uint64 lacking);
     error KeyCeremonyNotCounted(uint256 studyId, uint64 without);
     error KeyCeremonyTooLateToLack(uint256 studyId, uint64 middle);
     error KeyCeremonyAlreadyComplained(uint256 studyId, uint32 hospitalId, uint8 dealer);
@@ -104,7 +107,6 @@ interface IKeyCeremony {
     error KeyCeremonyBatchEnding(uint256 studyId, uint32 lastRound);
     error KeyCeremonyAlreadyLeaving(uint256 studyId, uint32 hospitalId);
     error KeyCeremonyNoRoundLeft(uint256 studyId);
-    error KeyCeremonyFull(uint256 studyId, uint8 maximum);
     error KeyCeremonyNotRunning(uint256 studyId);
 
     event KeysPosted(
@@ -210,7 +212,8 @@ interface IKeyCeremony {
     function acknowledge(uint256 studyId, uint32 ceremony, bytes32 digest, uint64 guilty) external;
 
     /// @notice Moves a ceremony on whose step ran out; anyone, paid by the study's service budget. Who was expected and
-    /// did not act loses its place in the batch and pays a fine.
+    /// did not act pays a fine, and loses its place in the batch. Only silence in Complain costs no place: without it a
+    /// dealer could escape judgement.
     function moveOn(uint256 studyId) external;
 
     /// @notice Has a new key ceremony held after the round that is going on; only a participant's operator or owner.
@@ -221,8 +224,9 @@ interface IKeyCeremony {
     /// only the StudyRegistry, where a hospital joined a running study.
     function join(uint256 studyId, uint8 index) external;
 
-    /// @notice Takes an index out of the study after the round that is going on; only the StudyRegistry.
-    function leave(uint256 studyId, uint8 index) external returns (uint32 lastRound);
+    /// @notice Takes a hospital out of the study after the round that is going on, with which the batch ends if the
+    /// hospital takes part in it; only the StudyRegistry.
+    function leave(uint256 studyId, uint32 hospitalId, uint8 index) external;
 
     /// @notice Ends the batch with a round that failed for too few; only the RoundManager. `missing` sit out the next
     /// ceremony, if enough are left without them.
@@ -241,13 +245,14 @@ interface IKeyCeremony {
     /// @notice Batches completed, and the last round that there are keys for.
     function batches(uint256 studyId) external view returns (uint32 count, uint32 lastRound);
 
-    /// @notice Whether an index takes part in no ceremony any more: it left, or was excluded for a lie.
+    /// @notice Whether an index takes part in nothing any more: it left, or was excluded for a lie, and the rounds and
+    /// the ceremony that it had a place in are over.
     function isOut(uint256 studyId, uint8 index) external view returns (bool);
 
     /// @notice Who could post keys if a ceremony began now.
     function nextDue(uint256 studyId) external view returns (uint64);
 
-    /// @notice XOR over the hospitals that posted keys in a study's first Key step of keccak256(abi.encode(index, salt));
-    /// 0 until that step is over.
+    /// @notice XOR over the hospitals that posted keys in the first Key step of a study that ended with enough of them,
+    /// of keccak256(abi.encode(index, salt)); 0 until that step is over.
     function saltMix(uint256 studyId) external view returns (bytes32);
 }

@@ -47,11 +47,12 @@ interface IRewardPool {
     /// where the sponsor calls, to the sponsor where anyone else does.
     function refund(uint256 studyId, address to) external;
 
-    /// @notice Credits what a service earns to whoever sent the transaction it was done in, while the study's budget and
-    /// then its fines last; only the KeyCeremony and the RoundManager. Never reverts for want of money, and moves none.
+    /// @notice Credits what a service earns to whoever did it, while the study's budget and then its fines last; only the
+    /// KeyCeremony and the RoundManager. Never reverts for want of money, and moves none. Once the sponsor had its refund,
+    /// nothing of the budget is left.
     function credit(uint256 studyId, address account, Service service) external;
 
-    /// @notice Pays what the caller earned by services of all studies to `to`.
+    /// @notice Pays what the caller earned by services of all studies to `to`; what comes from fines, the vault pays.
     function claimService(address to) external;
 
     /// @notice Tokens that came in for a study.

@@ -53,7 +53,8 @@ interface IRoundManager {
     /// @param attestEndedAt Time the last participant attested; 0 if not all did.
     /// @param includedAt Time the included set was fixed.
     /// @param closedAt Time the round was finalised or recorded as failed.
-    /// @param expected Bitmap of those for whom Submit and Attest wait: the participants but who missed two in a row.
+    /// @param expected Bitmap of those for whom Submit and Attest wait: the participants but who missed the submission of the
+    /// last two rounds, and of this one so far.
     /// @param opening How it opens: fixed when it begins.
     /// @param padsFrom Second from which pad shares are accepted; 0 before the set is fixed.
     /// @param padsUntil Second at which the pads' window ends and the round is suspended; 0 before the set is fixed.
@@ -77,6 +78,16 @@ interface IRoundManager {
         uint256 rootBefore;
         uint256 rootAfter;
         bytes32 sumDigest;
+    }
+
+    /// @dev What an opening or an accusation asks of a round: its record, where it is now, and the terms of its study.
+    struct Standing {
+        RoundState state;
+        Phase phase;
+        uint64 participants;
+        uint8 threshold;
+        uint32 batch;
+        uint32 recovery;
     }
 
     /// @dev What `UpdateSubmitted` tells; the contract keeps keccak256(abi.encode(digest, size, cx, cy)).
@@ -148,7 +159,7 @@ interface IRoundManager {
 
     /// @notice Fixes the included set and adds up its commitments and rows; anyone, after Attest; paid by the study's
     /// service budget. It is exactly those with at least t attestations. Below the minimum the round fails. Where at
-    /// least 2t − 1 hospitals attested, whoever is left out pays a fine for absence, unless accused of a false payload.
+    /// least 2t − 1 hospitals attested, whoever is left out pays a fine for absence, unless convicted of a false payload.
     /// @param submissions What the hospitals of `includable` submitted, in the order of their indices; not looked at
     /// where they are fewer than the minimum.
     function includeUpdates(uint256 studyId, uint32 round, Submission[] calldata submissions) external;
@@ -187,6 +198,9 @@ interface IRoundManager {
 
     /// @notice keccak256(abi.encode(digest, size, cx, cy)) of what a hospital submitted; 0 if nothing.
     function submission(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (bytes32);
+
+    /// @notice Where a round stands, for the contracts that act on it.
+    function standing(uint256 studyId, uint32 round) external view returns (Standing memory);
 
     /// @notice What a hospital attested; 0 if nothing.
     function attestation(uint256 studyId, uint32 round, uint32 hospitalId) external view returns (uint64);

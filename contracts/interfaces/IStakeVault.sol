@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+
 /// @title Bonds
-/// @notice Holds hospitals' tokens: available, locked per study, on their way out, or slashed into a pot. Only the
-/// contracts wired at deployment lock, release or slash, and only by the rules of a study; no role moves a bond.
-/// A pot belongs, in equal parts, to hospitals that are fixed when it is made.
+/// @notice Holds hospitals' tokens: available, locked per study, on their way out, slashed into a pot, or fined. Only the
+/// contracts wired at deployment lock, release, slash or fine, and only by the rules of a study; no role moves a bond.
+/// A pot belongs, in equal parts, to those of its beneficiaries that are not punished for its stage themselves; where
+/// all are, it is nobody's. Nobody's, too, is what is left of a study's fines when it ends: such tokens stay here.
 interface IStakeVault {
     /// @dev Lies, each worth a slice. FalseDealing: also a false complaint about one; its stage is the ceremony, that of the
     /// others the round.
@@ -18,14 +21,18 @@ interface IStakeVault {
     /// @param amount What came in, less a reporter's bounty.
     /// @param beneficiaries Bitmap of enrolment indices whose hospitals share it.
     /// @param claimed Bitmap of those who have.
-    /// @param stage Ceremony or round, as the offence has it; whoever is punished for that stage gets nothing.
-    /// @param claimableAt Second from which parts can be claimed: by then no evidence is accepted any more.
+    /// @param stage Ceremony or round, as the offence has it; whoever is punished for that stage gets nothing. 0 where no
+    /// lie was punished, but a ceremony asked for too soon was charged.
+    /// @param offence As punished; means nothing where `stage` is 0.
+    /// @param claimableAt Second from which parts can be claimed, and nobody is punished for that stage any more: for a
+    /// round the end of its evidence window, or the greatest value while it has not closed; else when the pot was made.
     struct Pot {
         uint256 studyId;
         uint256 amount;
         uint64 beneficiaries;
         uint64 claimed;
         uint32 stage;
+        Offence offence;
         uint64 claimableAt;
     }
 
@@ -33,6 +40,8 @@ interface IStakeVault {
     error StakeVaultNotOwner(uint32 hospitalId, address caller);
     error StakeVaultNotStudyRegistry(address caller);
     error StakeVaultNotJudge(address caller);
+    error StakeVaultNotRewardPool(address caller);
+    error StakeVaultZeroAddress();
     error StakeVaultZeroAmount();
     error StakeVaultInsufficient(uint32 hospitalId, uint256 available, uint256 wanted);
     error StakeVaultAlreadyLocked(uint256 studyId, uint32 hospitalId, uint256 amount);
@@ -40,6 +49,7 @@ interface IStakeVault {
     error StakeVaultNothingPending(uint32 hospitalId);
     error StakeVaultStillUnbonding(uint32 hospitalId, uint64 availableAt);
     error StakeVaultEvidenceUsed(uint256 studyId, Offence offence, uint32 stage, uint64 offenders);
+    error StakeVaultTooLate(uint256 studyId, uint32 round, uint64 deadline);
     error StakeVaultUnbondingTooShort(uint64 unbondingDelay, uint64 evidenceWindow);
     error StakeVaultNotBeneficiary(uint256 potId, uint32 hospitalId);
     error StakeVaultAlreadyClaimed(uint256 potId, uint32 hospitalId);
@@ -56,8 +66,15 @@ interface IStakeVault {
     );
     /// @dev For absence; `batch` counts batches of rounds, from 1 (the first ceremony's is that of the batch it makes).
     event AbsenceFined(uint256 indexed studyId, uint32 indexed hospitalId, uint32 batch, uint256 amount);
-    event CeremonyCharged(uint256 indexed studyId, uint32 indexed hospitalId, uint256 amount);
+    event CeremonyCharged(
+        uint256 indexed potId,
+        uint256 indexed studyId,
+        uint32 indexed hospitalId,
+        uint256 amount,
+        uint64 beneficiaries
+    );
     event FinesSpent(uint256 indexed studyId, uint256 amount);
+    event FinesPaid(address indexed to, uint256 amount);
     event PotMade(
         uint256 indexed potId,
         uint256 indexed studyId,
@@ -90,13 +107,15 @@ interface IStakeVault {
     /// ago cannot be locked again: it must stay within reach.
     function lock(uint256 studyId, uint32 hospitalId, uint256 amount) external;
 
-    /// @notice Makes what is left of a study's bond available again; only the StudyRegistry.
+    /// @notice Makes what is left of a study's bond available again; only the StudyRegistry. Where the study has had a
+    /// round, evidence about it still reaches that bond for the evidence window.
     function release(uint256 studyId, uint32 hospitalId) external;
 
     /// @notice Takes the study's slice, or what is left of its bond if less, from each offender into one pot, and excludes
-    /// them from the study's further ceremonies; only the judges wired at deployment (KeyCeremony, Court). Each (study,
-    /// offence, stage, hospital) counts once. Nothing is taken where nobody would benefit; who lied is excluded all the
-    /// same. Of a bond released since, it takes from what is pending, then available.
+    /// them from the study's further ceremonies; only the judges wired at deployment: the KeyCeremony false dealings, once
+    /// a ceremony, the Court the others, until the round's evidence window is over. Each (study, offence, stage, hospital)
+    /// counts once. Nothing is taken where nobody would benefit; who lied is excluded all the same. Of a bond released
+    /// since, it takes from what is pending, then available.
     /// @param stage Ceremony number for a false dealing, round otherwise.
     /// @param offenders Bitmap of enrolment indices.
     /// @param beneficiaries Bitmap of enrolment indices; whoever was, or still is, punished for that stage gets nothing.
@@ -119,8 +138,15 @@ interface IStakeVault {
     /// the KeyCeremony. Reverts where less than a slice would be left.
     function charge(uint256 studyId, uint8 index, uint64 beneficiaries, uint256 amount) external returns (uint256 potId);
 
-    /// @notice Hands over fines of a study for service that was done; only the RewardPool, at most what is there.
+    /// @notice Sets fines of a study aside for service that was done; only the RewardPool, at most what is there. Moves no
+    /// token.
     function spendFines(uint256 studyId, uint256 amount) external returns (uint256 given);
+
+    /// @notice Pays out what was set aside so; only the RewardPool.
+    function payFines(address to, uint256 amount) external;
+
+    /// @notice Token that bonds are in, and with them rewards.
+    function TOKEN() external view returns (IERC20);
 
     /// @notice Bond that can be asked back, and locked but for what `lockable` leaves out.
     function available(uint32 hospitalId) external view returns (uint256);
@@ -141,10 +167,10 @@ interface IStakeVault {
     /// @notice Pots are numbered 1 to this.
     function potCount() external view returns (uint256);
 
-    /// @notice A pot's record; zeros for a number never given.
+    /// @notice A pot's record, its beneficiaries less those punished for its stage; zeros for a number never given.
     function pot(uint256 potId) external view returns (Pot memory);
 
-    /// @notice A hospital's part of a pot, claimed or not; 0 if it has none.
+    /// @notice A hospital's part of a pot, claimed or not; 0 if it has none. It can still change before `claimableAt`.
     function partOf(uint256 potId, uint32 hospitalId) external view returns (uint256);
 
     /// @notice Bitmap of indices slashed for an offence at a stage of a study.

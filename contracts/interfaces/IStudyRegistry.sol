@@ -171,6 +171,7 @@ interface IStudyRegistry {
     error StudyRegistryPhaseTooShort(uint32 length, uint256 needed);
     error StudyRegistryPhaseTooLong(uint32 length, uint32 maximum);
     error StudyRegistryBondMissing();
+    error StudyRegistrySaltMissing();
     error StudyRegistryUpdateBoundWrong(uint64 updateBound, ICircuitCatalogue.CircuitKind kind);
     error StudyRegistryNoiseNotProved(uint32 noiseBound);
     error StudyRegistryPrivacyCostOutOfRange(uint64 cost, uint64 budget);

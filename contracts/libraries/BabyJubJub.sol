@@ -31,6 +31,23 @@ library BabyJubJub {
         return addmod(mulmod(A, xx, P), yy, P) == addmod(1, mulmod(D, mulmod(xx, yy, P), P), P);
     }
 
+    /// @notice Whether 8·(x, y) is the identity, for a point on the curve: a key of such a point would hide nothing.
+    /// @dev Eight is the cofactor, so 8·P is in the subgroup of prime order, where only the identity has x = 0. Doubles
+    /// three times (dbl-2008-bbjlp); the formulas hold for all points of the curve.
+    function isOfSmallOrder(uint256 x, uint256 y) internal pure returns (bool) {
+        uint256 z = 1;
+        for (uint256 i = 0; i < 3; ++i) {
+            uint256 xx = mulmod(A, mulmod(x, x, P), P);
+            uint256 yy = mulmod(y, y, P);
+            uint256 f = addmod(xx, yy, P);
+            uint256 j = addmod(f, 2 * (P - mulmod(z, z, P)), P);
+            x = mulmod(mulmod(2 * x, y, P), j, P);
+            y = mulmod(f, addmod(xx, P - yy, P), P);
+            z = mulmod(f, j, P);
+        }
+        return x == 0;
+    }
+
     /// @dev (x1 : y1 : z1) + (x2, y2). With s = x1·x2, t = y1·y2, e = D·s·t, f = z1² − e, g = z1² + e:
     /// x3 = z1·f·((x1 + y1)·(x2 + y2) − s − t), y3 = z1·g·(t − A·s), z3 = f·g.
     function _add(uint256 x1, uint256 y1, uint256 z1, uint256 x2, uint256 y2)

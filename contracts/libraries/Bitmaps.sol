@@ -30,25 +30,19 @@ library Bitmaps {
         }
     }
 
-    /// @notice The `wanted` lowest indices of the set, all where there are no more.
-    function lowest(uint64 bitmap, uint8 wanted) internal pure returns (uint64) {
-        if (count(bitmap) <= wanted) return bitmap;
-        // The most bits from the bottom that hold no more than `wanted` of the set.
-        uint8 width;
-        for (uint8 step = 32; step != 0; step >>= 1) {
-            if (count(bitmap & firstOf(width + step)) <= wanted) width += step;
-        }
-        return bitmap & firstOf(width);
-    }
-
     /// @notice Indices that are in at least `least` (1 to 64) of at most 64 sets.
     /// @dev Counts all indices at once: bit i of `planes[k]` is bit k of the count of index i.
-    function inAtLeast(uint64[] memory sets, uint8 least) internal pure returns (uint64 more) {
+    function inAtLeast(uint64[] memory sets, uint8 least) internal pure returns (uint64) {
         uint64[7] memory planes;
         for (uint256 i = 0; i < sets.length; ++i) {
             uint64 carry = sets[i];
             for (uint256 k = 0; carry != 0; ++k) (planes[k], carry) = (planes[k] ^ carry, planes[k] & carry);
         }
+        return countedAtLeast(planes, least);
+    }
+
+    /// @notice Indices whose count is at least `least` (1 to 64); bit i of `planes[k]` is bit k of the count of index i.
+    function countedAtLeast(uint64[7] memory planes, uint8 least) internal pure returns (uint64 more) {
         uint64 equal = type(uint64).max;
         for (uint256 k = 7; k != 0; --k) {
             uint64 plane = planes[k - 1];

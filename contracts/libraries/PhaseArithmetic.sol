@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IRoundManager} from "../interfaces/IRoundManager.sol";
 import {IStudyRegistry} from "../interfaces/IStudyRegistry.sol";
-import {Bitmaps} from "./Bitmaps.sol";
+import {Bitmaps} from "../libraries/Bitmaps.sol";
 
 /// @title Which phase a round is in
 /// @notice Derived from deadlines and counters; a phase is over at the very second of its deadline.
@@ -22,12 +22,12 @@ library PhaseArithmetic {
         uint40 attestEndedAt;
         uint40 includedAt;
         uint40 closedAt;
-        bool verified;
         IRoundManager.Phase closedAs;
+        IRoundManager.Opening opening;
+        uint64 expected;
     }
 
-    /// @notice Phase and second at which it ends (0: by a transaction only). Open means that the clock allows
-    /// opening; whether enough hospitals are left for it is the caller's to ask.
+    /// @notice Phase and second at which it ends (0: by a transaction only). Open has a deadline for each window.
     function phase(Clock memory clock, IStudyRegistry.RoundTerms memory terms)
         internal
         view
@@ -41,9 +41,11 @@ library PhaseArithmetic {
         deadline += terms.attestLength;
         if (clock.attestEndedAt == 0 && block.timestamp < deadline) return (IRoundManager.Phase.Attest, deadline);
         if (clock.includedAt == 0) return (IRoundManager.Phase.Include, 0);
-        uint8 current = attempt(clock, terms);
-        if (current == terms.attempts) return (IRoundManager.Phase.Failed, 0);
-        return (IRoundManager.Phase.Open, uint64(clock.includedAt) + (uint64(current) + 1) * terms.openLength);
+        (uint64 from, uint64 until) = padsWindow(clock, terms);
+        if (block.timestamp < until) return (IRoundManager.Phase.Open, block.timestamp < from ? from : until);
+        deadline = clock.includedAt + terms.patience;
+        if (block.timestamp < deadline) return (IRoundManager.Phase.Suspended, deadline);
+        return (IRoundManager.Phase.Failed, 0);
     }
 
     /// @notice Second at which submitting ended or ends.
@@ -55,10 +57,25 @@ library PhaseArithmetic {
         return clock.submitEndedAt != 0 ? clock.submitEndedAt : uint64(clock.startedAt) + terms.submitLength;
     }
 
-    /// @notice Opening attempt by the clock, the plan's number of attempts once all ran out.
-    function attempt(Clock memory clock, IStudyRegistry.RoundTerms memory terms) internal view returns (uint8) {
-        uint64 until = clock.closedAt != 0 ? clock.closedAt : uint64(block.timestamp);
-        uint256 passed = (until - clock.includedAt) / terms.openLength;
-        return passed < terms.attempts ? uint8(passed) : terms.attempts;
+    /// @notice Seconds at which the window for pad shares begins and ends; zeros before the set is fixed.
+    function padsWindow(Clock memory clock, IStudyRegistry.RoundTerms memory terms)
+        internal
+        pure
+        returns (uint64 from, uint64 until)
+    {
+        if (clock.includedAt == 0) return (0, 0);
+        from = clock.includedAt;
+        if (clock.opening == IRoundManager.Opening.Ckks) from += terms.openLength;
+        until = from + terms.openLength;
+    }
+
+    /// @notice Whether nobody need be waited for: all expected have acted, and enough for the round to go on.
+    /// @dev Who is not expected any more may still act before the deadline, and a round may need it.
+    function haveActed(uint64 acted, Clock memory clock, IStudyRegistry.RoundTerms memory terms)
+        internal
+        pure
+        returns (bool)
+    {
+        return clock.expected & ~acted == 0 && acted.count() >= terms.minimum;
     }
 }

@@ -2,14 +2,14 @@
 pragma solidity ^0.8.30;
 
 import {IStudyRegistry} from "../interfaces/IStudyRegistry.sol";
-import {KeyCeremony} from "./KeyCeremony.sol";
 
 /// @title Who is enrolled in a study, at which index, with which key
-abstract contract Members is IStudyRegistry, KeyCeremony {
+abstract contract Members is IStudyRegistry {
     struct Member {
         address operator;
         uint256 dataRoot;
         bytes32 payoutCommitment;
+        bytes32 saltCommitment;
     }
 
     /// @param place Index plus one, so that 0 means none.
@@ -44,6 +44,16 @@ abstract contract Members is IStudyRegistry, KeyCeremony {
     function actedFor(uint256 studyId, address operator) external view returns (uint32 hospitalId, uint64 until) {
         Seat memory seat = _seats[studyId][operator];
         return (seat.hospitalId, seat.until);
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function memberOf(uint256 studyId, address operator) external view returns (uint32 hospitalId, uint8 index) {
+        return _memberOf(studyId, operator);
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function saltCommitment(uint256 studyId, uint8 index) external view returns (bytes32) {
+        return _members[studyId][index].saltCommitment;
     }
 
     /// @inheritdoc IStudyRegistry
@@ -86,7 +96,6 @@ abstract contract Members is IStudyRegistry, KeyCeremony {
     function _memberOf(uint256 studyId, address operator)
         internal
         view
-        override
         returns (uint32 hospitalId, uint8 index)
     {
         uint8 place;
@@ -95,7 +104,7 @@ abstract contract Members is IStudyRegistry, KeyCeremony {
         index = place - 1;
     }
 
-    function _hospitalAt(uint256 studyId, uint8 index) internal view override returns (uint32) {
+    function _hospitalAt(uint256 studyId, uint8 index) internal view returns (uint32) {
         return _ids[studyId][index];
     }
 
@@ -104,7 +113,7 @@ abstract contract Members is IStudyRegistry, KeyCeremony {
         return (_members[studyId][index].dataRoot, _rows[studyId][index]);
     }
 
-    /// @dev Whether a hospital was left behind by a retry, has left, or the ceremony failed for good.
+    /// @dev Whether a hospital takes part in nothing any more.
     function _isBarred(uint256 studyId, uint8 index) internal view virtual returns (bool);
 
     /// @dev The hospital that an operator acts for now and its index plus one; zeros for none.
@@ -137,7 +146,8 @@ abstract contract Members is IStudyRegistry, KeyCeremony {
             member.operator,
             _isBarred(studyId, index),
             member.dataRoot,
-            member.payoutCommitment
+            member.payoutCommitment,
+            member.saltCommitment
         );
     }
 

@@ -8,16 +8,26 @@ import {PlanRules} from "./PlanRules.sol";
 /// @title The rules of plans as a contract of its own, made by the StudyRegistry
 /// @dev No contract may be larger than EIP-170 allows; the rules are asked once a study.
 contract PlanChecker {
-    /// @notice Reverts, with the StudyRegistry's errors, unless a plan is sound and its circuits can prove it.
-    /// @return planRoot As `IStudyRegistry.planRoot`.
-    function check(
-        IStudyRegistry.Plan calldata plan,
-        uint256 leastLength,
-        ICircuitCatalogue.Circuit calldata training,
-        ICircuitCatalogue.Circuit calldata aggregation
-    ) external pure returns (uint192 planRoot) {
+    /// @dev What a study's proofs are checked with, fixed when it is published.
+    struct Proving {
+        uint192 planRoot;
+        uint32 capacity;
+        address trainingVerifier;
+        address aggregationVerifier;
+    }
+
+    /// @notice Reverts, with the StudyRegistry's errors, unless a plan is sound and its circuits are listed and can
+    /// prove it.
+    function check(IStudyRegistry.Plan calldata plan, ICircuitCatalogue catalogue, uint256 leastLength)
+        external
+        view
+        returns (Proving memory)
+    {
+        ICircuitCatalogue.Circuit memory training = catalogue.listedCircuit(plan.trainingCircuit);
+        ICircuitCatalogue.Circuit memory aggregation = catalogue.listedCircuit(plan.aggregationCircuit);
         PlanRules.requireSound(plan, leastLength);
         PlanRules.requireProvable(plan, training, aggregation);
-        return PlanRules.root(plan, training);
+        uint192 root = PlanRules.root(plan, training);
+        return Proving(root, training.capacity, training.verifier, aggregation.verifier);
     }
 }

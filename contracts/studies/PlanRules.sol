@@ -12,15 +12,17 @@ library PlanRules {
     uint8 internal constant LEAST_THRESHOLD = 2;
     /// @dev Bitmaps hold 64; so do the guard bits that the aggregation circuit allows for.
     uint8 internal constant MOST_HOSPITALS = 64;
-    /// @dev Bounds the gas that deriving a quorum through all earlier attempts takes.
-    uint8 internal constant MOST_ATTEMPTS = 16;
     uint32 internal constant LEARNING_RATE_LIMIT = 1 << 10;
     /// @dev The aggregation circuit divides by a sum of rows below this.
     uint256 internal constant ROWS_LIMIT = 1 << 22;
-    uint16 internal constant BASIS_POINTS = 10_000;
+    /// @dev Part of a bond that one lie costs, in 1/10000.
+    uint256 internal constant SLASH_BPS = 2_500;
+    uint256 internal constant BASIS_POINTS = 10_000;
     /// @dev Whoever locks a bond knows how long a stalled study can hold it.
     uint32 internal constant LONGEST_PHASE = 30 days;
     uint32 internal constant LONGEST_ENROLMENT = 180 days;
+    /// @dev Patience with a round that does not open, and recovery after a study's end.
+    uint32 internal constant LONGEST_WAIT = 360 days;
 
     /// @notice Reverts unless the plan's own numbers fit together.
     /// @param leastLength Seconds that every phase must last at least.
@@ -30,10 +32,7 @@ library PlanRules {
         }
         if (plan.initialRoot >= FIELD_ORDER) revert IStudyRegistry.StudyRegistryNotInField(plan.initialRoot);
         _requireParticipation(plan);
-        if (plan.attempts == 0 || plan.attempts > MOST_ATTEMPTS) {
-            revert IStudyRegistry.StudyRegistryAttemptsOutOfRange(plan.attempts, MOST_ATTEMPTS);
-        }
-        if (plan.rounds == 0 || plan.unopenedRounds == 0) {
+        if (plan.rounds == 0) {
             revert IStudyRegistry.StudyRegistryRoundsOutOfRange(plan.rounds, plan.unopenedRounds);
         }
         if (plan.batchRounds == 0 || plan.batchRounds > plan.rounds) {
@@ -44,10 +43,8 @@ library PlanRules {
         _requireLength(plan.submitLength, leastLength, LONGEST_PHASE);
         _requireLength(plan.attestLength, leastLength, LONGEST_PHASE);
         _requireLength(plan.openLength, leastLength, LONGEST_PHASE);
-        if (plan.bond == 0) revert IStudyRegistry.StudyRegistryBondMissing();
-        if (plan.verifiedShareBps > BASIS_POINTS) {
-            revert IStudyRegistry.StudyRegistryShareOutOfRange(plan.verifiedShareBps);
-        }
+        _requireWaiting(plan);
+        _requireMoney(plan);
         if ((plan.privacyBudget == 0) != (plan.privacyCost == 0) || plan.privacyCost > plan.privacyBudget) {
             revert IStudyRegistry.StudyRegistryPrivacyCostOutOfRange(plan.privacyCost, plan.privacyBudget);
         }
@@ -56,8 +53,8 @@ library PlanRules {
     /// @notice Reverts unless the two circuits can prove this plan.
     function requireProvable(
         IStudyRegistry.Plan calldata plan,
-        ICircuitCatalogue.Circuit calldata training,
-        ICircuitCatalogue.Circuit calldata aggregation
+        ICircuitCatalogue.Circuit memory training,
+        ICircuitCatalogue.Circuit memory aggregation
     ) internal pure {
         bool bounded = training.kind == ICircuitCatalogue.CircuitKind.Bounded;
         if (!bounded && training.kind != ICircuitCatalogue.CircuitKind.Training) {
@@ -93,7 +90,7 @@ library PlanRules {
     }
 
     /// @notice A plan's numbers as one public input of the training proof.
-    function root(IStudyRegistry.Plan calldata plan, ICircuitCatalogue.Circuit calldata training)
+    function root(IStudyRegistry.Plan calldata plan, ICircuitCatalogue.Circuit memory training)
         internal
         pure
         returns (uint192)
@@ -110,7 +107,12 @@ library PlanRules {
         return lasting < plan.rounds ? uint16(lasting) : plan.rounds;
     }
 
-    /// @notice Hospitals that a ceremony needs: the plan's minimum, and 2t − 1 so that honest ones can be more
+    /// @notice What one lie costs of a bond.
+    function slice(uint128 bond) internal pure returns (uint256) {
+        return bond * SLASH_BPS / BASIS_POINTS;
+    }
+
+    /// @notice Hospitals that a study begins with: the plan's minimum, and 2t − 1 so that honest ones can be more
     /// than liars.
     function needed(uint8 minimum, uint8 threshold) internal pure returns (uint8) {
         uint8 honest = 2 * threshold - 1;
@@ -134,6 +136,33 @@ library PlanRules {
         uint8 least = needed(plan.minimum, plan.threshold);
         if (plan.maximum < least) {
             revert IStudyRegistry.StudyRegistryMaximumOutOfRange(plan.maximum, least, MOST_HOSPITALS);
+        }
+    }
+
+    function _requireWaiting(IStudyRegistry.Plan calldata plan) private pure {
+        // Up to t − 1 liars can make as many rounds or ceremonies in a row fail.
+        if (plan.unopenedRounds < plan.threshold) {
+            revert IStudyRegistry.StudyRegistryFewerFailuresThanThreshold(plan.unopenedRounds, plan.threshold);
+        }
+        uint256 round = uint256(plan.submitLength) + plan.attestLength + 2 * uint256(plan.openLength);
+        uint256 least = plan.unopenedRounds * round;
+        if (plan.patience < least || plan.patience > LONGEST_WAIT) {
+            revert IStudyRegistry.StudyRegistryPatienceOutOfRange(plan.patience, least, LONGEST_WAIT);
+        }
+        if (plan.recovery < plan.submitLength || plan.recovery > LONGEST_WAIT) {
+            revert IStudyRegistry.StudyRegistryRecoveryOutOfRange(plan.recovery, plan.submitLength, LONGEST_WAIT);
+        }
+    }
+
+    function _requireMoney(IStudyRegistry.Plan calldata plan) private pure {
+        if (plan.bond == 0) revert IStudyRegistry.StudyRegistryBondMissing();
+        // However long a hospital is away, it pays less than for one lie.
+        uint256 lie = slice(plan.bond);
+        if (plan.absenceFine > plan.absenceCap || plan.absenceCap >= lie) {
+            revert IStudyRegistry.StudyRegistryFineOutOfRange(plan.absenceFine, plan.absenceCap, lie);
+        }
+        if (plan.serviceFee > plan.serviceBudget || (plan.serviceFee == 0 && plan.serviceBudget != 0)) {
+            revert IStudyRegistry.StudyRegistryServiceOutOfRange(plan.serviceFee, plan.serviceBudget);
         }
     }
 

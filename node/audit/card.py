@@ -15,14 +15,15 @@ from typing import Any
 
 from node.audit.ledger import Source
 from node.audit.reproof import FINALISE, SUBMIT, posted_proof
-from node.audit.views import RoundView, StudyView
+from node.audit.round_views import RoundView
+from node.audit.views import StudyView
 from node.errors import StudyError
 from node.plan import RHO_UNITS, ImageHeadPlan, NetworkPlan, TrainingPlan
 from node.storage.cid import cid_of
-from node.types import Circuit, Phase
-from node.words import plain
+from node.types import Circuit, Opening, Phase
+from node.words import NEIGHBOURING, NEIGHBOURING_MEASURED, plain
 
-FORMAT = "consilium/model-card/1"
+FORMAT = "consilium/model-card/2"
 
 #: The epsilon of so much rho at a delta; `node.learning.privacy` has the accountant.
 Epsilon = Callable[[float, float], float]
@@ -38,8 +39,12 @@ BOUNDED = (
 )
 LIMITS = (
     "The committed data are honest medicine: nobody has checked that.",
+    "Single updates are hidden only while fewer than the threshold of hospitals pool what they hold.",
     "This is the result of a study, no medical device: no diagnosis rests on it.",
 )
+
+
+OPENED = {"ckks": "threshold CKKS", "pads": "one-time pads"}
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,8 @@ def model_card(
         "proofs": list(_proofs(source, view, item)),
         "privacy": _privacy(plan, number, epsilon),
         "quality": None if quality is None else asdict(quality),
-        "limits": list(LIMITS),
+        "opening": _opening(plan, view, item),
+        "limits": [*LIMITS, *([f"{NEIGHBOURING}. {NEIGHBOURING_MEASURED}."] if plan.privacy.level == "none" else [])],
     }
 
 
@@ -145,6 +151,10 @@ def markdown(card: dict[str, Any]) -> str:
         ),
         "",
         "## Privacy",
+        f"The sum of {card['opening']['updates']} updates was opened by {OPENED[card['opening']['way']]}; any "
+        f"{card['opening']['threshold']} hospitals together can read single updates.",
+        "",
+        *(f"Convicted of a lie in this round: {literal(name)}\n" for name in card["opening"]["convicted"]),
         "No differential privacy: the budget is 0."
         if spent["level"] == "none"
         else f"{spent['level'].capitalize()} level, {spent['mechanism']}: {spent['spent_rho']:.4g} of "
@@ -201,6 +211,17 @@ def _proof(source: Source, of: str, circuit: Circuit, tx_hash: str, selector: by
         "verifier": circuit.verifier,
         "transaction": tx_hash,
         "sha256": hashlib.sha256(posted_proof(source, tx_hash, selector)).hexdigest(),
+    }
+
+
+def _opening(plan: TrainingPlan, view: StudyView, item: RoundView) -> dict[str, Any]:
+    """How the sum was opened, by how many, and of how many hospitals it is."""
+    by_pads = item.fell_to_pads or item.opening is Opening.PADS
+    return {
+        "way": "pads" if by_pads else "ckks",
+        "threshold": plan.encryption.threshold,
+        "updates": len(item.included),
+        "convicted": [view.name_of(one) for found in item.convictions for one in found.convicted],
     }
 
 

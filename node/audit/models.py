@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from node.audit.basics import FileView, Verdict
 from node.audit.contents import ContentReader, verdict_on
-from node.audit.views import ModelView, PlanView, RoundView
+from node.audit.round_views import RoundView
+from node.audit.views import ModelView, PlanView
 from node.errors import DataError, StorageError
 from node.proofs.commitments import weights_root
 from node.proofs.model_document import matching_weights, model_document_limit

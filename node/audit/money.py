@@ -6,16 +6,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from node.audit.ledger import Ledger, members
-from node.audit.money_views import MoneyView, PartView, PaymentView, PotView, RewardView, SlashView
-from node.audit.views import RoundView
-from node.types import ChainEvent, Offence
+from node.audit.money_views import (
+    FineView,
+    MoneyView,
+    PartView,
+    PaymentView,
+    PotView,
+    RewardView,
+    ServiceView,
+    SlashView,
+)
+from node.audit.round_views import RoundView
+from node.types import ChainEvent, Offence, Service
 
 
 def read_money(ledger: Ledger, study_id: int, hospitals: tuple[int, ...], rounds: tuple[RoundView, ...]) -> MoneyView:
-    """Payments, rewards and bonds of a study; `hospitals` are all that ever enrolled, by enrolment index."""
+    """Payments, rewards, bonds and fines of a study; `hospitals` are all that ever enrolled, by enrolment index."""
     slashed = ledger.events("StakeVault", "BondSlashed", studyId=study_id)
     given_back = ledger.events("StakeVault", "BondReleased", studyId=study_id)
     released = {event.arguments["hospitalId"]: event for event in given_back}
+    service_spent, service_from_fines = ledger.call("RewardPool", "serviceSpent", study_id)
     return MoneyView(
         required=ledger.call("StudyRegistry", "requiredFunding", study_id),
         pool_record=ledger.call("RewardPool", "funded", study_id),
@@ -33,12 +43,34 @@ def read_money(ledger: Ledger, study_id: int, hospitals: tuple[int, ...], rounds
             for item in rounds
             for hospital in item.included
         ),
+        services=tuple(
+            ServiceView(
+                account=event.arguments["account"],
+                service=Service(event.arguments["service"]),
+                amount=event.arguments["amount"],
+                act=ledger.act(event),
+            )
+            for event in ledger.events("RewardPool", "ServiceEarned", studyId=study_id)
+        ),
+        service_spent=service_spent,
+        service_from_fines=service_from_fines,
         pool_balance=_balance(ledger, "RewardPool"),
         locked=_total(ledger.events("StakeVault", "BondLocked", studyId=study_id)),
         released=_total(given_back),
         held=sum(ledger.call("StakeVault", "locked", study_id, hospital) for hospital in hospitals),
         vault_balance=_balance(ledger, "StakeVault"),
         slashes=tuple(_slash(ledger, event, released) for event in slashed),
+        fines=tuple(
+            FineView(
+                hospital_id=event.arguments["hospitalId"],
+                batch=event.arguments["batch"],
+                amount=event.arguments["amount"],
+                act=ledger.act(event, event.arguments["hospitalId"]),
+            )
+            for event in ledger.events("StakeVault", "AbsenceFined", studyId=study_id)
+        ),
+        fines_left=ledger.call("StakeVault", "fines", study_id),
+        fines_spent=_total(ledger.events("StakeVault", "FinesSpent", studyId=study_id)),
         pots=_pots(ledger, study_id, hospitals, slashed),
     )
 
@@ -59,38 +91,43 @@ def _slash(ledger: Ledger, event: ChainEvent, released: Mapping[int, ChainEvent]
 def _pots(
     ledger: Ledger, study_id: int, hospitals: tuple[int, ...], slashed: tuple[ChainEvent, ...]
 ) -> tuple[PotView, ...]:
-    pots = []
-    for made in ledger.events("StakeVault", "PotMade", studyId=study_id):
-        fields, number = made.arguments, made.arguments["potId"]
-        taken = {
-            event.arguments["hospitalId"]: event.arguments["amount"]
-            for event in ledger.events("StakeVault", "PotClaimed", potId=number)
-        }
-        in_ceremony = fields["offence"] == Offence.MISSING_DEALING
-        pots.append(
-            PotView(
-                pot_id=number,
-                offence=Offence(fields["offence"]),
-                stage=fields["stage"],
-                amount=fields["amount"],
-                bounty=sum(
-                    event.arguments["amount"] for event in ledger.events("StakeVault", "BountyEarned", potId=number)
-                ),
-                parts=tuple(
-                    PartView(hospital, ledger.call("StakeVault", "partOf", number, hospital), taken.get(hospital, 0))
-                    for hospital in members(fields["beneficiaries"], hospitals)
-                ),
-                cut=tuple(
-                    event.arguments["hospitalId"]
-                    for event in slashed
-                    if event.arguments["stage"] == fields["stage"]
-                    and (event.arguments["offence"] == Offence.MISSING_DEALING) == in_ceremony
-                    and _place(event) < _place(made)
-                ),
-                act=ledger.act(made),
-            )
-        )
-    return tuple(pots)
+    made = ledger.events("StakeVault", "PotMade", studyId=study_id)
+    charged = ledger.events("StakeVault", "CeremonyCharged", studyId=study_id)
+    return tuple(
+        _pot(ledger, hospitals, slashed, event)
+        for event in sorted((*made, *charged), key=lambda event: event.arguments["potId"])
+    )
+
+
+def _pot(ledger: Ledger, hospitals: tuple[int, ...], slashed: tuple[ChainEvent, ...], made: ChainEvent) -> PotView:
+    fields, number = made.arguments, made.arguments["potId"]
+    offence = Offence(fields["offence"]) if "offence" in fields else None
+    taken = {
+        event.arguments["hospitalId"]: event.arguments["amount"]
+        for event in ledger.events("StakeVault", "PotClaimed", potId=number)
+    }
+    in_ceremony = offence is Offence.FALSE_DEALING
+    punished = {
+        event.arguments["hospitalId"]
+        for event in slashed
+        if offence is not None
+        and event.arguments["stage"] == fields["stage"]
+        and (event.arguments["offence"] == Offence.FALSE_DEALING) == in_ceremony
+    }
+    return PotView(
+        pot_id=number,
+        offence=offence,
+        stage=fields.get("stage", 0),
+        amount=fields["amount"],
+        bounty=_total(ledger.events("StakeVault", "BountyEarned", potId=number)),
+        claimable_at=ledger.call("StakeVault", "pot", number)["claimableAt"],
+        parts=tuple(
+            PartView(hospital, ledger.call("StakeVault", "partOf", number, hospital), taken.get(hospital, 0))
+            for hospital in members(fields["beneficiaries"], hospitals)
+        ),
+        punished=tuple(sorted(punished)),
+        act=ledger.act(made),
+    )
 
 
 def _place(event: ChainEvent) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from node.audit.basics import Act
-from node.types import Offence
+from node.types import Address, Offence, Service
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,18 @@ class PaymentView:
 
 
 @dataclass(frozen=True)
+class ServiceView:
+    """What an account earned by moving the study on."""
+
+    account: Address
+    service: Service
+    amount: int
+    act: Act
+
+
+@dataclass(frozen=True)
 class SlashView:
-    """A cut of a hospital's bond; `stage` is the round, or the ceremony for a missing dealing.
+    """A cut of a hospital's bond for a lie; `stage` is the round, or the ceremony of a false dealing.
 
     `after_release`: the study had given the bond back by then, and it was taken from what the hospital still had.
     """
@@ -30,6 +40,16 @@ class SlashView:
     stage: int
     amount: int
     after_release: bool
+    act: Act
+
+
+@dataclass(frozen=True)
+class FineView:
+    """A fine for absence, in a batch of rounds counted from 1."""
+
+    hospital_id: int
+    batch: int
+    amount: int
     act: Act
 
 
@@ -44,24 +64,31 @@ class PartView:
 
 @dataclass(frozen=True)
 class PotView:
-    """Cut bonds that belong to other hospitals; `bounty` went to who showed the offence.
+    """What one call took from bonds, which belongs to other hospitals; `bounty` went to who showed the offence.
 
-    `cut` are the hospitals whose bonds had been cut for that round or ceremony when the pot was made.
+    `offence` is None where a ceremony was asked for too soon. `punished` are the hospitals whose bonds were cut for
+    that round or ceremony: the part of such a one is 0, and where all beneficiaries are, the pot is nobody's.
     """
 
     pot_id: int
-    offence: Offence
+    offence: Offence | None
     stage: int
     amount: int
     bounty: int
+    claimable_at: int
     parts: tuple[PartView, ...]
-    cut: tuple[int, ...]
+    punished: tuple[int, ...]
     act: Act
 
     @property
     def untaken(self) -> int:
         """What hospitals have not yet taken."""
-        return self.amount - sum(part.taken for part in self.parts)
+        return sum(part.amount - part.taken for part in self.parts)
+
+    @property
+    def burnt(self) -> int:
+        """What nobody will ever have."""
+        return self.amount - sum(part.amount for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -76,11 +103,13 @@ class RewardView:
 
 @dataclass(frozen=True)
 class MoneyView:
-    """The study's money: what came into the pool, what was earned and paid, and the bonds.
+    """The study's money: what came into the pool, what was earned and paid, the bonds, and the fines.
 
-    `pool_record` is what the pool says came in; `refundable` what it would pay the sponsor now; `locked` and
-    `released` are sums of events, `held` is what the vault says it still holds for this study. The balances
-    are all tokens of the two contracts, those of other studies included.
+    `pool_record` is what the pool says came in; `refundable` what it would pay the sponsor now; `service_spent` and
+    `service_from_fines` what it says services were credited, all in all and out of fines; `fines_left` what the vault
+    says is left of fines, and `fines_spent` what went to services by the events. `locked` and `released` are sums of
+    events, `held` is what the vault says it still holds for this study. The balances are all tokens of the two
+    contracts, those of other studies included.
     """
 
     required: int
@@ -90,12 +119,18 @@ class MoneyView:
     claims: tuple[PaymentView, ...]
     refunds: tuple[PaymentView, ...]
     rewards: tuple[RewardView, ...]
+    services: tuple[ServiceView, ...]
+    service_spent: int
+    service_from_fines: int
     pool_balance: int
     locked: int
     released: int
     held: int
     vault_balance: int
     slashes: tuple[SlashView, ...]
+    fines: tuple[FineView, ...]
+    fines_left: int
+    fines_spent: int
     pots: tuple[PotView, ...]
 
     @property
@@ -119,13 +154,28 @@ class MoneyView:
         return sum(item.earned for item in self.rewards)
 
     @property
+    def owed(self) -> int:
+        """Rewards earned and not yet taken."""
+        return self.earned - sum(item.paid for item in self.rewards)
+
+    @property
+    def served(self) -> int:
+        """What services earned, by the events."""
+        return sum(item.amount for item in self.services)
+
+    @property
+    def service_from_budget(self) -> int:
+        """What services earned of what the sponsor paid in."""
+        return self.service_spent - self.service_from_fines
+
+    @property
     def left(self) -> int:
-        """What the pool still holds for this study."""
-        return self.paid_in - self.paid_out - self.refunded
+        """What the pool still holds for this study's hospitals and sponsor: services are owed to their accounts."""
+        return self.paid_in - self.paid_out - self.refunded - self.service_from_budget
 
     @property
     def slashed(self) -> int:
-        """What was cut from bonds."""
+        """What was cut from bonds for lies."""
         return sum(item.amount for item in self.slashes)
 
     @property
@@ -134,6 +184,21 @@ class MoneyView:
         return sum(item.amount for item in self.slashes if not item.after_release)
 
     @property
+    def fined(self) -> int:
+        """What absences cost."""
+        return sum(item.amount for item in self.fines)
+
+    @property
+    def charged(self) -> int:
+        """What ceremonies that were asked for too soon cost who asked."""
+        return sum(pot.amount for pot in self.pots if pot.offence is None)
+
+    @property
     def untaken(self) -> int:
-        """What hospitals have not yet taken of cut bonds."""
+        """What hospitals have not yet taken of cut bonds and charges."""
         return sum(pot.untaken for pot in self.pots)
+
+    @property
+    def burnt(self) -> int:
+        """What nobody will ever have of cut bonds; fines that are left when the study has ended come on top."""
+        return sum(pot.burnt for pot in self.pots)

@@ -23,10 +23,13 @@ WIRING = {
     "CATALOGUE": "CircuitCatalogue",
     "VAULT": "StakeVault",
     "STUDIES": "StudyRegistry",
+    "KEYS": "KeyCeremony",
+    "CEREMONY": "KeyCeremony",
     "ROUNDS": "RoundManager",
-    "ROUND_MANAGER": "RoundManager",
+    "OPENINGS": "Openings",
+    "COURT": "Court",
     "REWARDS": "RewardPool",
-    "COURT": "EquivocationCourt",
+    "REWARD_POOL": "RewardPool",
     "BLOCKS": "BlockDraws",
 }
 #: Immutables that the contracts' libraries compute for themselves begin like this.
@@ -75,10 +78,10 @@ def _contracts(reader: ChainReader, expected: Expected) -> Iterator[Check]:
 
 def _signatures(reader: ChainReader) -> Check:
     """What a share's signature is made over follows from immutables that a library computes when it is deployed."""
-    share = (1, 2, 3, 4, bytes([5] * 32))
-    asked = bytes(reader.call("RoundManager", "openingShareHash", *share))
+    share = (1, 2, 3, bytes([4] * 32))
+    asked = bytes(reader.call("Openings", "openingShareHash", *share))
     made = signed_hash(reader.deployment, *share)
-    return _check("RoundManager", "asks for the signatures that nodes make", asked == made, f"0x{asked.hex()}")
+    return _check("Openings", "asks for the signatures that nodes make", asked == made, f"0x{asked.hex()}")
 
 
 def _immutable(reader: ChainReader, expected: Expected, name: str, immutable: str, found: int) -> Check:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking the listed verifiers about the posted proofs again, with public inputs put together here.
+"""What a transaction called a contract with, and the listed verifiers asked about the posted proofs again.
 
-The proof's eight numbers are taken from the transaction that posted it; every public input is computed from
+A proof's eight numbers are taken from the transaction that posted it; every public input is computed from
 the study's records by this side's own code, not taken from the contract that accepted the proof.
 """
 
@@ -13,7 +13,8 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from node.audit.ledger import Source
-from node.audit.views import RoundView, StudyView, SubmissionView
+from node.audit.round_views import RoundView, SubmissionView
+from node.audit.views import StudyView
 from node.chain import answers
 from node.errors import ChainError
 from node.proofs.commitments import aggregation_context, training_context
@@ -23,10 +24,12 @@ _PROOF_WORDS = 8
 _PROOF = "(uint256[2],uint256[2][2],uint256[2])"
 SUBMIT = keccak(text=f"submitUpdate(uint256,uint32,bytes32,uint64,uint256,uint256,{_PROOF})")[:4]
 FINALISE = keccak(text=f"finalise(uint256,uint32,uint256,uint256,uint256,{_PROOF})")[:4]
+KEYS = keccak(text="postKeys(uint256,uint32,uint256,uint256,bytes32,bytes32)")[:4]
+DEAL = keccak(text="postDealing(uint256,uint32,bytes32,bytes32,uint64)")[:4]
 
 
-class ProofUnavailable(ChainError):
-    """The transaction that carried a proof cannot be read here, or called the contract through another one."""
+class CallUnavailable(ChainError):
+    """The transaction cannot be read here, or called the contract through another one."""
 
 
 def training_signals(view: StudyView, item: RoundView, submission: SubmissionView) -> tuple[int, ...]:
@@ -72,12 +75,17 @@ def aggregation_proof_holds(source: Source, view: StudyView, item: RoundView) ->
 
 def posted_proof(source: Source, tx_hash: str, selector: bytes) -> bytes:
     """The proof's words: the last ones of the call, since all arguments have a fixed size."""
+    return b"".join(posted_words(source, tx_hash, selector)[-_PROOF_WORDS:])
+
+
+def posted_words(source: Source, tx_hash: str, selector: bytes) -> tuple[bytes, ...]:
+    """The arguments of a call that has only such of a fixed size, in words of 32 bytes; raises CallUnavailable."""
     data = source.request("eth_getTransactionByHash", tx_hash, parse=_call_data)
     if data is None:
-        raise ProofUnavailable("The RPC endpoint does not keep this transaction: ask one with the full history.")
+        raise CallUnavailable("The RPC endpoint does not keep this transaction: ask one with the full history.")
     if data[:4] != selector:
-        raise ProofUnavailable("The proof came through another contract: it cannot be taken from the call alone.")
-    return data[-_PROOF_WORDS * _WORD :]
+        raise CallUnavailable("It came through another contract: what was called cannot be taken from the call alone.")
+    return tuple(data[start : start + _WORD] for start in range(4, len(data), _WORD))
 
 
 def _verify(source: Source, verifier: str, proof: bytes, signals: Sequence[int]) -> bool:

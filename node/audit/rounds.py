@@ -1,36 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A study's rounds and key ceremonies, as the chain has them."""
+"""A study's rounds, as the chain has them."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 
-from node.audit.ledger import Ledger, members, posted_file
-from node.audit.views import AttestationView, CeremonyPost, CeremonyView, RoundView, ShareView, SubmissionView
-from node.types import CeremonyState, CeremonyStep, ChainEvent, FailureReason, Phase, PlanTerms, RoundState
+from node.audit.basics import Act
+from node.audit.ledger import Ledger, file_of, members, posted_file
+from node.audit.round_views import (
+    AccusationView,
+    AttestationView,
+    ConvictionView,
+    EquivocationView,
+    PadShareView,
+    RoundView,
+    ShareView,
+    SubmissionView,
+)
+from node.types import Batch, ChainEvent, Charge, FailureReason, Phase, RoundState
 
-# The digests of these steps are those of stored files; the others are keys, commitments, transcript digests.
-_STORED = (CeremonyStep.DEALING, CeremonyStep.TEST_KEY, CeremonyStep.TEST_SHARES)
+_EVENTS = {
+    "RoundManager": (
+        "UpdateSubmitted",
+        "CiphertextsAttested",
+        "UpdatesIncluded",
+        "RoundFinalised",
+        "ModelReturned",
+        "RoundFailed",
+        "ModelPosted",
+    ),
+    "Openings": ("SharePosted", "PadSharePosted", "PadShareFilePosted", "AbsenceRecorded"),
+    "Court": ("Accused", "Convicted", "EquivocationShown"),
+}
 
 
-def read_rounds(ledger: Ledger, study_id: int, terms: PlanTerms, hospitals: tuple[int, ...]) -> tuple[RoundView, ...]:
+def read_rounds(ledger: Ledger, study_id: int, hospitals: tuple[int, ...]) -> tuple[RoundView, ...]:
     """All rounds that have begun, oldest first; `hospitals` are registry numbers by enrolment index."""
     count = int(ledger.call("RoundManager", "currentRound", study_id))
     events = {
-        name: _by_round(ledger.events("RoundManager", name, studyId=study_id))
-        for name in (
-            "UpdateSubmitted",
-            "CiphertextsAttested",
-            "UpdatesIncluded",
-            "SharePosted",
-            "RoundFinalised",
-            "RoundFailed",
-            "ModelPosted",
-        )
+        name: _by_round(ledger.events(contract, name, studyId=study_id))
+        for contract, names in _EVENTS.items()
+        for name in names
     }
     return tuple(
-        _read_round(ledger, study_id, number, terms, hospitals, {name: of[number] for name, of in events.items()})
+        _read_round(ledger, study_id, number, hospitals, {name: of[number] for name, of in events.items()})
         for number in range(1, count + 1)
     )
 
@@ -39,14 +54,14 @@ def _read_round(
     ledger: Ledger,
     study_id: int,
     number: int,
-    terms: PlanTerms,
     hospitals: tuple[int, ...],
     events: dict[str, list[ChainEvent]],
 ) -> RoundView:
     state = ledger.record(RoundState, "RoundManager", "roundState", study_id, number)
+    batch = ledger.record(Batch, "KeyCeremony", "batchOf", study_id, number)
     phase, deadline = ledger.call("RoundManager", "phase", study_id, number)
     finalised, failed = _first(events["RoundFinalised"]), _first(events["RoundFailed"])
-    included = _first(events["UpdatesIncluded"])
+    included, absent = _first(events["UpdatesIncluded"]), _first(events["AbsenceRecorded"])
     return RoundView(
         number=number,
         phase=Phase(phase),
@@ -54,42 +69,56 @@ def _read_round(
         started_at=state.started_at,
         root_before=state.root_before,
         root_after=state.root_after,
+        participants=members(batch.participants, hospitals),
         submissions=tuple(_submission(ledger, event, study_id, number) for event in events["UpdateSubmitted"]),
         attestations=tuple(
             AttestationView(
-                hospital_id=event.arguments["hospitalId"],
-                confirmed=members(event.arguments["bitmap"], hospitals),
-                act=ledger.act(event, event.arguments["hospitalId"]),
+                event.arguments["hospitalId"], members(event.arguments["bitmap"], hospitals), _act(ledger, event)
             )
             for event in events["CiphertextsAttested"]
         ),
         included=members(state.included_bitmap, hospitals),
         included_act=ledger.act(included) if included else None,
+        bound=members(ledger.call("RoundManager", "setOf", study_id, state.root_before), hospitals),
         sum_commitment=(included.arguments["sumCx"], included.arguments["sumCy"]) if included else (0, 0),
         sum_digest=state.sum_digest,
         sum_rows=state.sum_rows,
-        quorums=_quorums(ledger, study_id, number, terms, state),
-        verified=state.verified,
-        shares=tuple(_share(ledger, event) for event in events["SharePosted"]),
+        opening=state.opening,
+        pads_from=state.pads_from,
+        pads_until=state.pads_until,
+        quorum=tuple(ledger.call("Openings", "quorum", study_id, number)),
+        shares=tuple(
+            ShareView(event.arguments["hospitalId"], posted_file(event), _act(ledger, event))
+            for event in events["SharePosted"]
+        ),
+        pad_shares=_pad_shares(ledger, events),
+        absent=None if absent is None else members(absent.arguments["absent"], hospitals),
+        accusations=tuple(
+            AccusationView(
+                event.arguments["hospitalId"],
+                Charge(event.arguments["charge"]),
+                members(event.arguments["accused"], hospitals),
+                _act(ledger, event),
+            )
+            for event in events["Accused"]
+        ),
+        convictions=tuple(
+            ConvictionView(
+                Charge(event.arguments["charge"]), members(event.arguments["convicted"], hospitals), ledger.act(event)
+            )
+            for event in events["Convicted"]
+        ),
+        equivocations=tuple(
+            EquivocationView(event.arguments["hospitalId"], event.arguments["reporter"], _act(ledger, event))
+            for event in events["EquivocationShown"]
+        ),
         finalised=ledger.act(finalised) if finalised else None,
+        returned=bool(events["ModelReturned"]),
         # The newest posting first: anyone may post a model's file again where an older one was lost.
         model_files=tuple(dict.fromkeys(posted_file(event) for event in reversed(events["ModelPosted"]))),
         failed=ledger.act(failed) if failed else None,
         failure=FailureReason(failed.arguments["reason"]) if failed else None,
     )
-
-
-def _quorums(
-    ledger: Ledger, study_id: int, number: int, terms: PlanTerms, state: RoundState
-) -> tuple[tuple[int, ...], ...]:
-    """Who was named in each attempt that began before the round was closed."""
-    if not state.included_at:
-        return ()
-    # The contract's own count of attempts goes on with the clock after a round is closed.
-    end = state.closed_at or ledger.head.timestamp
-    begun = min(terms.attempts, 1 + (end - state.included_at) // terms.open_length)
-    named = (tuple(ledger.call("RoundManager", "quorum", study_id, number, attempt)) for attempt in range(begun))
-    return tuple(quorum for quorum in named if quorum)
 
 
 def _submission(ledger: Ledger, event: ChainEvent, study_id: int, number: int) -> SubmissionView:
@@ -100,63 +129,30 @@ def _submission(ledger: Ledger, event: ChainEvent, study_id: int, number: int) -
         rows=fields["rows"],
         commitment=(fields["cx"], fields["cy"]),
         kept=bytes(ledger.call("RoundManager", "submission", study_id, number, fields["hospitalId"])),
-        act=ledger.act(event, fields["hospitalId"]),
+        act=_act(ledger, event),
     )
 
 
-def _share(ledger: Ledger, event: ChainEvent) -> ShareView:
-    fields = event.arguments
-    return ShareView(
-        hospital_id=fields["hospitalId"],
-        attempt=fields["attempt"],
-        file=posted_file(event),
-        act=ledger.act(event, fields["hospitalId"]),
+def _pad_shares(ledger: Ledger, events: dict[str, list[ChainEvent]]) -> tuple[PadShareView, ...]:
+    """All pad shares, oldest first."""
+    inline = [
+        (event, event.arguments["share"], file_of(_digest(event.arguments["share"]), len(event.arguments["share"])))
+        for event in events["PadSharePosted"]
+    ]
+    by_file = [(event, None, posted_file(event)) for event in events["PadShareFilePosted"]]
+    posted = sorted([*inline, *by_file], key=lambda entry: (entry[0].block_number, entry[0].log_index))
+    return tuple(
+        PadShareView(event.arguments["hospitalId"], content, file, _act(ledger, event))
+        for event, content, file in posted
     )
 
 
-def read_ceremonies(ledger: Ledger, study_id: int, hospitals: tuple[int, ...]) -> tuple[CeremonyView, ...]:
-    """All runs of the key ceremony, oldest first."""
-    posts: dict[int, list[CeremonyPost]] = defaultdict(list)
-    for event in ledger.events("StudyRegistry", "CeremonyPosted", studyId=study_id):
-        posts[event.arguments["ceremony"]].append(_post(ledger, event))
-    completed = _by_ceremony(ledger.events("StudyRegistry", "CeremonyCompleted", studyId=study_id))
-    failed = _by_ceremony(ledger.events("StudyRegistry", "CeremonyFailed", studyId=study_id))
-    keyed: dict[int, list[int]] = defaultdict(list)
-    taking_part: dict[int, int] = {}
-    for round_number in range(1, int(ledger.call("RoundManager", "currentRound", study_id)) + 1):
-        ceremony, participants = ledger.call("StudyRegistry", "ceremonyOf", study_id, round_number)
-        keyed[ceremony].append(round_number)
-        taking_part[ceremony] = participants
-    current = ledger.record(CeremonyState, "StudyRegistry", "ceremonyState", study_id).number
-    views = []
-    for number in range(1, max([current, *posts, *completed, *failed]) + 1):
-        success, failure = completed.get(number), failed.get(number)
-        views.append(
-            CeremonyView(
-                number=number,
-                posts=tuple(posts[number]),
-                completed=ledger.act(success) if success else None,
-                transcript=success.arguments["transcriptDigest"] if success else b"",
-                failed=ledger.act(failure) if failure else None,
-                failed_step=CeremonyStep(failure.arguments["step"]) if failure else None,
-                barred=members(failure.arguments["barred"], hospitals) if failure else (),
-                participants=members(taking_part.get(number, 0), hospitals),
-                rounds=tuple(keyed[number]),
-            )
-        )
-    return tuple(views)
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
-def _post(ledger: Ledger, event: ChainEvent) -> CeremonyPost:
-    fields = event.arguments
-    step = CeremonyStep(fields["step"])
-    return CeremonyPost(
-        hospital_id=fields["hospitalId"],
-        step=step,
-        digest=fields["digest"],
-        file=posted_file(event) if step in _STORED else None,
-        act=ledger.act(event, fields["hospitalId"]),
-    )
+def _act(ledger: Ledger, event: ChainEvent) -> Act:
+    return ledger.act(event, event.arguments["hospitalId"])
 
 
 def _by_round(events: Iterable[ChainEvent]) -> dict[int, list[ChainEvent]]:
@@ -164,10 +160,6 @@ def _by_round(events: Iterable[ChainEvent]) -> dict[int, list[ChainEvent]]:
     for event in events:
         found[event.arguments["round"]].append(event)
     return found
-
-
-def _by_ceremony(events: Iterable[ChainEvent]) -> dict[int, ChainEvent]:
-    return {event.arguments["ceremony"]: event for event in events}
 
 
 def _first(events: list[ChainEvent]) -> ChainEvent | None:

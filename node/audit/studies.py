@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from node.audit.basics import Verdict
+from node.audit.ceremonies import read_ceremonies
 from node.audit.contents import ContentReader, verdict_on
-from node.audit.ledger import Ledger, Source, file_of
+from node.audit.ledger import Ledger, Source, file_of, members
 from node.audit.models import read_models
 from node.audit.money import read_money
 from node.audit.money_views import MoneyView
-from node.audit.rounds import read_ceremonies, read_rounds
-from node.audit.views import HospitalView, PlanView, StudyListing, StudyView
+from node.audit.moves import read_moves
+from node.audit.rounds import read_rounds
+from node.audit.views import HospitalView, Move, MoveView, PlanView, StudyListing, StudyView
 from node.errors import DataError, StorageError
 from node.plan import TrainingPlan
-from node.types import BlockDraw, Circuit, Enrolment, Hospital, PlanTerms, Study, StudyState
+from node.types import Batch, BlockDraw, Circuit, Enrolment, Hospital, PlanTerms, Study, StudyState
 
 
 def list_studies(source: Source) -> tuple[StudyListing, ...]:
@@ -38,8 +40,9 @@ def read_study(source: Source, contents: ContentReader, study_id: int) -> StudyV
     published = ledger.events("StudyRegistry", "StudyPublished", studyId=study_id)[0]
     ids = tuple(int(number) for number in ledger.call("StudyRegistry", "enrolledIds", study_id))
     plan = _plan(ledger, contents, study_id, study.plan)
-    rounds = read_rounds(ledger, study_id, study.plan, ids)
+    rounds = read_rounds(ledger, study_id, ids)
     money = read_money(ledger, study_id, ids, rounds)
+    moves = read_moves(ledger, study_id, ids)
     return StudyView(
         study_id=study_id,
         state=StudyState(ledger.call("StudyRegistry", "studyState", study_id)),
@@ -47,7 +50,11 @@ def read_study(source: Source, contents: ContentReader, study_id: int) -> StudyV
         published=ledger.act(published),
         plan=plan,
         network=ledger.network(),
-        hospitals=_hospitals(ledger, study_id, ids, money),
+        hospitals=_hospitals(ledger, study_id, ids, money, moves),
+        moves=moves,
+        batch=ledger.record(Batch, "KeyCeremony", "batchOf", study_id, len(rounds)),
+        salt_mix=bytes(ledger.call("KeyCeremony", "saltMix", study_id)),
+        failed_openings=ledger.call("RoundManager", "failedCkksOpenings", study_id),
         ceremonies=read_ceremonies(ledger, study_id, ids),
         rounds=rounds,
         models=read_models(contents, plan, rounds),
@@ -74,11 +81,19 @@ def _plan(ledger: Ledger, contents: ContentReader, study_id: int, terms: PlanTer
     )
 
 
-def _hospitals(ledger: Ledger, study_id: int, ids: tuple[int, ...], money: MoneyView) -> tuple[HospitalView, ...]:
+def _hospitals(
+    ledger: Ledger, study_id: int, ids: tuple[int, ...], money: MoneyView, moves: tuple[MoveView, ...]
+) -> tuple[HospitalView, ...]:
     acts = {
         event.arguments["hospitalId"]: ledger.act(event, event.arguments["hospitalId"])
         for event in ledger.events("StudyRegistry", "HospitalEnrolled", studyId=study_id)
     }
+    used = {
+        event.arguments["hospitalId"]: event.arguments["index"] + 1
+        for event in ledger.events("BlockDraws", "BlockUsed", studyId=study_id)
+    }
+    excluded = members(ledger.call("StakeVault", "excluded", study_id), ids)
+    left = {move.act.hospital_id for move in moves if move.what in (Move.WITHDREW, Move.LEFT)}
     views = []
     for hospital_id in ids:
         registered = ledger.record(Hospital, "HospitalRegistry", "hospital", hospital_id, id=hospital_id)
@@ -95,10 +110,14 @@ def _hospitals(ledger: Ledger, study_id: int, ids: tuple[int, ...], money: Money
                 data_root=enrolment.data_root,
                 rows=enrolment.rows,
                 draw=ledger.record(BlockDraw, "BlockDraws", "blocksOf", study_id, hospital_id),
+                block=used.get(hospital_id, 0),
+                salt_commitment=enrolment.salt_commitment,
                 enrolled=acts[hospital_id],
-                barred=enrolment.barred,
+                left=hospital_id in left,
+                excluded=hospital_id in excluded,
                 bond_locked=ledger.call("StakeVault", "locked", study_id, hospital_id),
                 slashed=sum(item.amount for item in money.slashes if item.hospital_id == hospital_id),
+                fined=sum(item.amount for item in money.fines if item.hospital_id == hospital_id),
                 earned=sum(item.earned for item in money.rewards if item.hospital_id == hospital_id),
                 claimed=sum(item.amount for item in money.claims if item.hospital_id == hospital_id),
             )

@@ -7,22 +7,15 @@ weights integers of scale 2^16. Nothing here is secret: all of it can be read by
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from node.audit.basics import Act, FileView, NetworkView, Verdict
+from node.audit.ceremony_views import CeremonyView
 from node.audit.money_views import MoneyView
+from node.audit.round_views import RoundView
 from node.plan import TrainingPlan
-from node.types import (
-    Address,
-    BlockDraw,
-    CeremonyStep,
-    Circuit,
-    FailureReason,
-    Phase,
-    PlanTerms,
-    Standing,
-    StudyState,
-)
+from node.types import Address, Batch, BlockDraw, Circuit, Phase, PlanTerms, Standing, StudyState
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,9 @@ class PlanView:
 class HospitalView:
     """A hospital's part in the study; `index` is its place in bitmaps, amounts are of this study.
 
-    `draw`: of its blocks of rows, where it committed to such; data root and rows are then those of the one in use.
+    `draw`: of its blocks of rows, where it committed to such; data root and rows are then those of `block`, the one in
+    use, from 1 (0: none). `left`: it left, while enrolment was open or the study ran; `excluded`: it lied, and takes
+    part in no further ceremony.
     """
 
     hospital_id: int
@@ -68,10 +63,14 @@ class HospitalView:
     data_root: int
     rows: int
     draw: BlockDraw
+    block: int
+    salt_commitment: bytes
     enrolled: Act
-    barred: bool
+    left: bool
+    excluded: bool
     bond_locked: int
     slashed: int
+    fined: int
     earned: int
     claimed: int
 
@@ -81,124 +80,11 @@ class HospitalView:
         return self.draw.blocks
 
     @property
-    def block(self) -> int:
-        """The block in use, from 1; 0 where there is none."""
-        return self.draw.index + 1 if self.draw.used else 0
-
-    @property
     def sampled(self) -> str:
         """Which part of its rows it trains on, in words."""
         if not self.blocks:
             return "no: all rows"
         return f"block {self.block} of {self.blocks}" if self.block else f"one of {self.blocks} blocks, not yet in use"
-
-
-@dataclass(frozen=True)
-class CeremonyPost:
-    """One hospital's message in a step of a key ceremony.
-
-    `file` is None where the digest is no stored file's: a key, a commitment, a transcript's digest.
-    """
-
-    hospital_id: int
-    step: CeremonyStep
-    digest: bytes
-    file: FileView | None
-    act: Act
-
-
-@dataclass(frozen=True)
-class CeremonyView:
-    """One run of the key ceremony: complete when all its hospitals acknowledged one transcript.
-
-    `barred` are the hospitals that the study went on without after this run failed. Of a complete one,
-    `participants` are its hospitals and `rounds` those that have begun with its keys.
-    """
-
-    number: int
-    posts: tuple[CeremonyPost, ...]
-    completed: Act | None
-    transcript: bytes
-    failed: Act | None
-    failed_step: CeremonyStep | None
-    barred: tuple[int, ...]
-    participants: tuple[int, ...]
-    rounds: tuple[int, ...]
-
-    def of(self, step: CeremonyStep) -> tuple[CeremonyPost, ...]:
-        """The messages of one step, in the order in which they came."""
-        return tuple(post for post in self.posts if post.step is step)
-
-
-@dataclass(frozen=True)
-class SubmissionView:
-    """A hospital's update in a round: encrypted file, commitment, and the proof that the contract accepted.
-
-    An event tells all of it; `kept` is the hash of it that the contract keeps.
-    """
-
-    hospital_id: int
-    file: FileView
-    rows: int
-    commitment: tuple[int, int]
-    kept: bytes
-    act: Act
-
-
-@dataclass(frozen=True)
-class AttestationView:
-    """Which hospitals' ciphertexts one hospital says that it holds and serves."""
-
-    hospital_id: int
-    confirmed: tuple[int, ...]
-    act: Act
-
-
-@dataclass(frozen=True)
-class ShareView:
-    """A hospital's posted share of an opening attempt (attempts count from 0)."""
-
-    hospital_id: int
-    attempt: int
-    file: FileView
-    act: Act
-
-
-@dataclass(frozen=True)
-class RoundView:
-    """One round from its start to its end; hospitals by registry number, roots as field elements.
-
-    An event tells the sum of the included commitments; `sum_digest` is what the contract keeps of it.
-    """
-
-    number: int
-    phase: Phase
-    deadline: int
-    started_at: int
-    root_before: int
-    root_after: int
-    submissions: tuple[SubmissionView, ...]
-    attestations: tuple[AttestationView, ...]
-    included: tuple[int, ...]
-    included_act: Act | None
-    sum_commitment: tuple[int, int]
-    sum_digest: bytes
-    sum_rows: int
-    quorums: tuple[tuple[int, ...], ...]
-    verified: bool
-    shares: tuple[ShareView, ...]
-    finalised: Act | None
-    model_files: tuple[FileView, ...]
-    failed: Act | None
-    failure: FailureReason | None
-
-    def submission(self, hospital_id: int) -> SubmissionView | None:
-        """The hospital's submission, or None."""
-        return next((item for item in self.submissions if item.hospital_id == hospital_id), None)
-
-    def confirmations_of(self, hospital_id: int) -> int:
-        """How many hospitals attested that they hold this hospital's ciphertext."""
-        return sum(hospital_id in item.confirmed for item in self.attestations)
 
 
 @dataclass(frozen=True)
@@ -216,9 +102,32 @@ class ModelView:
     problem: str = ""
 
 
+class Move(enum.Enum):
+    """What changed who takes part, or for how long keys last; in the words that readers see."""
+
+    WITHDREW = "took its enrolment back"
+    APPROVED = "approved of a newcomer"
+    LEFT = "left the study"
+    ASKED = "asked for a new key ceremony"
+    CUT_SHORT = "a round failed for too few: its batch of keys ends"
+
+
+@dataclass(frozen=True)
+class MoveView:
+    """Such a change; `of` are the hospitals that it is about beside who made it."""
+
+    what: Move
+    of: tuple[int, ...]
+    act: Act
+
+
 @dataclass(frozen=True)
 class StudyView:
-    """Everything about one study."""
+    """Everything about one study.
+
+    `batch` has the keys of the round that goes on, or of the last one. `salt_mix` is what the salts add to draws of
+    blocks, zeros until they are known; `failed_openings` counts rounds that CKKS did not open, as the contract does.
+    """
 
     study_id: int
     state: StudyState
@@ -227,6 +136,10 @@ class StudyView:
     plan: PlanView
     network: NetworkView
     hospitals: tuple[HospitalView, ...]
+    moves: tuple[MoveView, ...]
+    batch: Batch
+    salt_mix: bytes
+    failed_openings: int
     ceremonies: tuple[CeremonyView, ...]
     rounds: tuple[RoundView, ...]
     models: tuple[ModelView, ...]
@@ -247,6 +160,22 @@ class StudyView:
     def finalised(self) -> tuple[RoundView, ...]:
         """The rounds that gave a new model."""
         return tuple(item for item in self.rounds if item.phase is Phase.FINALISED)
+
+    @property
+    def spare(self) -> int | None:
+        """f: how many hospitals may be silent or lie, as the batch stands, and the study goes on; None without a batch.
+
+        Those that are left must be the plan's minimum among those that can submit, and the threshold among all.
+        """
+        members = [item for item in self.hospitals if self.batch.participants >> item.index & 1]
+        if not members:
+            return None
+        submitting = sum(bool(item.rows) for item in members)
+        return max(0, min(submitting - self.plan.terms.minimum, len(members) - self.plan.terms.threshold))
+
+    def index_of(self, hospital_id: int) -> int:
+        """A hospital's enrolment index."""
+        return next(item.index for item in self.hospitals if item.hospital_id == hospital_id)
 
     def hospital(self, hospital_id: int) -> HospitalView | None:
         """The enrolled hospital of that number, or None."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tree over a hospital's blocks of rows, of which a block hash draws one after enrolment.
+"""The tree over a hospital's blocks of rows, of which one is drawn after enrolment.
 
 A leaf is keccak256(abi.encode(dataRoot, rows)), an inner node keccak256(left ‖ right), the depth is the least that has
 room for all blocks, and leaves beyond them are 0. Source: `contracts/interfaces/IBlockDraws.sol`.
@@ -47,9 +47,11 @@ class BlockTree:
         return tuple(nodes[(index >> level) ^ 1] for level, nodes in enumerate(self._levels[:-1]))
 
 
-def drawn_by(block_hash: bytes, study: int, hospital_id: int, blocks: int) -> int:
-    """Which of so many blocks, from 0, a block hash (32 bytes) of the chain draws for a hospital in a study."""
-    seed = _keccak(encode(["bytes32", "uint256", "uint32"], [block_hash, study, hospital_id]))
+def drawn_by(block_hash: bytes, salt_mix: bytes, study: int, hospital_id: int, blocks: int) -> int:
+    """Which of so many blocks, from 0, is drawn for a hospital in a study: by the hash (32 bytes) of a block of the
+    chain and the mix of the hospitals' salts (32 bytes, `CeremonyReader.salt_mix`)."""
+    values = [block_hash, salt_mix, study, hospital_id]
+    seed = _keccak(encode(["bytes32", "bytes32", "uint256", "uint32"], values))
     return int.from_bytes(seed, "big") % blocks
 
 

@@ -296,5 +296,10 @@ class Connection:
         return self._alone
 
 
+def last_block(at: BlockTag) -> int | None:
+    """The last block of a search for events up to `at`; None for the newest."""
+    return at if isinstance(at, int) else None
+
+
 def _tag(block: BlockTag) -> str:
     return hex(block) if isinstance(block, int) else block

@@ -21,8 +21,10 @@ CONTRACTS = (
     "CircuitCatalogue",
     "StakeVault",
     "StudyRegistry",
+    "KeyCeremony",
     "RoundManager",
-    "EquivocationCourt",
+    "Openings",
+    "Court",
     "RewardPool",
     "BlockDraws",
 )

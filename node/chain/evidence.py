@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator signs with an opening share (EIP-712), and whose signature one is.
+"""What an operator signs with a CKKS share (EIP-712), and whose signature one is.
 
-Two different shares for one attempt, both signed, are evidence of equivocation against the hospital.
+Two different shares for one round and set, both signed, are evidence of equivocation against the hospital.
 """
 
 from __future__ import annotations
@@ -13,63 +13,32 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from web3 import Web3
 
+from node.chain.typed import typed_data
 from node.errors import DataError
 from node.types import Address, Deployment, SignedShare
 
 SIGNATURE_BYTES = 65
-_NAME, _VERSION = "Consilium", "1"
-_FIELDS = [
-    {"name": "studyId", "type": "uint256"},
-    {"name": "round", "type": "uint32"},
-    {"name": "includedBitmap", "type": "uint64"},
-    {"name": "attempt", "type": "uint8"},
-    {"name": "digest", "type": "bytes32"},
-]
+_FIELDS = {"studyId": "uint256", "round": "uint32", "includedBitmap": "uint64", "digest": "bytes32"}
 
 
 def opening_share(
-    deployment: Deployment, study: int, round_number: int, included_bitmap: int, attempt: int, digest: bytes
+    deployment: Deployment, study: int, round_number: int, included_bitmap: int, digest: bytes
 ) -> Mapping[str, Any]:
-    """The typed data of a share, bound to the deployment's chain and RoundManager."""
-    return {
-        "types": {
-            "EIP712Domain": [
-                {"name": "name", "type": "string"},
-                {"name": "version", "type": "string"},
-                {"name": "chainId", "type": "uint256"},
-                {"name": "verifyingContract", "type": "address"},
-            ],
-            "OpeningShare": _FIELDS,
-        },
-        "primaryType": "OpeningShare",
-        "domain": {
-            "name": _NAME,
-            "version": _VERSION,
-            "chainId": deployment.chain_id,
-            "verifyingContract": deployment.contracts["RoundManager"],
-        },
-        "message": {
-            "studyId": study,
-            "round": round_number,
-            "includedBitmap": included_bitmap,
-            "attempt": attempt,
-            "digest": digest,
-        },
-    }
+    """The typed data of a share, bound to the deployment's chain and Openings."""
+    values = {"studyId": study, "round": round_number, "includedBitmap": included_bitmap, "digest": digest}
+    return typed_data(deployment, "Openings", "OpeningShare", _FIELDS, values)
 
 
-def signed_hash(
-    deployment: Deployment, study: int, round_number: int, included_bitmap: int, attempt: int, digest: bytes
-) -> bytes:
-    """What a share's signature is made over, 32 bytes: `RoundManager.openingShareHash`."""
-    message = opening_share(deployment, study, round_number, included_bitmap, attempt, digest)
+def signed_hash(deployment: Deployment, study: int, round_number: int, included_bitmap: int, digest: bytes) -> bytes:
+    """What a share's signature is made over, 32 bytes: `Openings.openingShareHash`."""
+    message = opening_share(deployment, study, round_number, included_bitmap, digest)
     signable = encode_typed_data(full_message=dict(message))
     return bytes(Web3.keccak(b"\x19" + signable.version + signable.header + signable.body))
 
 
 def signer_of(deployment: Deployment, share: SignedShare) -> Address:
     """The address that signed a share; raises `DataError` where the signature is none at all."""
-    message = opening_share(deployment, share.study_id, share.round, share.included_bitmap, share.attempt, share.digest)
+    message = opening_share(deployment, share.study_id, share.round, share.included_bitmap, share.digest)
     try:
         return str(Account.recover_message(encode_typed_data(full_message=dict(message)), signature=share.signature))
     except Exception:

@@ -35,9 +35,9 @@ class MoneyWriter(Writer):
         """Ask for an available bond back, which starts the unbonding delay; the owner."""
         return self._sender.send(intent, "StakeVault", "requestWithdrawal", hospital_id, amount)
 
-    def withdraw(self, intent: str, hospital_id: int) -> Receipt:
+    def withdraw(self, intent: str, hospital_id: int, to: Address) -> Receipt:
         """Pay out what was asked back, after the delay; the owner."""
-        return self._sender.send(intent, "StakeVault", "withdraw", hospital_id)
+        return self._sender.send(intent, "StakeVault", "withdraw", hospital_id, to)
 
     def fund(self, intent: str, study: int, amount: int) -> Receipt:
         """Approve and escrow rewards for a study; anyone, until enrolment ends."""
@@ -54,9 +54,10 @@ class MoneyWriter(Writer):
         """Pay the sender what it earned by reporting equivocations."""
         return self._sender.send(intent, "StakeVault", "claimBounty")
 
-    def claim(self, intent: str, study: int, hospital_id: int, rounds: Sequence[int]) -> Receipt:
-        """Pay a hospital's owner what it earned in these rounds; anyone, but only the owner after a commitment."""
-        return self._sender.send(intent, "RewardPool", "claim", study, hospital_id, list(rounds))
+    def claim(self, intent: str, study: int, hospital_id: int, rounds: Sequence[int], to: Address) -> Receipt:
+        """Pay what a hospital earned in these rounds: to any address for its owner, to the owner for anyone else, who
+        may not where the hospital committed to another address."""
+        return self._sender.send(intent, "RewardPool", "claim", study, hospital_id, list(rounds), to)
 
     def claim_to(
         self, intent: str, study: int, hospital_id: int, rounds: Sequence[int], payout: Address, salt: bytes
@@ -64,6 +65,10 @@ class MoneyWriter(Writer):
         """Pay it to the address that the hospital committed to, with the salt (32 bytes) of its commitment; anyone."""
         return self._sender.send(intent, "RewardPool", "claimTo", study, hospital_id, list(rounds), payout, salt)
 
-    def refund(self, intent: str, study: int) -> Receipt:
-        """Pay the sponsor what no hospital earned; anyone, once the study ended."""
-        return self._sender.send(intent, "RewardPool", "refund", study)
+    def refund(self, intent: str, study: int, to: Address) -> Receipt:
+        """Pay what no hospital earned, once the study ended: to any address for the sponsor, to it for anyone else."""
+        return self._sender.send(intent, "RewardPool", "refund", study, to)
+
+    def claim_service(self, intent: str, to: Address) -> Receipt:
+        """Pay what the sender earned by moving studies on."""
+        return self._sender.send(intent, "RewardPool", "claimService", to)

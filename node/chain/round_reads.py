@@ -10,19 +10,17 @@ from eth_abi.abi import encode
 from web3 import Web3
 
 from node.chain.abi import Interfaces
-from node.chain.connection import BlockTag, Connection
+from node.chain.connection import BlockTag, Connection, last_block
 from node.chain.records import to_record
 from node.errors import ChainUnavailable
 from node.types import (
     ChainEvent,
     Deployment,
-    FilePost,
     ModelPost,
     Outcome,
     Phase,
     PhaseState,
     RoundState,
-    SignedShare,
     Submission,
 )
 
@@ -46,9 +44,9 @@ class RoundReader(Connection):
         # By study: its round looked at last, and what was submitted there, by hash.
         self._submitted: dict[int, tuple[int, dict[bytes, Submission]]] = {}
 
-    def current_round(self, study: int) -> int:
+    def current_round(self, study: int, at: BlockTag = "latest") -> int:
         """The round that is going on, from 1; 0 before the first, the last one during a ceremony and after the end."""
-        return int(self.call("RoundManager", "currentRound", study))
+        return int(self.call("RoundManager", "currentRound", study, at=at))
 
     def phase(self, study: int, round_number: int, at: BlockTag = "latest") -> PhaseState:
         """A round's phase and the second at which it ends."""
@@ -59,16 +57,18 @@ class RoundReader(Connection):
         """A round's record."""
         return to_record(RoundState, self.call("RoundManager", "roundState", study, round_number, at=at))
 
-    def submissions(self, study: int, round_number: int, hospital_ids: Iterable[int]) -> Mapping[int, Submission]:
+    def submissions(
+        self, study: int, round_number: int, hospital_ids: Iterable[int], at: BlockTag = "latest"
+    ) -> Mapping[int, Submission]:
         """What these hospitals submitted, by number; without those whose event the endpoint does not have (yet)."""
         kept = {
-            number: bytes(self.call("RoundManager", "submission", study, round_number, number))
+            number: bytes(self.call("RoundManager", "submission", study, round_number, number, at=at))
             for number in hospital_ids
         }
         wanted = {digest for digest in kept.values() if any(digest)}
         known = self._known(study, round_number)
         if not wanted <= known.keys():
-            for event in self._of_round("UpdateSubmitted", study, round_number):
+            for event in self._of_round("RoundManager", "UpdateSubmitted", study, round_number):
                 fields = event.arguments
                 told = Submission(fields["digest"], fields["size"], fields["cx"], fields["cy"])
                 known[submission_hash(told)] = told
@@ -76,19 +76,13 @@ class RoundReader(Connection):
             self.forget_blocks()
         return {number: known[digest] for number, digest in kept.items() if digest in known}
 
-    def _known(self, study: int, round_number: int) -> dict[bytes, Submission]:
-        number, known = self._submitted.get(study, (0, {}))
-        if number != round_number:
-            self._submitted[study] = (round_number, known := {})
-        return known
-
     def includable(self, study: int, round_number: int) -> int:
-        """Bitmap of the submitted ciphertexts that enough hospitals attested."""
+        """Bitmap of the submitted payloads that enough hospitals attested."""
         return int(self.call("RoundManager", "includable", study, round_number))
 
     def included_sum(self, study: int, round_number: int, state: RoundState) -> tuple[int, int]:
         """The sum of the included commitments; raises `ChainUnavailable` while no event tells it."""
-        for event in self._of_round("UpdatesIncluded", study, round_number, state):
+        for event in self._of_round("RoundManager", "UpdatesIncluded", study, round_number, state=state):
             total = (event.arguments["sumCx"], event.arguments["sumCy"])
             if sum_digest(*total) == state.sum_digest:
                 return total
@@ -102,54 +96,33 @@ class RoundReader(Connection):
         """The bitmap a hospital attested; 0 if none."""
         return int(self.call("RoundManager", "attestation", study, round_number, hospital_id))
 
-    def current_attempt(self, study: int, round_number: int, at: BlockTag = "latest") -> int:
-        """The opening attempt by the clock, from 0; the plan's number of attempts once all ran out."""
-        return int(self.call("RoundManager", "currentAttempt", study, round_number, at=at))
+    def set_of(self, study: int, root: int, at: BlockTag = "latest") -> int:
+        """The set (bitmap) that the study bound to a starting model when it was included; 0 for none."""
+        return int(self.call("RoundManager", "setOf", study, root, at=at))
 
-    def quorum(self, study: int, round_number: int, attempt: int, at: BlockTag = "latest") -> tuple[int, ...]:
-        """Hospital numbers named for an attempt, in order; empty where there is no quorum."""
-        return tuple(self.call("RoundManager", "quorum", study, round_number, attempt, at=at))
-
-    def shares_posted(self, study: int, round_number: int, attempt: int) -> int:
-        """Bitmap of the indices that posted a share in an attempt."""
-        return int(self.call("RoundManager", "sharesPosted", study, round_number, attempt))
-
-    def share_posts(self, study: int, round_number: int, attempt: int) -> Mapping[int, FilePost]:
-        """The shares of an attempt with their sizes, by hospital number."""
-        events = self._of_round("SharePosted", study, round_number)
-        return posts(event for event in events if event.arguments["attempt"] == attempt)
-
-    def signed_shares(self, study: int, round_number: int) -> tuple[SignedShare, ...]:
-        """The shares that were posted in a round, as operators signed them, oldest first."""
-        state = self.round_state(study, round_number)
-        return tuple(
-            SignedShare(
-                study_id=study,
-                round=round_number,
-                hospital_id=event.arguments["hospitalId"],
-                included_bitmap=state.included_bitmap,
-                attempt=event.arguments["attempt"],
-                digest=event.arguments["digest"],
-                signature=event.arguments["signature"],
-            )
-            for event in self._of_round("SharePosted", study, round_number, state)
-        )
+    def failed_ckks_openings(self, study: int, at: BlockTag = "latest") -> int:
+        """Rounds that CKKS did not open in its window, so far: with two, all later ones open by pads at once."""
+        return int(self.call("RoundManager", "failedCkksOpenings", study, at=at))
 
     def model_posts(self, study: int, round_number: int) -> tuple[ModelPost, ...]:
         """Claims of where a finalised model's file is, oldest first."""
         return tuple(
             ModelPost(e.arguments["from"], e.arguments["digest"], e.arguments["size"], e.block_number)
-            for e in self._of_round("ModelPosted", study, round_number)
+            for e in self._of_round("RoundManager", "ModelPosted", study, round_number)
         )
 
-    def outcome(self, study: int) -> Outcome:
+    def outcome(self, study: int, at: BlockTag = "latest") -> Outcome:
         """How a study's rounds ended, or OPEN."""
-        return Outcome(self.call("RoundManager", "outcome", study))
+        return Outcome(self.call("RoundManager", "outcome", study, at=at))
 
-    def tally(self, study: int) -> tuple[int, int]:
-        """Rounds whose work was verified, and rounds finalised."""
-        verified, finalised = self.call("RoundManager", "tally", study)
-        return int(verified), int(finalised)
+    def finalised_rounds(self, study: int) -> int:
+        """How many rounds were finalised."""
+        return int(self.call("RoundManager", "finalisedRounds", study))
+
+    def progress(self, study: int, at: BlockTag = "latest") -> tuple[int, int, Outcome]:
+        """Rounds closed, the second at which the last of them was (0 for none), and the outcome."""
+        closed, closed_at, outcome = self.call("RoundManager", "progress", study, at=at)
+        return int(closed), int(closed_at), Outcome(outcome)
 
     def training_context(self, study: int, round_number: int, hospital_id: int, digest: bytes) -> int:
         """The `context` of a training proof, as the contract computes it."""
@@ -159,12 +132,24 @@ class RoundReader(Connection):
         """The `context` of an aggregation proof, as the contract computes it."""
         return int(self.call("RoundManager", "aggregationContext", study, round_number, included))
 
+    def _known(self, study: int, round_number: int) -> dict[bytes, Submission]:
+        number, known = self._submitted.get(study, (0, {}))
+        if number != round_number:
+            self._submitted[study] = (round_number, known := {})
+        return known
+
     def _of_round(
-        self, event: str, study: int, round_number: int, state: RoundState | None = None
+        self,
+        contract: str,
+        event: str,
+        study: int,
+        round_number: int,
+        at: BlockTag = "latest",
+        state: RoundState | None = None,
     ) -> tuple[ChainEvent, ...]:
         """A round's events of one kind, looked for from the round's beginning on; `state` where it is known."""
         first = self.block_since((state or self.round_state(study, round_number)).started_at)
-        return self.events("RoundManager", event, first, studyId=study, round=round_number)
+        return self.events(contract, event, first, last_block(at), studyId=study, round=round_number)
 
 
 def submission_hash(submission: Submission) -> bytes:
@@ -176,16 +161,3 @@ def submission_hash(submission: Submission) -> bytes:
 def sum_digest(cx: int, cy: int) -> bytes:
     """What the contract keeps of a sum of commitments: 32 bytes."""
     return bytes(Web3.keccak(encode(["uint256", "uint256"], (cx, cy))))
-
-
-def posts(events: Iterable[ChainEvent]) -> dict[int, FilePost]:
-    """The files that events name, by hospital number."""
-    return {
-        event.arguments["hospitalId"]: FilePost(
-            event.arguments["hospitalId"],
-            event.arguments["digest"],
-            event.arguments["size"],
-            event.block_number,
-        )
-        for event in events
-    }

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes to the rounds: submit, attest, include, share, finalise, fail."""
+"""Writes to the rounds: submit, attest, include, finalise, fail."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node.chain.evidence import opening_share
 from node.chain.records import to_struct
 from node.chain.writer import Writer
-from node.types import Proof, Receipt, SignedShare, Submission
+from node.types import Proof, Receipt, Submission
 
 
 class RoundWriter(Writer):
@@ -17,11 +16,11 @@ class RoundWriter(Writer):
     def submit_update(
         self, study: int, round_number: int, digest: bytes, size: int, cx: int, cy: int, proof: Proof
     ) -> Receipt:
-        """Submit the ciphertext's digest (32 bytes) and size, the commitment, and the proof of training."""
+        """Submit the payload's digest (32 bytes) and size, the commitment, and the proof of training."""
         return self._send(study, round_number, "submit", "submitUpdate", digest, size, cx, cy, to_struct(proof))
 
     def attest(self, study: int, round_number: int, bitmap: int) -> Receipt:
-        """Say which ciphertexts the sender's hospital holds, over enrolment indices."""
+        """Say which payloads the sender's hospital holds, over enrolment indices."""
         return self._send(study, round_number, "attest", "attest", bitmap)
 
     def include_updates(self, study: int, round_number: int, submissions: Sequence[Submission]) -> Receipt:
@@ -31,15 +30,6 @@ class RoundWriter(Writer):
         """
         structs = [to_struct(submission) for submission in submissions]
         return self._send(study, round_number, "include", "includeUpdates", structs)
-
-    def post_share(
-        self, study: int, round_number: int, attempt: int, included_bitmap: int, digest: bytes, size: int
-    ) -> Receipt:
-        """Record an opening share with the sender's signature; an operator of the attempt's quorum."""
-        deployment = self._sender.reader.deployment
-        message = opening_share(deployment, study, round_number, included_bitmap, attempt, digest)
-        signature = self._sender.sign_typed(message)
-        return self._send(study, round_number, f"share/{attempt}", "postShare", attempt, digest, size, signature)
 
     def finalise(self, study: int, round_number: int, total: tuple[int, int], root_after: int, proof: Proof) -> Receipt:
         """Set the new model with the proof of aggregation over the summed commitment `total`; anyone."""
@@ -52,24 +42,6 @@ class RoundWriter(Writer):
     def fail_round(self, study: int, round_number: int) -> Receipt:
         """Record a round whose phase is Failed; anyone."""
         return self._send(study, round_number, "fail", "failRound")
-
-    def report_equivocation(self, first: SignedShare, second: SignedShare) -> Receipt:
-        """Show that a hospital signed two different shares for one attempt; anyone."""
-        return self._sender.send(
-            f"study/{first.study_id}/round/{first.round}/equivocation/{first.hospital_id}",
-            "EquivocationCourt",
-            "reportEquivocation",
-            first.study_id,
-            first.round,
-            first.hospital_id,
-            first.included_bitmap,
-            first.attempt,
-            first.digest,
-            first.signature,
-            second.digest,
-            second.signature,
-            repeatable=True,
-        )
 
     def _send(
         self, study: int, round_number: int, step: str, function: str, *arguments: object, repeatable: bool = True

@@ -216,8 +216,8 @@ class TransactionSender:
             estimate = self.reader.request("eth_estimateGas", transaction, parse=answers.quantity)
         except RpcError as error:
             raise self.reader.translate(error, call) from None
-        # Room for what others change between the estimate and the block.
-        return estimate * 13 // 10 + 20_000
+        # Room for what others change between the estimate and the block: whoever acts last also ends the step.
+        return estimate * 13 // 10 + 150_000
 
     def _lost(self, record: TransactionRecord) -> NonceLost:
         return NonceLost(

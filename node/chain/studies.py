@@ -1,15 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes to the registry of studies: publishing, enrolment, the key ceremony, the end."""
+"""Writes to the registry of studies: publishing, enrolment, approvals, leaving, the end."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from eth_abi.abi import encode
+from web3 import Web3
+
 from node.chain.records import to_struct
 from node.chain.writer import Writer
-from node.types import CeremonyStep, PlanTerms, Receipt
+from node.types import PlanTerms, Receipt
 
 NO_PAYOUT_COMMITMENT = bytes(32)
+
+
+def salt_commitment(salt: bytes) -> bytes:
+    """What an enrolment commits to of a salt (32 random bytes) that the keys reveal: keccak256(abi.encode(salt)).
+
+    The salts of all hospitals are mixed into the draws of blocks, so that nobody knows them before the Key step.
+    """
+    return bytes(Web3.keccak(encode(["bytes32"], [salt])))
 
 
 def enrolment_intent(study: int) -> str:
@@ -24,8 +35,15 @@ class StudyWriter(Writer):
         """Publish a study with the sender as its sponsor; the event `StudyPublished` has its number."""
         return self._sender.send(intent, "StudyRegistry", "publish", to_struct(plan))
 
-    def enrol(self, study: int, data_root: int, rows: int, payout_commitment: bytes = NO_PAYOUT_COMMITMENT) -> Receipt:
-        """Enrol the sender's hospital and lock its bond; the operator."""
+    def enrol(
+        self,
+        study: int,
+        data_root: int,
+        rows: int,
+        salt_commitment: bytes,
+        payout_commitment: bytes = NO_PAYOUT_COMMITMENT,
+    ) -> Receipt:
+        """Enrol the sender's hospital and lock its bond; the operator. For `salt_commitment` see the function."""
         return self._sender.send(
             enrolment_intent(study),
             "StudyRegistry",
@@ -34,11 +52,17 @@ class StudyWriter(Writer):
             data_root,
             rows,
             payout_commitment,
+            salt_commitment,
             repeatable=True,
         )
 
     def enrol_blocks(
-        self, study: int, blocks_root: bytes, blocks: int, payout_commitment: bytes = NO_PAYOUT_COMMITMENT
+        self,
+        study: int,
+        blocks_root: bytes,
+        blocks: int,
+        salt_commitment: bytes,
+        payout_commitment: bytes = NO_PAYOUT_COMMITMENT,
     ) -> Receipt:
         """Enrol with blocks of rows (`node.chain.blocks`), of which a block hash draws one; the operator.
 
@@ -52,6 +76,7 @@ class StudyWriter(Writer):
             blocks_root,
             blocks,
             payout_commitment,
+            salt_commitment,
             repeatable=True,
         )
 
@@ -71,30 +96,27 @@ class StudyWriter(Writer):
         """Have a block of the sender's hospital drawn anew where the first draw was lost; its operator, once."""
         return self._sender.send(f"study/{study}/redraw", "BlockDraws", "redraw", study, repeatable=True)
 
-    def request_ceremony(self, intent: str, study: int) -> Receipt:
-        """Have new keys made after the round that is going on; a participant's operator or owner."""
-        return self._sender.send(intent, "StudyRegistry", "requestCeremony", study)
+    def approve_newcomer(self, study: int, hospital_id: int) -> Receipt:
+        """Approve of a hospital that would join a running study; an operator of the batch's participants."""
+        return self._sender.send(
+            f"study/{study}/approve/{hospital_id}",
+            "StudyRegistry",
+            "approveNewcomer",
+            study,
+            hospital_id,
+            repeatable=True,
+        )
 
-    def leave(self, study: int) -> Receipt:
-        """Take the sender's hospital out of a study after the round that is going on; its operator or owner."""
-        return self._sender.send(f"study/{study}/leave", "StudyRegistry", "leaveStudy", study, repeatable=True)
+    def leave_study(self, study: int, hospital_id: int) -> Receipt:
+        """Take a hospital out of a study: at once while enrolment is open, else after the round that is going on; its
+        owner."""
+        return self._sender.send(
+            f"study/{study}/leave/{hospital_id}", "StudyRegistry", "leaveStudy", study, hospital_id, repeatable=True
+        )
 
     def adopt_operator(self, intent: str, study: int, hospital_id: int) -> Receipt:
         """Hand an enrolment to the hospital's current operator; the owner."""
         return self._sender.send(intent, "StudyRegistry", "adoptOperator", study, hospital_id)
-
-    def post_ceremony(self, study: int, ceremony: int, step: CeremonyStep, digest: bytes, size: int) -> Receipt:
-        """Record a ceremony file's digest (32 bytes) and size; a participant's operator, once per step."""
-        intent = f"study/{study}/ceremony/{ceremony}/{step.name.lower()}"
-        return self._sender.send(
-            intent, "StudyRegistry", "postCeremony", study, ceremony, step, digest, size, repeatable=True
-        )
-
-    def fail_ceremony(self, study: int, ceremony: int) -> Receipt:
-        """End a ceremony whose step ran out; anyone."""
-        return self._sender.send(
-            f"study/{study}/ceremony/{ceremony}/fail", "StudyRegistry", "failCeremony", study, repeatable=True
-        )
 
     def release_bond(self, study: int, hospital_id: int) -> Receipt:
         """Make a hospital's bond available again once the study ended; anyone."""

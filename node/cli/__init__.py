@@ -11,18 +11,19 @@ from collections.abc import Sequence
 import click
 
 from node import VERSION
+from node.cli.claiming import add_claim_command
 from node.cli.council import council
 from node.cli.data import data
 from node.cli.group import common_options
 from node.cli.hospital import hospital
 from node.cli.keys import keys
 from node.cli.local import add_local_commands
+from node.cli.membership import add_membership_commands
 from node.cli.models import add_predict_command, model
 from node.cli.network import network
 from node.cli.output import LogLine, show_error
 from node.cli.participation import add_participation_commands
 from node.cli.process import node
-from node.cli.rotation import add_rotation_commands
 from node.cli.session import Options, Session
 from node.cli.slashed import slashed
 from node.cli.stake import stake
@@ -63,9 +64,10 @@ for group in (wallet, council, hospital, stake, slashed, study, node, network, d
     cli.add_command(group)
 add_trust_command(node)
 add_participation_commands(cli)
+add_claim_command(cli)
 add_predict_command(cli)
 add_local_commands(cli)
-add_rotation_commands(keys, study)
+add_membership_commands(keys, study)
 
 
 def main(arguments: Sequence[str] | None = None, command: click.Command = cli, name: str = "consilium") -> int:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from node.cli.usual import fill_in
 from node.document import Across, Decimal, Fault, load, read
 from node.errors import DataError
 from node.learning import extractor
@@ -27,6 +28,7 @@ from node.plan import (
     NEIGHBOURS,
     NETWORKS,
     ROWS_LIMIT,
+    Encryption,
     Label,
     Participation,
     Privacy,
@@ -51,10 +53,11 @@ def complete(
 
     `records`: data of the sponsor's own, held by no hospital. A table gives `model.features` (its columns but
     the label, in their order) and `scaling`; images with `extractor_file` give `model.extractor` too. A missing
-    `model.initial` becomes zeros (of a network, weights drawn from the title), a missing `privacy` none. `venue`:
-    where it is to be published, if that is known. Raises `DataError` with all that is missing or does not fit, by its
-    key, as publishing and enrolling would find it, and `DataDoubtful` for what looks wrong in the records and is not
-    among the names to `accept`: everybody's values would be scaled by it.
+    `model.initial` becomes zeros (of a network, weights drawn from the title), a missing `privacy` none, and what
+    `node.cli.usual` names its usual value. `venue`: where it is to be published, if that is known. Raises `DataError`
+    with all that is missing or does not fit, by its key, as publishing and enrolling would find it, and `DataDoubtful`
+    for what looks wrong in the records and is not among the names to `accept`: everybody's values would be scaled by
+    it.
     """
     value = load(draft)
     model = value.get("model") if isinstance(value, dict) else None
@@ -62,6 +65,7 @@ def complete(
         raise DataError('The draft is not a plan: it needs an object "model".')
     value.setdefault(FORMAT_KEY, FORMAT_VALUE)
     value.setdefault("privacy", asdict(Privacy(budget=0)))
+    fill_in(value)
     rules = list((venue or Venue.anywhere()).rules(_circuit(value, "training"), _circuit(value, "aggregation")))
     family = str(model.get("family"))
     if family in NETWORKS:
@@ -98,10 +102,13 @@ def _calibrate(
     try:
         training = read(kind, value.get("training"), "training")
         people = read(Participation, value.get("participation"), "participation")
+        encryption = read(Encryption, value.get("encryption"), "encryption")
     except DataError:
         training = None
     if training is not None and training.update_bound == 0:
         wrong.append(Fault("training.update_bound", "is 0: no noise hides an update of any length"))
+    elif training is not None and people.minimum <= encryption.threshold:
+        wrong.append(Fault("participation.minimum", "leaves too few whose noise counts: fewer than t may lie"))
     if wrong or training is None:
         value["privacy"] = asdict(_stand_in(value)) | {k: v for k, v in hidden.items() if k != "delta"}
         return tuple(_fault(fault.where, fault.problem) for fault in wrong)
@@ -111,7 +118,8 @@ def _calibrate(
         delta,
         parameters=parameters,
         rounds=people.rounds,
-        hospitals=people.minimum,
+        # Fewer than t may lie, and liars add no noise.
+        hospitals=people.minimum - (encryption.threshold - 1),
     )
     value["privacy"] = asdict(made) | hidden
     return ()

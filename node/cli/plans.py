@@ -108,14 +108,17 @@ def in_words(plan: TrainingPlan | None, study: Study) -> dict[str, str]:
 
 def terms_in_words(session: Session, terms: PlanTerms) -> dict[str, str]:
     """Those numbers of a plan that have a unit, with it."""
-    lengths = ("enrol_length", "ceremony_step_length", "submit_length", "attest_length", "open_length")
+    lengths = ("enrol", "ceremony_step", "submit", "attest", "open")
     return {
-        **{name: format_span(getattr(terms, name)) for name in lengths},
+        **{f"{name}_length": format_span(getattr(terms, f"{name}_length")) for name in lengths},
+        **{name: format_span(getattr(terms, name)) for name in ("patience", "recovery")},
         "document_size": f"{terms.document_size:,} bytes",
         "learning_rate": f"{terms.learning_rate}/256",
         "confirmations": f"{terms.confirmations} blocks",
-        "verified_share_bps": f"{terms.verified_share_bps / 100:g} %",
-        "bond": session.tokens(terms.bond),
+        **{
+            name: session.tokens(getattr(terms, name))
+            for name in ("bond", "service_budget", "service_fee", "absence_fine", "absence_cap")
+        },
         "reward_per_round": (
             f"{session.tokens(terms.reward_per_round)} for all hospitals together, "
             f"{session.tokens(terms.reward_per_round * terms.rounds)} in {terms.rounds} rounds"
@@ -123,6 +126,22 @@ def terms_in_words(session: Session, terms: PlanTerms) -> dict[str, str]:
         "privacy_budget": f"{terms.privacy_budget / RHO_UNITS:.4g} rho",
         "privacy_cost": f"{terms.privacy_cost / RHO_UNITS:.4g} rho",
     }
+
+
+def resilience(plan: TrainingPlan) -> str:
+    """How many silent or lying hospitals a study of this plan goes on without, with a warning where it is few."""
+    most, liars = plan.participation.maximum, plan.encryption.threshold - 1
+    least = max(plan.participation.minimum, 2 * plan.encryption.threshold - 1)
+    told = (
+        f"Rounds go on without {plan.survives(most)} silent or lying hospitals of {most}, "
+        f"and without {plan.survives(least)} where no more than {least} enrol."
+    )
+    if plan.survives(most) >= liars:
+        return told
+    return (
+        f"{told} That is fewer than the {liars} that can lie and learn nothing: lower participation.minimum or "
+        "encryption.threshold, or have more take part."
+    )
 
 
 def short_title(plan: TrainingPlan | None) -> str:

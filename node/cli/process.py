@@ -14,8 +14,8 @@ from node.chain.wallet import LIGHT_WORK_FACTOR, WORK_FACTOR, create_keyfile
 from node.cli.amounts import parse_amount
 from node.cli.group import command
 from node.cli.output import LogLine
+from node.cli.progress import sampled, waits_for
 from node.cli.session import DEFAULT_RPC, Session, passphrase
-from node.cli.study import sampled, waits_for
 from node.config import FILE_NAME, NodeConfig, ProverName, StorageConfig
 from node.config_file import save_config
 from node.database import is_held

@@ -128,6 +128,12 @@ class Session:
                 return configured
         return self.home / f"{role}.json"
 
+    @property
+    def node_keyfile(self) -> Path:
+        """The keyfile that the node of this folder signs with, whatever key the command itself signs with."""
+        configured = self.config.operator_keyfile if self.has_config else None
+        return configured or self.home / "operator.json"
+
     def address(self, role: Role) -> Address:
         """The address a command signs with."""
         return self.address_of(self.keyfile(role))
@@ -264,15 +270,20 @@ def sent(sentence: str, *receipts: Receipt) -> str:
     return f"{sentence} ({gas:,} gas, transaction{'s' if len(receipts) > 1 else ''} {hashes})"
 
 
-def passphrase(*, confirm: bool = False) -> str:
-    """The passphrase from the environment, or asked for without echo; raises `UsageError`."""
+def passphrase(*, confirm: bool = False, of: Path | None = None) -> str:
+    """The passphrase (of a keyfile, where it is named) from the environment, or asked for without echo.
+
+    Raises `UsageError` where nobody can be asked.
+    """
     given = os.environ.get(PASSPHRASE_VARIABLE)
     if given is not None:
         return checked_passphrase(given, PASSPHRASE_VARIABLE)
     if not sys.stdin.isatty():
         raise UsageError(f"No passphrase: set {PASSPHRASE_VARIABLE}, or run this in a terminal to be asked.")
     try:
-        asked: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+        asked: str = click.prompt(
+            f"Passphrase of {of}" if of else "Passphrase", hide_input=True, confirmation_prompt=confirm, err=True
+        )
     except UnicodeDecodeError:
         raise ConfigError("What was typed is not text in this terminal's encoding: choose UTF-8 for it.") from None
     return checked_passphrase(asked, "What was typed")

@@ -12,9 +12,11 @@ from node.cli.group import command
 from node.cli.session import Session, sent, transaction
 from node.errors import DataError, UsageError
 from node.types import Pot, Receipt, indices
-from node.words import OFFENCE
+from node.words import OFFENCE, listed
 
 _STUDY = click.IntRange(min=1)
+#: What a pot says of a round that has not closed.
+_NEVER = (1 << 64) - 1
 _HOSPITAL = click.option("--hospital", "hospital_id", type=click.IntRange(min=1), help="Number [one's own].")
 
 
@@ -28,7 +30,8 @@ def slashed() -> None:
 def list_pots(session: Session, study_id: int) -> None:
     """List a study's cut bonds and whose they are.
 
-    Each belongs in equal parts to the other hospitals of that round or ceremony.
+    Each belongs in equal parts to the other hospitals of that round or ceremony that were not punished for it, and can
+    be taken once no evidence about it is accepted any more.
     """
     reader = session.reader
     enrolled = reader.enrolled_ids(study_id)
@@ -37,9 +40,10 @@ def list_pots(session: Session, study_id: int) -> None:
         owners = [enrolled[index] for index in indices(pot.beneficiaries)]
         taken = [enrolled[index] for index in indices(pot.claimed)]
         amount = pot.amount if session.options.as_json else session.tokens(pot.amount)
-        why = pot.offence if session.options.as_json else OFFENCE[pot.offence]
-        rows.append((pot.id, why, pot.stage, amount, owners, taken))
-    columns = ("pot", "offence", "stage", "amount", "hospitals", "taken_by")
+        why = pot.cause if session.options.as_json else _cause(pot)
+        when = _claimable_at(pot) if session.options.as_json else _when(session, pot)
+        rows.append((pot.id, why, pot.stage, amount, owners, taken, when))
+    columns = ("pot", "offence", "stage", "amount", "hospitals", "taken_by", "claimable_at")
     session.out.rows(f"Cut bonds of study {study_id}", columns, rows, "No bond was cut.")
 
 
@@ -56,9 +60,13 @@ def claim(session: Session, study_id: int, hospital_id: int | None) -> None:
     reader = session.reader
     address = session.address("owner")
     number = hospital_id or reader.hospital_id_of(address)
-    parts = _untaken(reader, study_id, number) if number else {}
+    untaken = _untaken(reader, study_id, number) if number else ()
+    now = reader.clock.now()
+    parts = {pot.id: reader.part_of_pot(pot.id, number) for pot in untaken if pot.claimable_at <= now}
+    later = [f"pot {pot.id}: {_when(session, pot)}" for pot in untaken if pot.id not in parts]
     if not parts and not reader.bounty(address):
-        raise UsageError(f"There is nothing to take in study {study_id}, and {address} has no bounty.")
+        waits = f" Later can be taken: {listed(later, 5, '; ')}." if later else ""
+        raise UsageError(f"There is nothing to take in study {study_id} now, and {address} has no bounty.{waits}")
     receipts: list[Receipt] = []
     bounty = 0
     with session.signing("owner") as key:
@@ -78,6 +86,7 @@ def claim(session: Session, study_id: int, hospital_id: int | None) -> None:
             "pots": list(parts),
             "amount": total,
             "bounty": bounty,
+            "later": [pot.id for pot in untaken if pot.id not in parts],
             "transactions": [transaction(receipt) for receipt in receipts],
         },
     )
@@ -100,8 +109,8 @@ def evidence(session: Session, study_id: int, round_number: int, out: Path | Non
     for pair in doubles(seen_shares(session.config.state_file, study_id, round_number)):
         first, second = pair
         path = None if out is None else to_file(pair, out)
-        rows.append((first.hospital_id, first.attempt, first.digest, second.digest, path and str(path)))
-    columns = ("hospital", "attempt", "share", "other_share", "file")
+        rows.append((first.hospital_id, first.digest, second.digest, path and str(path)))
+    columns = ("hospital", "share", "other_share", "file")
     session.out.rows(f"Signed twice in round {round_number} of study {study_id}", columns, rows, "Nobody signed twice.")
 
 
@@ -110,7 +119,7 @@ def evidence(session: Session, study_id: int, round_number: int, out: Path | Non
 def report(session: Session, file: Path) -> None:
     """Report an equivocation (any key; the owner's by default).
 
-    FILE holds two shares that one hospital signed for one attempt, as `consilium slashed evidence` writes
+    FILE holds two CKKS shares that one hospital signed for one round and set, as `consilium slashed evidence` writes
     them. The hospital's bond is cut by one slice; a part of it is the reporter's, the rest that of the round's
     other hospitals.
     """
@@ -143,14 +152,24 @@ def report(session: Session, file: Path) -> None:
     )
 
 
-def _untaken(reader: ChainReader, study_id: int, hospital_id: int) -> dict[int, int]:
-    """The amounts of a hospital's parts that it has not taken, by number of the pot."""
+def _untaken(reader: ChainReader, study_id: int, hospital_id: int) -> tuple[Pot, ...]:
+    """The pots of a study of which a hospital has a part that it has not taken."""
     enrolled = reader.enrolled_ids(study_id)
     if hospital_id not in enrolled:
-        return {}
+        return ()
     place = 1 << enrolled.index(hospital_id)
+    return tuple(pot for pot in reader.pots(study_id) if pot.beneficiaries & place and not pot.claimed & place)
 
-    def is_open(pot: Pot) -> bool:
-        return bool(pot.beneficiaries & place) and not pot.claimed & place
 
-    return {pot.id: reader.part_of_pot(pot.id, hospital_id) for pot in reader.pots(study_id) if is_open(pot)}
+def _cause(pot: Pot) -> str:
+    return OFFENCE[pot.cause] if pot.cause is not None else "a key ceremony asked for too soon"
+
+
+def _claimable_at(pot: Pot) -> int | None:
+    """The second from which parts can be taken; None while the round has not closed."""
+    return pot.claimable_at if pot.claimable_at < _NEVER else None
+
+
+def _when(session: Session, pot: Pot) -> str:
+    at = _claimable_at(pot)
+    return "a week after the round has closed" if at is None else session.time(at)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import click
 
+from node.chain.wallet import checked_address
 from node.cli.group import command
 from node.cli.session import Session, sent, transaction
+from node.errors import UsageError
 
 
 @click.group()
@@ -37,20 +39,26 @@ def deposit(session: Session, amount: str, hospital_id: int | None) -> None:
 
 @command(stake, "withdraw")
 @click.argument("amount", required=False)
-def withdraw(session: Session, amount: str | None) -> None:
+@click.option("--to", metavar="ADDRESS", help="Who is paid [the owner].")
+def withdraw(session: Session, amount: str | None, to: str | None) -> None:
     """Ask a bond back, or pay it out.
 
     With AMOUNT (whole tokens) it is asked back; without, what was asked back before is paid. Asking
     starts the unbonding delay; the payout follows it. Locked bonds stay until their study ends.
     """
+    if amount is not None and to is not None:
+        raise UsageError("Who is paid is said when it is paid out: give --to without an amount, after the delay.")
     number = session.hospital_id(None)
+    recipient = checked_address(to) if to else None
     with session.signing("owner") as key:
         if amount is None:
-            receipt = key.ledger.withdraw(key.intent(f"stake/withdraw/{number}"), number)
+            recipient = recipient or key.address
+            intent = key.intent(f"stake/withdraw/{number}/{recipient}")
+            receipt = key.ledger.withdraw(intent, number, recipient)
             paid = receipt.event("BondWithdrawn").arguments["amount"]
             session.out.done(
-                sent(f"{session.tokens(paid)} paid to {key.address}", receipt),
-                {"hospital": number, "amount": paid, "transaction": transaction(receipt)},
+                sent(f"{session.tokens(paid)} paid to {recipient}", receipt),
+                {"hospital": number, "amount": paid, "to": recipient, "transaction": transaction(receipt)},
             )
             return
         units = session.amount(amount)
@@ -69,10 +77,13 @@ def show(session: Session, hospital_id: int | None) -> None:
     """Show what is available, lockable, locked and on its way out.
 
     Lockable is what an enrolment can lock: what a study gave back stays within reach of evidence for a week, and
-    cannot be locked again meanwhile.
+    cannot be locked again meanwhile. Services are what owner and operator earned by moving studies on: each collects
+    its own with `consilium claim`.
     """
     reader = session.reader
-    number = reader.hospital(session.hospital_id(hospital_id)).id
+    hospital = reader.hospital(session.hospital_id(hospital_id))
+    number = hospital.id
+    services = {address: reader.service_owed(address) for address in (hospital.owner, hospital.operator)}
     pending = reader.pending_withdrawal(number)
     locked = {
         study: amount for study in range(1, reader.study_count() + 1) if (amount := reader.locked_bond(study, number))
@@ -89,6 +100,7 @@ def show(session: Session, hospital_id: int | None) -> None:
             "locked": locked,
             "pending": pending.amount,
             "pending_until": pending.available_at,
+            "services": services,
         },
         {
             "available": session.tokens(available),
@@ -96,5 +108,7 @@ def show(session: Session, hospital_id: int | None) -> None:
             "locked": ", ".join(f"{session.tokens(a)} for study {s}" for s, a in locked.items()) or "none",
             "pending": session.tokens(pending.amount),
             "pending_until": session.time(pending.available_at) if pending.amount else "none",
+            "services": ", ".join(f"{session.tokens(owed)} for {key}" for key, owed in services.items() if owed)
+            or "none",
         },
     )

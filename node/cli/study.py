@@ -8,14 +8,26 @@ from pathlib import Path
 
 import click
 
-from node.chain.client import ChainReader
-from node.chain.endings import ending, failures, hospital_name
+from node.chain.wallet import checked_address
 from node.cli.group import accept_option, command
-from node.cli.plans import PlansAtHand, described, in_words, plan_in, short_title, terms_in_words
+from node.cli.plans import PlansAtHand, described, in_words, plan_in, resilience, short_title, terms_in_words
+from node.cli.progress import (
+    batch,
+    batch_in_words,
+    joining,
+    opens,
+    outcome,
+    rounds_so_far,
+    sampled_hospitals,
+    survived,
+    survived_in_words,
+    suspended_until,
+    suspension_in_words,
+    waits_for,
+)
 from node.cli.session import Session, sent, transaction
 from node.errors import DataError, UsageError
-from node.types import Phase, Receipt, StudyState, indices
-from node.words import FAILURE, format_span
+from node.types import Receipt, indices
 
 _STUDY = click.IntRange(min=1)
 _COLUMNS = ("round", "phase", "submitted", "attested", "included", "rows", "failed_since")
@@ -43,8 +55,9 @@ def plan(
     """Write a plan document from a readable draft.
 
     A draft is a plan as JSON in any layout. It may leave out what --records gives: the features (the
-    columns of a CSV table but the label) and the constants of their scaling, which become public. All that
-    publishing or enrolling would refuse is refused here, at once; of a network's own rules, where --rpc and
+    columns of a CSV table but the label) and the constants of their scaling, which become public. What has a usual
+    value it may leave out too: how sums are opened, who may join later, patience, recovery, fines, pay for services.
+    All that publishing or enrolling would refuse is refused here, at once; of a network's own rules, where --rpc and
     --deployment, or the node's folder, say which network. For a head on
     images --records are images, and --extractor the file of the network that finds the features in them.
     docs/study.md lists the keys; docs/examples/plan.json is a draft to start from.
@@ -62,16 +75,23 @@ def plan(
     out.write_bytes(made.canonical())
     if unasked:
         session.out.note(f"{unasked} Whether it lists the circuits and how short it lets phases be is checked later.")
+    session.out.note(resilience(made))
     session.out.done(
         f"The plan for {len(made.model.initial)} weights and {made.participation.rounds} rounds: {out}",
-        {"file": str(out), "digest": made.digest(), "size": len(made.canonical()), "network_asked": not unasked},
+        {
+            "file": str(out),
+            "digest": made.digest(),
+            "size": len(made.canonical()),
+            "survives": made.survives(made.participation.maximum),
+            "network_asked": not unasked,
+        },
     )
 
 
 @command(study, "publish")
 @click.argument("plan_file", type=click.Path(path_type=Path), metavar="PLAN.json")
 @click.option("--extractor", type=click.Path(path_type=Path), help="The file of the plan's extractor: it is checked.")
-@click.option("--fund", "with_funding", is_flag=True, help="Escrow the rewards at once.")
+@click.option("--fund", "with_funding", is_flag=True, help="Escrow rewards and services at once.")
 def publish(session: Session, plan_file: Path, extractor: Path | None, with_funding: bool) -> None:
     """Publish a study as its sponsor (owner's key).
 
@@ -98,7 +118,7 @@ def publish(session: Session, plan_file: Path, extractor: Path | None, with_fund
         if with_funding:
             needed = session.reader.required_funding(number)
             receipts.append(key.ledger.fund(key.intent(f"study/fund/{number}/{needed}"), number, needed))
-    state = "published and funded" if with_funding else "published; it opens once its rewards are escrowed"
+    state = "published and funded" if with_funding else "published; it opens once rewards and services are escrowed"
     session.out.done(
         sent(f"Study {number} is {state}", receipts[-1]),
         {"study": number, "transactions": [transaction(receipt) for receipt in receipts]},
@@ -109,7 +129,7 @@ def publish(session: Session, plan_file: Path, extractor: Path | None, with_fund
 @click.argument("study_id", type=_STUDY, metavar="STUDY")
 @click.argument("amount", required=False)
 def fund(session: Session, study_id: int, amount: str | None) -> None:
-    """Escrow rewards for a study.
+    """Escrow rewards, and pay for services, of a study.
 
     AMOUNT is in whole tokens; without it, what is still missing is escrowed.
     """
@@ -130,17 +150,21 @@ def fund(session: Session, study_id: int, amount: str | None) -> None:
 
 @command(study, "refund")
 @click.argument("study_id", type=_STUDY, metavar="STUDY")
-def refund(session: Session, study_id: int) -> None:
-    """Pay the sponsor what no hospital earned.
+@click.option("--to", metavar="ADDRESS", help="Who is paid, where the sponsor's key signs [the sponsor].")
+def refund(session: Session, study_id: int, to: str | None) -> None:
+    """Pay the sponsor what was not spent.
 
-    Anyone may send this, once the study has ended.
+    That is what came in, less what hospitals earned and services cost. Anyone may send this, once the study has
+    ended; another address than its own only the sponsor names.
     """
+    recipient = checked_address(to) if to else session.reader.study(study_id).sponsor
     with session.signing("owner") as key:
-        receipt = key.ledger.refund(key.intent(f"study/refund/{study_id}"), study_id)
+        intent = key.intent(f"study/refund/{study_id}/{recipient}")
+        receipt = key.ledger.refund(intent, study_id, recipient)
     paid = receipt.event("StudyRefunded").arguments["amount"]
     session.out.done(
-        sent(f"{session.tokens(paid)} paid back to the sponsor of study {study_id}", receipt),
-        {"study": study_id, "amount": paid, "transaction": transaction(receipt)},
+        sent(f"{session.tokens(paid)} of study {study_id} paid back to {recipient}", receipt),
+        {"study": study_id, "amount": paid, "to": recipient, "transaction": transaction(receipt)},
     )
 
 
@@ -148,8 +172,8 @@ def refund(session: Session, study_id: int) -> None:
 def list_studies(session: Session) -> None:
     """List all studies with their state, and how they ended.
 
-    A title is shown where the plan's document is at hand: in this node's store, or with a hospital that is enrolled
-    and answers at once.
+    `survives` is how many silent or lying hospitals a study goes on without, as it stands. A title is shown where the
+    plan's document is at hand: in this node's store, or with a hospital that is enrolled and answers at once.
     """
     reader, plans = session.reader, PlansAtHand(session)
 
@@ -163,13 +187,23 @@ def list_studies(session: Session) -> None:
             f"{found.enrolled} of {found.plan.minimum} to {found.plan.maximum}",
             f"{reader.current_round(number)} of {found.plan.rounds}",
             reward if session.options.as_json else session.tokens(reward),
-            outcome(reader, number),
+            opens(reader, found),
+            survived(reader, found),
+            joining(found),
+            _waiting(number),
             found.sponsor,
         )
 
+    def _waiting(number: int) -> str | None:
+        until = suspended_until(reader, number)
+        return outcome(reader, number) if until is None else f"suspended {suspension_in_words(reader, number)}"
+
     session.out.rows(
         "Studies",
-        ("id", "title", "state", "hospitals", "round", "reward_per_round", "outcome", "sponsor"),
+        (
+            *("id", "title", "state", "hospitals", "round", "reward_per_round"),
+            *("opens", "survives", "joining", "outcome", "sponsor"),
+        ),
         (row(number) for number in range(1, reader.study_count() + 1)),
         "No study has been published yet.",
     )
@@ -179,7 +213,7 @@ def list_studies(session: Session) -> None:
 @click.argument("study_id", type=_STUDY, metavar="STUDY")
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="The plan document, where no store has it.")
 def show(session: Session, study_id: int, plan_file: Path | None) -> None:
-    """Show a study's subject, terms, money, hospitals and rounds.
+    """Show a study's subject, terms, money, hospitals, batch and rounds.
 
     Title, question, label and columns are the sponsor's words, from the plan's document. Once the study has ended also
     how, why, and who was missing.
@@ -187,7 +221,6 @@ def show(session: Session, study_id: int, plan_file: Path | None) -> None:
     reader = session.reader
     found = reader.study(study_id)
     plan = plan_in(plan_file, found) if plan_file else PlansAtHand(session).of(found)
-    funded, needed = reader.funded(study_id), reader.required_funding(study_id)
     values = {
         "id": found.id,
         **described(plan),
@@ -195,21 +228,49 @@ def show(session: Session, study_id: int, plan_file: Path | None) -> None:
         "sponsor": found.sponsor,
         "hospitals": reader.enrolled_ids(study_id),
         "sampled": sampled_hospitals(reader, study_id),
-        "funded": funded,
-        "needed": needed,
+        "batch": _batch(session, study_id),
+        "opens": opens(reader, found),
+        "survives": survived(reader, found),
+        "joining": joining(found),
+        "suspended_until": suspended_until(reader, study_id),
+        "funded": reader.funded(study_id),
+        "needed": reader.required_funding(study_id),
+        "services_spent": reader.service_spent(study_id)[0],
+        "fines": reader.fines(study_id),
         "waits_for": waits_for(reader, study_id),
         "outcome": outcome(reader, study_id),
         **dataclasses.asdict(found.plan),
     }
-    history = _rounds(reader, study_id)
+    history = rounds_so_far(reader, study_id)
     if session.options.as_json:
         values["history"] = [dict(zip(_COLUMNS, row, strict=True)) for row in history]
     shown = in_words(plan, found) | terms_in_words(session, found.plan)
-    shown |= {"funded": session.tokens(funded), "needed": session.tokens(needed)}
+    shown |= {name: session.tokens(values[name]) for name in ("funded", "needed", "services_spent", "fines")}
+    shown |= {
+        "batch": batch_in_words(reader, study_id),
+        "survives": survived_in_words(reader, found),
+        "suspended_until": suspension_in_words(reader, study_id),
+    }
     shown["sampled"] = "\n".join(f"hospital {number}: {text}" for number, text in values["sampled"].items()) or "none"
     session.out.record(f"Study {study_id}", values, shown)
     if not session.options.as_json:
         session.out.rows("Rounds", _COLUMNS, history, "No round has begun.")
+
+
+def _batch(session: Session, study_id: int) -> dict[str, object] | None:
+    """Who takes part in which rounds under the present keys, for programs."""
+    found = batch(session.reader, study_id)
+    if found is None:
+        return None
+    enrolled = session.reader.enrolled_ids(study_id)
+    return {
+        "ceremony": found.ceremony,
+        "first_round": found.first_round,
+        "last_round": found.last_round,
+        "participants": [enrolled[index] for index in indices(found.participants)],
+        "dealt": [enrolled[index] for index in indices(found.dealt)],
+        "with_ckks": found.with_ckks,
+    }
 
 
 def _document(path: Path) -> bytes:
@@ -217,79 +278,3 @@ def _document(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"The plan {path} cannot be read ({error.strerror}).") from None
-
-
-def waits_for(reader: ChainReader, study_id: int) -> str:
-    """What a study waits for now, and how long at most."""
-    state = reader.study_state(study_id)
-    if state is StudyState.PUBLISHED:
-        return "the sponsor to escrow the rewards" + _left(reader, reader.enrolment_end(study_id))
-    if state is StudyState.ENROLLING:
-        return "hospitals to enrol" + _left(reader, reader.enrolment_end(study_id))
-    if state is StudyState.CEREMONY:
-        ceremony = reader.ceremony_state(study_id)
-        missing = ceremony.participants & ~ceremony.posted
-        step = ceremony.step.name.lower().replace("_", " ")
-        return f"{_named(reader, study_id, missing)}: {step} of ceremony {ceremony.number}" + _left(
-            reader, ceremony.deadline
-        )
-    if state is not StudyState.RUNNING:
-        return "nothing: it has ended" if state.ended else "nothing: there is no such study"
-    number = reader.current_round(study_id)
-    now = reader.phase(study_id, number)
-    record = reader.round_state(study_id, number)
-    everybody = reader.ceremony_state(study_id).participants
-    phase = f"{now.phase.name.lower()} phase of round {number}"
-    if now.phase is Phase.SUBMIT:
-        return f"{_named(reader, study_id, everybody & ~record.submitted_bitmap)}: {phase}" + _left(
-            reader, now.deadline
-        )
-    if now.phase is Phase.ATTEST:
-        return f"{_named(reader, study_id, everybody & ~record.attested_bitmap)}: {phase}" + _left(reader, now.deadline)
-    return f"anyone: {phase}" + _left(reader, now.deadline)
-
-
-def outcome(reader: ChainReader, study_id: int) -> str | None:
-    """How a study ended, why, and who was missing; None while it goes on."""
-    end = ending(reader, study_id)
-    return None if end is None else end.told(lambda number: f"hospital {hospital_name(reader, number)}")
-
-
-def sampled(reader: ChainReader, study_id: int, hospital_id: int) -> str | None:
-    """Of which of its blocks of rows a hospital trains; None for one that trains on all of its rows."""
-    draw = reader.blocks_of(study_id, hospital_id)
-    if not draw.blocks:
-        return None
-    if not draw.used:
-        return f"one of {draw.blocks} blocks of its rows, not in use yet"
-    return f"sampled: block {draw.index + 1} of {draw.blocks}, {reader.enrolment(study_id, hospital_id).rows} rows"
-
-
-def sampled_hospitals(reader: ChainReader, study_id: int) -> dict[int, str]:
-    """As `sampled`, by hospital number, of those that enrolled with blocks."""
-    found = {number: sampled(reader, study_id, number) for number in reader.enrolled_ids(study_id)}
-    return {number: text for number, text in found.items() if text is not None}
-
-
-def _rounds(reader: ChainReader, study_id: int) -> list[tuple[object, ...]]:
-    failed = {number: FAILURE[reason] for number, reason in failures(reader, study_id).items()}
-    rows: list[tuple[object, ...]] = []
-    for number in range(1, reader.current_round(study_id) + 1):
-        record = reader.round_state(study_id, number)
-        bitmaps = (record.submitted_bitmap, record.attested_bitmap, record.included_bitmap)
-        counts = [len(indices(bitmap)) for bitmap in bitmaps]
-        rows.append((number, reader.phase(study_id, number).phase, *counts, record.sum_rows, failed.get(number, "")))
-    return rows
-
-
-def _named(reader: ChainReader, study_id: int, bitmap: int) -> str:
-    enrolled = reader.enrolled_ids(study_id)
-    return "hospitals " + ", ".join(str(enrolled[index]) for index in indices(bitmap))
-
-
-def _left(reader: ChainReader, deadline: int) -> str:
-    """How long something has left by the chain, whose deadline it is."""
-    if not deadline:
-        return ""
-    seconds = deadline - int(reader.clock.now())
-    return f" ({format_span(seconds)} left)" if seconds > 0 else " (time is up: anyone may move it on)"

@@ -41,13 +41,21 @@ def new(session: Session, name: str, light_kdf: bool) -> None:
 
 @command(wallet, "show")
 def show(session: Session) -> None:
-    """Show a key's address, ether and tokens."""
+    """Show a key's address, ether and tokens, and what it earned.
+
+    Services are what it earned by moving studies on and was not yet paid: `consilium claim` collects them.
+    """
     address = session.address("owner")
     ether, tokens = session.reader.balance(address), session.reader.token_balance(address)
+    services = session.reader.service_owed(address)
     session.out.record(
         "Wallet",
-        {"address": address, "ether_wei": ether, "tokens": tokens},
-        {"ether_wei": f"{format_amount(ether, 18)} ether", "tokens": session.tokens(tokens)},
+        {"address": address, "ether_wei": ether, "tokens": tokens, "services": services},
+        {
+            "ether_wei": f"{format_amount(ether, 18)} ether",
+            "tokens": session.tokens(tokens),
+            "services": session.tokens(services),
+        },
     )
 
 

@@ -18,11 +18,12 @@ import numpy as np
 
 from node.crypto.context import CeremonyContext, CeremonyIdentity, Context, in_index_order, index_of
 from node.crypto.parameters import ThresholdParameters
-from node.crypto.prf import SEED_BYTES, Words, derive, encode, expand, ternary, uniform
+from node.crypto.prf import SEED_BYTES, Words, derive, ternary, uniform
 from node.crypto.ring import ring
 from node.crypto.sealing import TAG_BYTES, SealingKey, UnusableBox
 from node.crypto.shamir import interpolate
 from node.errors import ParameterError
+from node.hashing import encode, expand
 
 
 @dataclass(frozen=True)

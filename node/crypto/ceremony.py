@@ -12,16 +12,17 @@ from dataclasses import dataclass
 
 from node.crypto import pads
 from node.crypto.context import CeremonyContext, bitmap_of, index_of
-from node.crypto.dealing import CeremonyKeys, DealingContent, dealing_digest, dealing_size, read_dealing
-from node.crypto.prf import Field, public_hash
+from node.crypto.dealing import CeremonyKeys, DealingContent, dealing_size, read_dealing
 from node.errors import CeremonyFailed, MalformedCeremonyMessage
+from node.transcript import CountedComplaint, CountedDealing, transcript_digest
 
 
 @dataclass(frozen=True)
 class PostedDealing:
     """A dealing as it stands on chain; `counts`: whether enough hospitals held it and few enough lacked it.
 
-    `content` are its bytes, needed where it counts and has the size of a dealing.
+    `content` are its bytes, as a store checked them against digest and size; needed where it counts and has the size of
+    a dealing.
     """
 
     digest: bytes
@@ -98,7 +99,7 @@ def _judged(ctx: CeremonyContext, keys: CeremonyKeys, dealing: DealingContent, p
 
 
 def _bytes_of(party: int, posted: PostedDealing) -> bytes:
-    if posted.content is None or dealing_digest(posted.content) != posted.digest:
+    if posted.content is None:
         raise CeremonyFailed(
             f"the dealing of hospital {party} counts and is not at hand: without it this node cannot judge the ceremony"
         )
@@ -112,11 +113,13 @@ def _digest(
     complaints: Sequence[PostedComplaint],
     guilty: int,
 ) -> bytes:
-    fields: list[Field] = ["ceremony transcript", *ctx.identity, ctx.keys_hash, len(counted)]
-    for party in counted:
-        fields += [party, dealings[party].digest, dealings[party].size]
-    fields.append(len(complaints))
-    for posted in complaints:
-        shown = posted.complaint
-        fields += [posted.complainer, posted.dealer, posted.round, shown.D.x, shown.D.y, shown.c, shown.s]
-    return public_hash(*fields, guilty)
+    return transcript_digest(
+        ctx.identity,
+        ctx.keys_hash,
+        [CountedDealing(party, dealings[party].digest, dealings[party].size) for party in counted],
+        [
+            CountedComplaint(one.complainer, one.dealer, one.round, *one.complaint.D, one.complaint.c, one.complaint.s)
+            for one in complaints
+        ],
+        guilty,
+    )

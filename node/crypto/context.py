@@ -11,10 +11,10 @@ from typing import TypeAlias
 
 from node.crypto.pads import PadContext
 from node.crypto.parameters import MAXIMUM_PARTIES, MAXIMUM_ROUNDS, MINIMUM_PARTIES, ThresholdParameters
-from node.crypto.prf import public_hash
 from node.crypto.updates import UpdateForm
 from node.errors import ParameterError
 from node.group.pedersen import limb_count
+from node.hashing import public_hash
 
 _LAST_ROUND = (1 << 32) - 1
 _HASH_BYTES = 32

@@ -18,9 +18,10 @@ from node.crypto import pads
 from node.crypto.boxes import BoxContent, boxes_size, open_own_box, own_content, seal_boxes, sealing_key
 from node.crypto.context import CeremonyContext, CeremonyIdentity, index_of
 from node.crypto.framing import HEADER_BYTES, Kind, frame, unframe
-from node.crypto.prf import SEED_BYTES, encode
+from node.crypto.prf import SEED_BYTES
 from node.errors import FalseBox, MalformedCeremonyMessage, MalformedPadDealing, ParameterError
 from node.group.babyjubjub import COFACTOR, Point, multiply
+from node.hashing import encode
 
 
 @dataclass(frozen=True)

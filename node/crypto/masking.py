@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from node.crypto.parameters import NOISE_SUMMANDS, smudging_bound
-from node.crypto.prf import Field, Words, smudging_limbs, uniform
+from node.crypto.prf import Words, smudging_limbs, uniform
 from node.crypto.ring import Ring
+from node.hashing import Field
 
 
 def smudging_noise(ring: Ring, noise_seed: bytes, count: int, noise_bits: int, about: Sequence[Field]) -> Words:

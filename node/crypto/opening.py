@@ -25,10 +25,11 @@ from node.crypto.framing import HEADER_BYTES, Kind, frame, unframe
 from node.crypto.masking import cancelling_masks, smudging_noise
 from node.crypto.packing import unpack
 from node.crypto.parameters import MINIMUM_INCLUDED
-from node.crypto.prf import Field, Words
+from node.crypto.prf import Words
 from node.crypto.round_secrets import read_round_secrets
 from node.crypto.shamir import lagrange
 from node.errors import MalformedShare, OpeningFailed, OpeningRefused, ParameterError
+from node.hashing import Field
 
 #: Set and quorum, between the header and the residues.
 PREFIX_BYTES = 16

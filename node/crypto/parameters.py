@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-from node.crypto.prf import encode
 from node.errors import ParameterError
+from node.hashing import encode
 
 MINIMUM_PARTIES = 3
 MAXIMUM_PARTIES = 64

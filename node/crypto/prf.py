@@ -15,45 +15,20 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from node.hashing import Field, expand
+
 Words: TypeAlias = npt.NDArray[np.uint64]
-Field: TypeAlias = "int | bytes | str | tuple[int, ...]"
 
 SEED_BYTES = 32
 PUBLIC_SEED_BYTES = 64
 
-_PREFIX = b"consilium/threshold-ckks/v1/"
 _SEAL_BUFFER_BYTES = 4096
 _SEAL_WORD = 1 << 64
-
-
-def encode(*fields: Field) -> bytes:
-    """Encodes fields so that different lists never give the same bytes; integers below 2^256."""
-    parts = []
-    for field in fields:
-        if isinstance(field, int):
-            parts.append(b"i" + field.to_bytes(32, "big"))
-        elif isinstance(field, str):
-            parts.append(b"s" + len(field.encode()).to_bytes(4, "big") + field.encode())
-        elif isinstance(field, bytes):
-            parts.append(b"b" + len(field).to_bytes(4, "big") + field)
-        else:
-            parts.append(b"t" + len(field).to_bytes(4, "big") + encode(*field))
-    return b"".join(parts)
-
-
-def expand(key: bytes, length: int, *fields: Field) -> bytes:
-    """Returns `length` bytes of the PRF under `key` for the input `fields`; the first names the use."""
-    return hashlib.shake_256(_PREFIX + encode(key, *fields)).digest(length)
 
 
 def derive(key: bytes, *fields: Field) -> bytes:
     """Returns a 32-byte seed for one named use."""
     return expand(key, SEED_BYTES, *fields)
-
-
-def public_hash(*fields: Field) -> bytes:
-    """Returns the 32-byte domain-separated SHAKE-256 hash of public fields."""
-    return expand(b"", SEED_BYTES, *fields)
 
 
 def public_seed(*fields: Field) -> bytes:

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from node.crypto.prf import encode
 from node.errors import CryptoError
+from node.hashing import encode
 
 PUBLIC_BYTES = 32
 TAG_BYTES = 16

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 
 from node.errors import ProofError
-from node.types.ledger import Proof
+from node.types import Proof
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ from node.proofs.zkey import read_history
 
 #: Public files of powers of tau with their digests, committed.
 KNOWN_POWERS = ROOT / "circuits" / "powers_of_tau.json"
+#: One alone could know the secret of the keys.
+FEWEST_CONTRIBUTORS = 2
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -90,6 +92,16 @@ def check_receipt(transcript: Transcript, receipt: SetupStep) -> None:
         raise SetupInvalid(
             f"the contribution of {receipt.name} ({receipt.hash[:16]}…) is not in the transcript of "
             f"{transcript.circuit}: its secret protects nothing there, do not use these keys"
+        )
+
+
+def check_contributors(transcript: Transcript) -> None:
+    """Raise SetupInvalid where one contributor made the keys alone: whoever that is could know their secret."""
+    if len(transcript.steps) < FEWEST_CONTRIBUTORS:
+        alone = " and ".join(step.name for step in transcript.steps)
+        raise SetupInvalid(
+            f"only {alone} contributed to the keys of {transcript.circuit}, who could keep the secret and forge proofs: at "
+            f"least {FEWEST_CONTRIBUTORS} hospitals have to contribute, yours among them"
         )
 
 

@@ -6,22 +6,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from node.errors import (
-    ChainUnavailable,
-    ContractReverted,
-    CryptoError,
-    DataError,
-    OpeningRefused,
-    StorageError,
-    StudyError,
-)
-from node.steps.attestation import attest_ciphertexts, release_own
+from node.errors import ChainUnavailable, ContractReverted, CryptoError, DataError, StorageError, StudyError
+from node.steps.attestation import attest_payloads, release_own
+from node.steps.batches import is_participant
 from node.steps.ceremony import advance_ceremony, erase_superseded, forget_ceremony_seed
+from node.steps.closing import close_round
 from node.steps.context import Hospital, StudyContext, is_left_to_others, plan_document
 from node.steps.drawn import use_drawn_block
 from node.steps.enrolment import check_plan
 from node.steps.evidence import watch_shares
-from node.steps.opening import close_round, finalise, include_updates, keep_shares, post_share
+from node.steps.inclusion import include_updates
+from node.steps.opening import open_round
+from node.steps.resilience import tell_resilience
 from node.steps.submission import submit_update
 from node.types import Phase, RoundState, StudyState
 
@@ -55,21 +51,23 @@ def advance(context: StudyContext) -> bool:
         with _set_aside(context, "secrets of earlier ceremonies"):
             erase_superseded(context, ceremony.number)
             forget_ceremony_seed(context, ceremony.number)
+        tell_resilience(context, ceremony)
     current = reader.current_round(context.id)
     going_on = state is StudyState.RUNNING
     closed = _close_rounds(context, range(1, current if going_on else current + 1))
     if not state.ended:
-        if left_behind:
+        if left_behind and not (going_on and is_participant(context, current)):
             return closed and _part(context)
         if sends and going_on:
+            # Who leaves takes part in the round that goes on.
             _advance_round(context, current)
         return False
     confirmed = context.confirmed_block()
     if not reader.agreed(lambda endpoint: endpoint.study_state(context.id, at=confirmed)).ended:
         return False
-    # Rounds that never began, and a ceremony that never completed, leave secrets too.
-    context.hospital.secrets.erase_all(context.key)
-    return closed
+    # Rounds that never began, and a ceremony that never completed, leave secrets too; what opens a finalised round
+    # whose model is still lacking stays until it is there.
+    return closed and _part(context)
 
 
 def _close_rounds(context: StudyContext, rounds: range) -> bool:
@@ -93,20 +91,8 @@ def _set_aside(context: StudyContext, what: str) -> Iterator[None]:
         troubles.passed(context.log, place, f"{what}: ")
 
 
-@contextlib.contextmanager
-def _refused_once(context: StudyContext, number: int) -> Iterator[None]:
-    """A share that is refused is refused at every look of the attempt: the log says why once for each round."""
-    try:
-        yield
-    except OpeningRefused as error:
-        state, key = context.hospital.state, f"{context.round_key(number)}/refused"
-        if state.result(key) is None:
-            context.hospital.log.error("%s", error)
-            state.done(key, {"reason": str(error)})
-
-
 def _is_left_behind(context: StudyContext) -> bool:
-    """Whether the study goes on without this hospital, for good: it left, or was missing in a failed ceremony."""
+    """Whether the study goes on without this hospital, for good: it left, or was excluded."""
     hospital = context.hospital
     if not hospital.reader.enrolment(context.id, hospital.id).barred:
         return False
@@ -116,23 +102,22 @@ def _is_left_behind(context: StudyContext) -> bool:
 
 
 def _part(context: StudyContext) -> bool:
-    """Erase this hospital's secrets of a study that goes on without it; True, since nothing is left to do."""
+    """Erase this hospital's secrets of a study that is over for it; True, since nothing is left to do."""
     context.hospital.secrets.erase_all(context.key)
     return True
 
 
-def _failed_at(context: StudyContext, number: int, state: RoundState) -> int:
+def _failed_at(context: StudyContext, state: RoundState) -> int:
     """The second at which a round's phase became Failed."""
-    if not state.included_at:
-        return context.submission_end(state)
-    attempt = context.hospital.reader.current_attempt(context.id, number)
-    return state.included_at + attempt * context.plan.phases.open
+    if state.included_at:
+        return state.included_at + context.plan.phases.patience
+    return context.submission_end(state)
 
 
 def _final_phase(context: StudyContext, number: int) -> tuple[Phase, int]:
     """A round's phase in the newest block that is final by the plan's rule, and that block.
 
-    Ciphertexts are released, and shares made, on nothing else, and only where all configured endpoints say so.
+    Payloads are released, and shares made, on nothing else, and only where all configured endpoints say so.
     """
     confirmed = context.confirmed_block()
     reader = context.hospital.reader
@@ -141,31 +126,25 @@ def _final_phase(context: StudyContext, number: int) -> tuple[Phase, int]:
 
 def _advance_round(context: StudyContext, number: int) -> None:
     hospital, reader = context.hospital, context.hospital.reader
-    phase = reader.phase(context.id, number)
-    reader.clock.wait_for(phase.deadline)
+    now = reader.phase(context.id, number)
+    reader.clock.wait_for(now.deadline)
     state = reader.round_state(context.id, number)
-    if phase.phase is Phase.SUBMIT:
+    if now.phase is Phase.SUBMIT:
         submit_update(context, number, state)
-    elif phase.phase is Phase.ATTEST and _final_phase(context, number)[0] is Phase.ATTEST:
+    elif now.phase is Phase.ATTEST and _final_phase(context, number)[0] is Phase.ATTEST:
         release_own(context, number)
-        attest_ciphertexts(context, number, state, phase)
-    elif phase.phase is Phase.INCLUDE:
+        attest_payloads(context, number, state, now)
+    elif now.phase is Phase.INCLUDE:
         if _final_phase(context, number)[0] in (Phase.ATTEST, Phase.INCLUDE):
             release_own(context, number)
         include_updates(context, number, state)
-    elif phase.phase is Phase.OPEN:
-        try:
-            final, confirmed = _final_phase(context, number)
-            if final is Phase.OPEN:
-                with _refused_once(context, number):
-                    post_share(context, number, confirmed)
-        finally:
-            # A node that cannot open, as after its secrets were lost, can still serve and finalise.
-            keep_shares(context, number)
-            with _set_aside(context, f"the shares of round {number}"):
-                watch_shares(context, number)
-            finalise(context, number)
-    elif phase.phase is Phase.FAILED and context.is_my_turn(number, _failed_at(context, number, state)):
+    elif now.phase.opens:
+        final, confirmed = _final_phase(context, number)
+        if final.opens:
+            open_round(context, number, now, confirmed)
+        with _set_aside(context, f"the shares of round {number}"):
+            watch_shares(context, number)
+    elif now.phase is Phase.FAILED and context.is_my_turn(number, _failed_at(context, state)):
         try:
             hospital.ledger.fail_round(context.id, number)
             context.log.info("round %d: failed, and is on record as failed", number)

@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Release, collect, check and attest: which ciphertexts of a round this hospital holds complete."""
+"""Release, collect, check and attest: which payloads this hospital holds whole, and which fit."""
 
 from __future__ import annotations
 
-import logging
-
-from node.crypto.context import RoundContext
-from node.crypto.encryption import Ciphertext, ciphertext_size, read_ciphertext
-from node.errors import MalformedCiphertext, StorageError
-from node.steps.batches import is_participant
+from node.steps.accusing import accuse
+from node.steps.batches import is_participant, remembers_keys
 from node.steps.context import StudyContext
-from node.steps.one_set import opened_elsewhere
-from node.steps.submission import round_context
-from node.types import PhaseState, RoundState, Submission, bitmap_of, indices
+from node.steps.payloads import collect_payloads
+from node.types import Charge, PhaseState, RoundState, bitmap_of, indices
 
 #: Share of the time left at its first look after which a hospital attests what it holds, although something is
 #: missing. Counted from that look: after a chain that stood still, the others need time to release theirs.
@@ -20,31 +15,46 @@ PATIENCE = 0.5
 
 
 def release_own(context: StudyContext, round_number: int) -> None:
-    """Let others fetch this hospital's ciphertext. Only once the end of submission is final: until then
+    """Let others fetch this hospital's payload. Only once the end of submission is final: until then
     nobody can build on another's."""
     hospital = context.hospital
-    done = hospital.state.result(f"{context.round_key(round_number)}/encryption")
+    done = hospital.state.result(f"{context.round_key(round_number)}/payload")
     if done is not None:
         hospital.store.release(bytes.fromhex(done["digest"]), done["size"])
 
 
-def attest_ciphertexts(context: StudyContext, round_number: int, state: RoundState, phase: PhaseState) -> None:
-    """Fetch and check every submitted ciphertext, keep and serve it, and attest those that are sound."""
+def attest_payloads(context: StudyContext, round_number: int, state: RoundState, phase: PhaseState) -> None:
+    """Fetch and check every submitted payload, keep and serve it, attest to sound ones and accuse of false ones.
+
+    A payload that does not fit its commitment is never attested to: no set that honest hospitals open has it.
+    """
+    hospital = context.hospital
     if state.attested_bitmap >> context.enrolment.index & 1 or not is_participant(context, round_number):
         return
-    hospital = context.hospital
+    if not remembers_keys(context, round_number):
+        return
     with context.stage("attest", round_number):
-        held, missing = _collect(context, round_number, state)
+        enrolled = hospital.reader.enrolled_ids(context.id)
+        submitted = [enrolled[index] for index in indices(state.submitted_bitmap)]
+        held = collect_payloads(context, round_number, submitted)
+        if held.false:
+            accuse(context, round_number, Charge.PAYLOAD, _final(context, round_number, held.false))
         first_look = _first_look(context, round_number)
         until = first_look + (phase.deadline - first_look) * PATIENCE
-        if missing and not hospital.reader.clock.is_past(until):
-            text = f"round {round_number}: waiting for the ciphertexts of {missing}"
-            context.say(f"round {round_number}", "waiting for ciphertexts", text)
+        if held.missing and not hospital.reader.clock.is_past(until):
+            text = f"round {round_number}: waiting for the payloads of {held.missing}"
+            context.say(f"round {round_number}", "waiting for payloads", text)
             return
-        if opened_elsewhere(context, round_number):
-            return
-        hospital.ledger.attest(context.id, round_number, bitmap_of(held))
-    context.log.info("round %d: attested %d ciphertexts", round_number, len(held))
+        hospital.ledger.attest(context.id, round_number, bitmap_of([enrolled.index(number) for number in held.sound]))
+    context.log.info("round %d: attested %d payloads", round_number, len(held.sound))
+
+
+def _final(context: StudyContext, round_number: int, numbers: list[int]) -> list[int]:
+    """Those of them whose submissions are the same on all endpoints, in a final block: one endpoint may invent them."""
+    confirmed, reader = context.confirmed_block(), context.hospital.reader
+    final = reader.agreed(lambda endpoint: dict(endpoint.submissions(context.id, round_number, numbers, confirmed)))
+    newest = reader.submissions(context.id, round_number, numbers)
+    return [number for number in numbers if number in final and final[number] == newest.get(number)]
 
 
 def _first_look(context: StudyContext, round_number: int) -> float:
@@ -54,47 +64,3 @@ def _first_look(context: StudyContext, round_number: int) -> float:
     first = hospital.state.result(key)
     assert first is not None
     return float(first["first_look"])
-
-
-def fetch_ciphertext(
-    context: StudyContext, binding: RoundContext, number: int, submission: Submission
-) -> tuple[bytes, Ciphertext]:
-    """A hospital's ciphertext, its bytes and what they hold; nothing is fetched where the size is wrong.
-
-    Raises `MalformedCiphertext` for one that is not as the plan implies, `StorageError` while none serves it.
-    """
-    size = ciphertext_size(binding)
-    if submission.size != size:
-        raise MalformedCiphertext(
-            f"the ciphertext of hospital {number} is announced with {submission.size} bytes; "
-            f"those of this round have {size}"
-        )
-    content = context.hospital.store.get(submission.digest, submission.size)
-    return content, read_ciphertext(binding, number, content)
-
-
-def _collect(context: StudyContext, round_number: int, state: RoundState) -> tuple[list[int], list[int]]:
-    """Indices whose ciphertext is held and sound, and hospital numbers whose cannot be had yet."""
-    hospital = context.hospital
-    binding = round_context(context, round_number)
-    enrolled = hospital.reader.enrolled_ids(context.id)
-    held, missing = [], []
-    submitted = {enrolled[index]: index for index in indices(state.submitted_bitmap)}
-    told = hospital.reader.submissions(context.id, round_number, submitted)
-    for number, index in submitted.items():
-        submission = told.get(number)
-        if submission is None:
-            # The contract has it, and no event tells it yet.
-            missing.append(number)
-            continue
-        try:
-            content, _ = fetch_ciphertext(context, binding, number, submission)
-            hospital.store.put(content)
-            held.append(index)
-        except MalformedCiphertext as error:
-            text = f"round {round_number}: not attesting hospital {number}: {error}"
-            context.say(f"round {round_number}", f"malformed ciphertext of {number}", text, logging.WARNING)
-        except StorageError as error:
-            context.log.debug("round %d: hospital %d's ciphertext: %s", round_number, number, error)
-            missing.append(number)
-    return held, missing

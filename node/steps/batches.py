@@ -1,31 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether this hospital takes part in a round, by the ceremony that made the round's keys."""
+"""Whether this hospital takes part in a round, by the ceremony that made the round's keys, and what binds the round."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
-from node.steps.ceremony import acknowledgement
+from node.crypto import CeremonyContext, RoundContext, RoundOpening, read_dealing, round_opening
+from node.crypto.pads import PadDealing
+from node.errors import SecretUnavailable
+from node.steps.ceremony.binding import bound
+from node.steps.ceremony.names import acknowledgement, keys_name
 from node.steps.context import StudyContext
+from node.steps.neighbours import warning
+from node.types import Opening
 
 
 def is_participant(context: StudyContext, round_number: int) -> bool:
     """Whether the hospital took part in the ceremony that made the round's keys."""
-    _, participants = context.hospital.reader.ceremony_of(context.id, round_number)
-    return bool(participants >> context.enrolment.index & 1)
+    batch = context.hospital.reader.batch_of(context.id, round_number)
+    return bool(batch.participants >> context.enrolment.index & 1)
+
+
+def remembers_keys(context: StudyContext, round_number: int) -> bool:
+    """Whether this node's memory has what binds a round: that it acknowledged the ceremony which made the keys."""
+    ceremony = context.hospital.reader.batch_of(context.id, round_number).ceremony
+    return context.hospital.state.result(acknowledgement(context, ceremony)) is not None
+
+
+def round_context(context: StudyContext, round_number: int) -> RoundContext:
+    """What binds a round's payloads and shares; raises SecretUnavailable where this node acknowledged no such keys."""
+    ceremony = context.hospital.reader.batch_of(context.id, round_number).ceremony
+    return _bound(context, ceremony).round_context(round_number)
+
+
+def round_secrets_of(context: StudyContext, round_number: int) -> bytes:
+    """This hospital's secrets of a round; raises SecretUnavailable where they are gone."""
+    ceremony = context.hospital.reader.batch_of(context.id, round_number).ceremony
+    return context.hospital.secrets.get(keys_name(context, ceremony, round_number))
+
+
+def has_secrets(context: StudyContext, round_number: int) -> bool:
+    """Whether this node holds its secrets of a round."""
+    ceremony = context.hospital.reader.batch_of(context.id, round_number).ceremony
+    return context.hospital.secrets.has(keys_name(context, ceremony, round_number))
+
+
+def rules_of(context: StudyContext, round_number: int) -> RoundOpening:
+    """How a round's payloads and shares are made and checked; raises StorageError where a dealing is not to be had."""
+    state = context.hospital.reader.round_state(context.id, round_number)
+    ctx = round_context(context, round_number)
+    return round_opening(ctx, _dealings(context, ctx), ckks_first=state.opening is Opening.CKKS)
 
 
 def sits_out(context: StudyContext, round_number: int) -> bool:
     """Whether this node must leave a round to the others.
 
     That is where it holds no keys for the round, and where its memory is older than what it did with keys of
-    the same ceremony: a restored backup could make it encrypt a second message under one secret, or help to open a
+    the same ceremony: a restored backup could make it mask a second message by one pad, or help to open a
     second set. Then it sits out every round until the next ceremony.
     """
     if not is_participant(context, round_number):
         return True
     hospital = context.hospital
-    ceremony, _ = hospital.reader.ceremony_of(context.id, round_number)
+    ceremony = hospital.reader.batch_of(context.id, round_number).ceremony
     key = f"{context.key}/ceremony-{ceremony}/sat-out"
     if hospital.state.result(key) is not None:
         return True
@@ -34,9 +73,10 @@ def sits_out(context: StudyContext, round_number: int) -> bool:
         return False
     context.log.warning(
         "this node does not remember %s, although the chain shows it: its memory was brought back from a "
-        "backup. It sits out the rounds up to the next key ceremony; `consilium keys rotate %d` has one held sooner",
+        "backup. It sits out the rounds up to the next key ceremony; `consilium keys rotate %d` has one held sooner.%s",
         forgotten,
         context.id,
+        warning(context),
     )
     hospital.state.done(key, {"forgotten": forgotten})
     return True
@@ -50,15 +90,59 @@ def _forgotten(context: StudyContext, ceremony: int) -> Iterator[str]:
     own = {"studyId": context.id, "hospitalId": hospital.id}
     for event in reader.events("RoundManager", "UpdateSubmitted", **own):
         number = event.arguments["round"]
-        encrypted = hospital.state.result(f"{context.round_key(number)}/encryption")
-        if encrypted is None and _made_keys_of(context, ceremony, number):
+        made = hospital.state.result(f"{context.round_key(number)}/payload")
+        if made is None and _made_keys_of(context, ceremony, number):
             yield f"its update of round {number}"
-    for event in reader.events("RoundManager", "SharePosted", **own):
-        number = event.arguments["round"]
-        opened = hospital.state.opening_set(context.id, number)
-        if opened is None and _made_keys_of(context, ceremony, number):
-            yield f"which set it helped to open in round {number}"
+    for name in ("SharePosted", "PadSharePosted", "PadShareFilePosted"):
+        for event in reader.events("Openings", name, **own):
+            number = event.arguments["round"]
+            opened = hospital.state.set_of_round(context.id, number)
+            if opened is None and _made_keys_of(context, ceremony, number):
+                yield f"which set it helped to open in round {number}"
 
 
 def _made_keys_of(context: StudyContext, ceremony: int, round_number: int) -> bool:
-    return context.hospital.reader.ceremony_of(context.id, round_number)[0] == ceremony
+    return context.hospital.reader.batch_of(context.id, round_number).ceremony == ceremony
+
+
+def _kept(context: StudyContext, ceremony: int) -> dict[str, Any]:
+    kept = context.hospital.state.result(acknowledgement(context, ceremony))
+    if kept is None:
+        raise SecretUnavailable(
+            f"Study {context.id}: this node did not acknowledge key ceremony {ceremony}, and holds nothing of its "
+            "batch. It takes part again from the next ceremony on."
+        )
+    return kept
+
+
+def _bound(context: StudyContext, ceremony: int) -> CeremonyContext:
+    kept = _kept(context, ceremony)
+    return bound(
+        context,
+        ceremony,
+        keys_hash=bytes.fromhex(kept["keys_hash"]),
+        dealt=dict(kept["dealt"]),
+        first_round=kept["first_round"],
+        rounds=kept["rounds"],
+        with_ckks=kept["with_ckks"],
+    )
+
+
+def _dealings(context: StudyContext, ctx: RoundContext) -> Mapping[int, PadDealing]:
+    """A round's pads as everybody sees them, of the batch's participants."""
+    hospital = context.hospital
+    batch = hospital.reader.batch_of(context.id, ctx.round)
+    for study, ceremony in list(hospital.dealings):
+        # A round of the batch before may still be recovered.
+        if study == context.id and ceremony < batch.ceremony - 1:
+            del hospital.dealings[study, ceremony]
+    known = hospital.dealings.setdefault((context.id, batch.ceremony), {})
+    if ctx.round not in known:
+        enrolled = hospital.reader.enrolled_ids(context.id)
+        for number, digest, size in _kept(context, batch.ceremony)["dealings"]:
+            if batch.participants >> enrolled.index(number) & 1:
+                content = hospital.store.get(bytes.fromhex(digest), size)
+                for round_number, dealing in read_dealing(ctx.batch, number, content).pads.items():
+                    # Boxes are long, and nobody looks into them any more.
+                    known.setdefault(round_number, {})[number] = replace(dealing, boxes={})
+    return known[ctx.round]

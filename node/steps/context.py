@@ -15,9 +15,9 @@ from typing import Any
 
 from node.chain.client import ChainReader
 from node.chain.writes import Ledger
-from node.crypto.parameters import ThresholdParameters, choose_parameters
+from node.crypto import Finding, ThresholdParameters, UpdateForm
+from node.crypto.pads import PadDealing
 from node.errors import DataError
-from node.group.pedersen import limb_count
 from node.plan import DOCUMENT_LIMIT, Encryption, TrainingPlan
 from node.proofs.artefacts import Artefacts, find_artefacts
 from node.proofs.prover import Prover
@@ -35,9 +35,12 @@ TURN_SECONDS = 4.0
 class Hospital:
     """One hospital's node: its number, and the tools that its steps use.
 
-    `transcripts`: set-ups of proving keys that this node has verified. `troubles`: what it has said of failures.
-    `checked_records`: by study, the digest of the kept records that were last found to be those committed to, and the
-    commitment.
+    `transcripts`: set-ups of proving keys that this node has verified. `peers`: the hospitals that it deals with, None
+    for all. `troubles`: what it has said of failures. What takes long is looked into once: `checked_records`
+    has the digest of a study's kept records that were last found to be those committed to, and the commitment;
+    `findings` what a dealing (study, ceremony, dealer, digest) holds for this hospital, while its ceremony goes on;
+    `dealings` the pads of a batch (study, ceremony) as everybody sees them, by round and dealer;
+    `checked_shares` the pad shares (study, round, sender, digest) that fit.
     """
 
     id: int
@@ -53,8 +56,12 @@ class Hospital:
     metrics: Path
     log: logging.Logger
     transcripts: tuple[Path, ...] = ()
+    peers: tuple[int, ...] | None = None
     troubles: Troubles = field(default_factory=Troubles)
     checked_records: dict[int, tuple[bytes, int | bytes]] = field(default_factory=dict)
+    findings: dict[tuple[int, int, int, bytes], Finding] = field(default_factory=dict, repr=False)
+    dealings: dict[tuple[int, int], dict[int, dict[int, PadDealing]]] = field(default_factory=dict, repr=False)
+    checked_shares: set[tuple[int, int, int, bytes]] = field(default_factory=set)
 
 
 def left_to_others(study: int, ceremony: int) -> str:
@@ -78,20 +85,18 @@ def plan_document(store: Store, terms: PlanTerms) -> bytes:
 
 
 def encryption_parameters(plan: TrainingPlan, parties: int) -> ThresholdParameters:
-    """The encryption's parameters of a plan for so many hospitals; raises ParameterError where there are none."""
-    return parameters_for(plan.encryption, plan.quantisation.value_bits, len(plan.model.initial), parties)
+    """The parameters of a plan's ciphertexts for so many hospitals; raises ParameterError where there are none."""
+    return parameters_for(plan.encryption, update_form(plan), parties)
 
 
-def parameters_for(encryption: Encryption, value_bits: int, coordinates: int, parties: int) -> ThresholdParameters:
-    """The same, of updates of so many values of so many bits."""
-    return choose_parameters(
-        parties,
-        encryption.threshold,
-        value_bits,
-        coordinates + limb_count(value_bits),
-        statistical_security=encryption.statistical_security,
-        attempts=encryption.attempts,
-    )
+def parameters_for(encryption: Encryption, form: UpdateForm, parties: int) -> ThresholdParameters:
+    """The same, of updates of a form."""
+    return form.parameters(parties, encryption.threshold, encryption.statistical_security)
+
+
+def update_form(plan: TrainingPlan) -> UpdateForm:
+    """In which form a plan's updates travel."""
+    return UpdateForm(len(plan.model.initial), plan.quantisation.value_bits, plan.packed_bits is not None)
 
 
 class _StudyLog(logging.LoggerAdapter[logging.Logger]):
@@ -122,6 +127,11 @@ class StudyContext:
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
         """The node's log, each line of which names the study."""
         return _StudyLog(self.hospital.log, {"study": self.id})
+
+    @property
+    def form(self) -> UpdateForm:
+        """The form of the study's updates."""
+        return update_form(self.plan)
 
     @property
     def coordinates(self) -> int:

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import hashlib
 
-from node.errors import DrawLost, SecretUnavailable, StudyError
+from node.errors import ContractReverted, DrawLost, SecretUnavailable, StudyError
 from node.steps.blocks import Blocks
 from node.steps.context import StudyContext
 from node.steps.records import Records, records_name, stored_records
-
-#: A chain knows the hashes of its last 256 blocks: a draw that becomes final later has to be kept before.
-_HASHES_KNOWN = 200
+from node.types import BlockDraw
 
 
 def records_in_use(context: StudyContext) -> Records | None:
@@ -28,24 +26,20 @@ def records_in_use(context: StudyContext) -> Records | None:
 
 
 def use_drawn_block(context: StudyContext) -> None:
-    """Open the block that was drawn, once its draw is final; have one drawn anew where the first draw was lost.
+    """Put the hash that draws on record while the chain knows it, and open the block that was drawn once that is final.
 
+    The draw shows when the salts do, at the end of the first Key step: by then the chain may have forgotten the hash.
     Whatever was done of it already is seen on the chain, so that a restart repeats nothing.
     """
     hospital, reader = context.hospital, context.hospital.reader
     draw = reader.blocks_of(context.id, hospital.id)
     if not draw.blocks or draw.used or reader.enrolment(context.id, hospital.id).barred:
         return
-    confirmed = context.confirmed_block()
-    try:
-        if context.plan.phases.confirmations > _HASHES_KNOWN and not draw.kept:
-            if reader.drawn_block(context.id, hospital.id) is not None:
-                hospital.ledger.keep_draw(context.id, hospital.id)
-            return
-        index = reader.agreed(lambda endpoint: endpoint.drawn_block(context.id, hospital.id, at=confirmed))
-    except DrawLost:
-        _draw_anew(context, draw.redrawn)
+    if not draw.kept:
+        _keep(context, draw)
         return
+    confirmed = context.confirmed_block()
+    index = reader.agreed(lambda endpoint: endpoint.drawn_block(context.id, hospital.id, at=confirmed))
     if index is None:
         return
     kept = _kept(context)
@@ -58,13 +52,32 @@ def use_drawn_block(context: StudyContext) -> None:
     )  # fmt: skip
 
 
+def _keep(context: StudyContext, draw: BlockDraw) -> None:
+    """Put the hash on record; have another block draw where the chain knows it no more, while no salt is known."""
+    hospital, reader = context.hospital, context.hospital.reader
+    try:
+        reader.drawn_block(context.id, hospital.id)
+    except DrawLost:
+        _draw_anew(context, draw.redrawn)
+        return
+    if reader.head().number > draw.draw_at:
+        hospital.ledger.keep_draw(context.id, hospital.id)
+
+
 def _draw_anew(context: StudyContext, was_redrawn: bool) -> None:
+    hospital, key = context.hospital, f"{context.key}/draw-lost"
     if not was_redrawn:
-        context.hospital.ledger.redraw(context.id)
-        context.log.warning("this node was away when a block of its rows was drawn: another one is")
-    elif context.hospital.state.result(key := f"{context.key}/draw-lost") is None:
-        context.log.error("this node was away when a block of its rows was drawn, twice: it takes no part")
-        context.hospital.state.done(key)
+        try:
+            hospital.ledger.redraw(context.id)
+        except ContractReverted as error:
+            if error.name != "BlockDrawsSaltsKnown":
+                raise
+        else:
+            context.log.warning("this node was away when a block of its rows was drawn: another one is")
+            return
+    if hospital.state.result(key) is None:
+        context.log.error("this node was away when a block of its rows was drawn, for good: it takes no part")
+        hospital.state.done(key)
 
 
 def _kept(context: StudyContext) -> Records | Blocks:

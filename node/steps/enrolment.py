@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from node.bytecode import is_verifier_of
@@ -25,6 +26,8 @@ from node.steps.dataset import salt_beside
 from node.steps.extractors import extractor_file, extractor_weights
 from node.steps.plan_rules import RULES_OF_STUDY, broken, rules_of_circuits
 from node.steps.records import Records, Remarks, Usage, read_records, records_name, stored_records, usage
+from node.steps.salt import commit_to_salt
+from node.steps.taught import refuse_taught
 from node.types import Receipt, Study, TransactionStatus
 
 #: Told before the hospital commits: how much of its data is used, and what it should know of them.
@@ -114,15 +117,18 @@ def enrol(
     plan_file: Path | None = None,
     extractor: Path | None = None,
     payout_commitment: bytes = NO_PAYOUT_COMMITMENT,
+    teach_again: bool = False,
 ) -> Receipt:
     """Enrol the hospital in a study with its data; keep the records it committed to, and serve plan and extractor.
 
     With more rows than the circuit takes it enrols with blocks, of which the chain draws one. Only one process of a
-    node may be in here at a time; the node may run beside it.
+    node may be in here at a time; the node may run beside it. `teach_again`: although records of them were taught with
+    in another study, and this one has no privacy budget.
 
     Raises `DataError` for data that do not fit; `DataDoubtful` for what looks wrong in them and is not among the names
-    of columns, images and label to `accept`; `StudyError` where the plan is not what the chain says; `KeyNotTrusted`
-    where the study proves under a key that this node does not know; `ArtefactMissing` where it could not prove.
+    of columns, images and label to `accept`; `StudyError` where the plan is not what the chain says, and for records
+    that were taught with before; `KeyNotTrusted` where the study proves under a key that this node does not know;
+    `ArtefactMissing` where it could not prove.
     """
     study = hospital.reader.study(study_id)
     plan = fetch_plan(hospital, study, plan_file)
@@ -130,20 +136,23 @@ def enrol(
     for circuit_id in (study.plan.training_circuit, study.plan.aggregation_circuit):
         check_key(hospital.reader, circuit_id, hospital.transcripts, hospital.artefacts)
     features = extractor_file(plan, extractor, hospital.store.get)
-    records, remarks = _committed_records(hospital, study_id, data, plan, extractor_weights(plan, features), accept)
+    weights = extractor_weights(plan, features)
+    records, remarks = _committed_records(hospital, study_id, data, plan, weights, accept, teach_again)
     used = usage(records)
     for line in (str(used), *remarks.notes, *(f"Accepted: {sentence(found)}" for found in remarks.accepted)):
         hospital.log.info("study %d, enrolling: %s", study_id, line)
     tell(used, remarks)
+    salt = commit_to_salt(hospital, study_id)
     try:
         if isinstance(records, Blocks):
             tree = records.tree()
-            receipt = hospital.ledger.enrol_blocks(study_id, tree.root, len(tree.blocks), payout_commitment)
+            receipt = hospital.ledger.enrol_blocks(study_id, tree.root, len(tree.blocks), salt, payout_commitment)
         else:
-            receipt = hospital.ledger.enrol(study_id, records.commitment(), records.rows, payout_commitment)
+            receipt = hospital.ledger.enrol(study_id, records.commitment(), records.rows, salt, payout_commitment)
     except ContractReverted:
         # The study is not this hospital's: it keeps no records for it.
         hospital.secrets.erase(records_name(study_id))
+        hospital.state.unteach(study_id)
         raise
     hospital.state.done(_data_step(study_id))
     for file in filter(None, (plan.canonical(), features)):
@@ -174,6 +183,7 @@ def _committed_records(
     plan: TrainingPlan,
     extractor: Sequence[int],
     accept: Collection[str],
+    teach_again: bool,
 ) -> tuple[Records | Blocks, Remarks]:
     """The records, kept before their commitment leaves; what already left stands."""
     name = records_name(study_id)
@@ -187,9 +197,11 @@ def _committed_records(
     salt = salt_beside(data)
     salt = secrets.randbits(SALT_BITS) if salt is None else salt
     records, remarks = read_records(data, plan, salt, extractor, accept)
+    warnings = refuse_taught(hospital, study_id, plan, remarks.raw, teach_again=teach_again)
     hospital.secrets.erase(name)
     hospital.secrets.put(name, records.to_bytes())
+    hospital.state.teach(study_id, remarks.raw)
     # What was accepted stands beside it: whoever looks for a reason later finds what was known.
     accepted = [sentence(found) for found in remarks.accepted]
     hospital.state.begin(_data_step(study_id), {"file": str(data.absolute()), "accepted": accepted})
-    return records, remarks
+    return records, replace(remarks, notes=(*remarks.notes, *warnings))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two different shares that one hospital signed for one attempt: noticed, kept, and shown to the contract.
+"""Two different CKKS shares that one hospital signed for one round and set: noticed, kept, and shown to the contract.
 
-The contract takes one share of a hospital for an attempt; another one is seen where the chain was reorganised in
-between, or where its signer handed it to somebody.
+The contract takes one share of a hospital in a round; another one is seen where the chain was reorganised in between,
+or where its signer handed it to somebody.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from node.errors import ContractReverted, DataError
 from node.steps.context import StudyContext
 from node.types import Offence, SignedShare
 
-FORMAT = "equivocation/1"
-_COMMON = ("study_id", "round", "hospital_id", "included_bitmap", "attempt")
+FORMAT = "equivocation/2"
+_COMMON = ("study_id", "round", "hospital_id", "included_bitmap")
 Pair = tuple[SignedShare, SignedShare]
 
 
@@ -36,13 +36,13 @@ def watch_shares(context: StudyContext, round_number: int) -> None:
 
 
 def doubles(shares: Iterable[SignedShare]) -> tuple[Pair, ...]:
-    """Every two of them that name the same attempt of the same hospital and differ; one pair for each."""
+    """Every two of them that name the same round and set of the same hospital and differ; one pair for each."""
     seen: dict[tuple[int, ...], SignedShare] = {}
     found: dict[tuple[int, ...], Pair] = {}
     for share in shares:
-        first = seen.setdefault(_attempt(share), share)
+        first = seen.setdefault(_opening(share), share)
         if first.digest != share.digest:
-            found.setdefault(_attempt(share), (first, share))
+            found.setdefault(_opening(share), (first, share))
     return tuple(found.values())
 
 
@@ -64,7 +64,7 @@ def to_file(pair: Pair, folder: Path) -> Path:
         "shares": [{"digest": share.digest.hex(), "signature": share.signature.hex()} for share in pair],
     }
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"equivocation-{'-'.join(map(str, _attempt(first)))}.json"
+    path = folder / f"equivocation-{'-'.join(map(str, _opening(first)))}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path
 
@@ -100,8 +100,8 @@ def _report(context: StudyContext, pair: Pair) -> None:
         hospital.state.begin(key, {"noticed_at": hospital.reader.clock.now()})
         step = hospital.state.step(key)
         context.log.warning(
-            "round %d: hospital %d signed two different opening shares for attempt %d; this node keeps both",
-            first.round, first.hospital_id, first.attempt,
+            "round %d: hospital %d signed two different opening shares; this node keeps both",
+            first.round, first.hospital_id,
         )  # fmt: skip
     assert step is not None
     if step.result is not None:
@@ -120,5 +120,5 @@ def _report(context: StudyContext, pair: Pair) -> None:
             context.log.warning("round %d: reported hospital %d's equivocation", first.round, first.hospital_id)
 
 
-def _attempt(share: SignedShare) -> tuple[int, ...]:
-    return (share.study_id, share.round, share.hospital_id, share.included_bitmap, share.attempt)
+def _opening(share: SignedShare) -> tuple[int, ...]:
+    return (share.study_id, share.round, share.hospital_id, share.included_bitmap)

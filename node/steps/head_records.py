@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from node.plan import ROWS_LIMIT, HeadPlan, ImageHeadPlan
 from node.proofs.commitments import data_commitment
 from node.proofs.statements import TrainingStatement, training_statement
 from node.steps.image_records import read_labelled_images
+from node.steps.raw_records import raw_images, raw_rows
 from node.steps.trained import Trained
 
 #: How many rows a hospital can have; of more than a circuit takes, one block is drawn.
@@ -59,11 +59,6 @@ class HeadRecords:
             batch_size=training.batch_size,
             salt=self.salt,
         )
-
-    def digest(self) -> str:
-        """SHA-256 of rows and labels in their order, as the circuit takes them, without the salt."""
-        rows = [padded_row(row, self.plan.width) for row in self.table]
-        return hashlib.sha256(json.dumps([rows, self.labels]).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """For the secret store."""
@@ -128,12 +123,13 @@ class HeadRecords:
 class Rows:
     """All of a hospital's rows as the plan scales them, int8 [n, k], with n labels, before they are committed to.
 
-    `findings`: what is probably wrong with them; `notes`: what the hospital should know besides; `left_out`: how many
-    files of its folder are not among them.
+    `raw`: digests of the records before scaling; `findings`: what is probably wrong with them; `notes`: what the
+    hospital should know besides; `left_out`: how many files of its folder are not among them.
     """
 
     table: NDArray[np.int8] = field(repr=False)
     labels: tuple[int, ...] = field(repr=False)
+    raw: frozenset[bytes] = field(repr=False)
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     left_out: int = 0
@@ -152,7 +148,8 @@ def read_table_rows(path: Path, plan: HeadPlan) -> Rows:
     found = (*check_columns(model.features, values, np.array(lines), known), *check_label(model.label, labels))
     again = repeated(values)
     notes = [f"{again:,} of {len(values):,} records repeat an earlier one in every value."] if again else []
-    return Rows(table, tuple(labels), found, (*notes, *_clipping(plan, clipped)))
+    raw = raw_rows(values, model.features)
+    return Rows(table, tuple(labels), raw, found, (*notes, *_clipping(plan, clipped)))
 
 
 def read_image_rows(path: Path, plan: ImageHeadPlan, extractor_weights: Sequence[int]) -> Rows:
@@ -169,6 +166,7 @@ def read_image_rows(path: Path, plan: ImageHeadPlan, extractor_weights: Sequence
     return Rows(
         table,
         tuple(images.labels.tolist()),
+        raw_images(images.pixels),
         (*data.findings, *found),
         _clipping(plan, clipped),
         len(data.refused),

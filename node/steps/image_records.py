@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,10 +43,6 @@ class ImageRecords:
     def commitment(self) -> int:
         """The data root that the enrolment puts on chain."""
         return self.data_root
-
-    def digest(self) -> str:
-        """SHA-256 of images and labels in their order, without the salt."""
-        return hashlib.sha256(write_arrays({"pixels": self.images.pixels, "labels": self.images.labels})).hexdigest()
 
     def to_bytes(self) -> bytes:
         """For the secret store."""

@@ -82,7 +82,28 @@ def _shared(hospital: Hospital, event: ChainEvent) -> str:
 
 
 def _stage(offence: Offence, stage: int) -> str:
-    return f"{'ceremony' if offence is Offence.MISSING_DEALING else 'round'} {stage}"
+    return f"{'ceremony' if offence is Offence.FALSE_DEALING else 'round'} {stage}"
 
 
-_LINES = {"RoundFailed": _failed, "BondSlashed": _slashed, "PotMade": _shared}
+def _fined(hospital: Hospital, event: ChainEvent) -> str:
+    fields = event.arguments
+    if fields["hospitalId"] != hospital.id:
+        return ""
+    amount = hospital.reader.tokens(fields["amount"])
+    return f"batch {fields['batch']}: this hospital was fined {amount} for being away; is its node reachable?"
+
+
+def _returned(hospital: Hospital, event: ChainEvent) -> str:
+    fields = event.arguments
+    if hospital.id not in hospital.reader.enrolled_ids(fields["studyId"]):
+        return ""
+    return f"round {fields['round']}: gave a model that an earlier round started from, which ends the study"
+
+
+_LINES = {
+    "RoundFailed": _failed,
+    "ModelReturned": _returned,
+    "BondSlashed": _slashed,
+    "AbsenceFined": _fined,
+    "PotMade": _shared,
+}

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from node.chain.client import ChainReader
-from node.crypto.context import CeremonyContext
-from node.crypto.dealing import dealing_size
+from node.crypto import CeremonyContext, CeremonyIdentity, UpdateForm, dealing_size
 from node.document import Across, Broken, Fault, across, faults, told
 from node.errors import ParameterError
 from node.learning import privacy
@@ -171,26 +170,28 @@ def rules_of_network(block_time: int, margin: int) -> tuple[Across, ...]:
 @across(
     "encryption",
     "quantisation.value_bits",
-    "model.initial",
+    "model",
     "participation.minimum",
     "participation.maximum",
     "participation.batch_rounds",
 )
 def keys_can_be_made(
-    encryption: Encryption, value_bits: int, initial: tuple[int, ...], minimum: int, maximum: int, rounds: int
+    encryption: Encryption, value_bits: int, model: Model | Network, minimum: int, maximum: int, rounds: int
 ) -> Broken:
     """A ceremony can be held, however many take part: a bond would be locked in vain."""
+    form = UpdateForm(len(model.initial), value_bits, packed=isinstance(model, Network))
     for parties in range(max(minimum, 2 * encryption.threshold - 1), maximum + 1):
         try:
             ceremony = CeremonyContext(
-                chain_id=0,
-                contract=f"0x{0:040x}",
-                study_id=0,
-                ceremony=1,
+                identified=CeremonyIdentity(0, f"0x{0:040x}", 0, 1),
+                keys_hash=bytes(32),
+                parties=tuple(range(1, parties + 1)),
+                indices=tuple(range(parties)),
+                threshold=encryption.threshold,
                 first_round=1,
                 rounds=rounds,
-                parties=tuple(range(1, parties + 1)),
-                parameters=parameters_for(encryption, value_bits, len(initial), parties),
+                form=form,
+                ckks=None if encryption.pads_only else parameters_for(encryption, form, parties),
             )
         except ParameterError as error:
             yield "encryption", f"gives no keys for {parties} hospitals: {error}"
@@ -205,16 +206,21 @@ def keys_can_be_made(
             return
 
 
-@across("privacy", "training", "model", "participation.minimum")
+@across("privacy", "training", "model", "participation.minimum", "encryption.threshold")
 def privacy_adds_up(
-    hidden: Privacy, training: Training | BoundedTraining, model: Model | Network, hospitals: int
+    hidden: Privacy, training: Training | BoundedTraining, model: Model | Network, minimum: int, threshold: int
 ) -> Broken:
     """A round costs no more privacy than the plan says, and its noise fits its bound.
 
-    How far a neighbour moves a sum follows from the plan's training; the noise is that of the fewest hospitals. The
+    How far a neighbour moves a sum follows from the plan's training; the noise is that of the fewest honest hospitals:
+    fewer than the threshold may lie, and liars add none. The
     numbers of rows, by which a head's updates are weighted and its sum divided, are public and not protected.
     """
     if hidden.level == "none" or not training.update_bound or not hidden.noise_variance:
+        return
+    hospitals = minimum - (threshold - 1)
+    if hospitals < 1:
+        # Told as a minimum that is too low.
         return
     parameters = len(model.features) + 1 if isinstance(model, Model) else len(model.initial)
     moved = privacy.sensitivity(training, parameters)
@@ -222,7 +228,7 @@ def privacy_adds_up(
     if cost > hidden.cost:
         yield (
             "privacy.cost",
-            f"is below {cost}, what a round costs with {hospitals} hospitals' noise{told(hidden.cost)}",
+            f"is below {cost}, what a round costs with {hospitals} honest hospitals' noise{told(hidden.cost)}",
         )
     least = privacy.least_noise_bound(hidden.noise_variance)
     if hidden.noise_bound < least:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from node.proofs.statements import BoundedStatement, TrainingStatement
 from node.steps.blocks import Blocks, committed
 from node.steps.head_records import HeadRecords, read_image_rows, read_table_rows
 from node.steps.image_records import ImageRecords, image_records, read_labelled_images
+from node.steps.raw_records import raw_images
 from node.steps.trained import Trained
 
 UpdateStatement = TrainingStatement | BoundedStatement
@@ -36,9 +37,6 @@ class Records(Protocol):
     def commitment(self) -> int:
         """The data root that the enrolment puts on chain."""
 
-    def digest(self) -> str:
-        """SHA-256 of what is trained on: the same wherever the update of a model is the same."""
-
     def to_bytes(self) -> bytes:
         """For the secret store."""
 
@@ -51,10 +49,12 @@ class Records(Protocol):
 
 @dataclass(frozen=True)
 class Remarks:
-    """What a hospital should know before it commits to its data, and what it said was right with them."""
+    """What a hospital should know before it commits to its data, what it said was right with them, and digests of the
+    records as they were before scaling."""
 
     notes: tuple[str, ...] = ()
     accepted: tuple[Finding, ...] = ()
+    raw: frozenset[bytes] = field(default=frozenset(), repr=False)
 
 
 def read_records(
@@ -73,7 +73,8 @@ def read_records(
         case NetworkPlan():
             data = read_labelled_images(path, plan.model.label)
             accepted = refuse(path.name, data.findings, accept)
-            return image_records(data, plan, salt), Remarks(_left_out(len(data.refused)), accepted)
+            raw = raw_images(data.split("train").pixels)
+            return image_records(data, plan, salt), Remarks(_left_out(len(data.refused)), accepted, raw)
         case ImageHeadPlan():
             rows = read_image_rows(path, plan, extractor)
         case HeadPlan():
@@ -81,7 +82,7 @@ def read_records(
         case _:
             raise AssertionError("a plan is one of the two kinds")
     accepted = refuse(path.name, rows.findings, accept)
-    return committed(rows, plan, salt), Remarks((*_left_out(rows.left_out), *rows.notes), accepted)
+    return committed(rows, plan, salt), Remarks((*_left_out(rows.left_out), *rows.notes), accepted, rows.raw)
 
 
 def usage(records: Records | Blocks) -> Usage:

@@ -1,39 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Train, commit, encrypt, prove and submit: a hospital's update in one round."""
+"""Train, commit, mask, prove and submit: a hospital's update in one round."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from node.crypto.context import RoundContext
-from node.crypto.encryption import encrypt
 from node.group.pedersen import random_blinding
-from node.steps.batches import sits_out
-from node.steps.ceremony import keys_name, parties_of
+from node.steps.batches import has_secrets, round_secrets_of, rules_of, sits_out
 from node.steps.context import StudyContext
 from node.steps.drawn import records_in_use
 from node.steps.models import weights_before
-from node.steps.one_set import opened_elsewhere
-from node.steps.payload import to_values
+from node.steps.neighbours import warning
 from node.steps.records import Records
 from node.steps.trained import Trained
 from node.types import Proof, RoundState
-
-
-def round_context(context: StudyContext, round_number: int) -> RoundContext:
-    """What binds ciphertexts and shares to this chain, contract, study and round."""
-    reader = context.hospital.reader
-    ceremony, participants = reader.ceremony_of(context.id, round_number)
-    parties = parties_of(context, participants)
-    return RoundContext(
-        chain_id=reader.deployment.chain_id,
-        contract=reader.deployment.contracts["RoundManager"],
-        study_id=context.id,
-        ceremony=ceremony,
-        round=round_number,
-        parties=parties,
-        parameters=context.parameters(len(parties)),
-    )
 
 
 def submit_update(context: StudyContext, round_number: int, state: RoundState) -> None:
@@ -42,15 +22,17 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
     key = context.round_key(round_number)
     if state.submitted_bitmap >> context.enrolment.index & 1 or sits_out(context, round_number):
         return
-    started = hospital.state.step(f"{key}/encryption")
+    started = hospital.state.step(f"{key}/payload")
     root = str(state.root_before)
     if started is not None and started.detail["root_before"] != root:
-        # A second message under the same secrets would give the difference of both.
+        # A second message under the same pad would give the difference of both.
         _say_once(
-            context, round_number, "the starting model changed after this node had encrypted; it sits the round out"
+            context,
+            round_number,
+            "the starting model changed after this node had made its payload; it sits the round out",
         )
         return
-    if not hospital.secrets.has(keys_name(context, hospital.reader.ceremony_state(context.id).number, round_number)):
+    if not has_secrets(context, round_number):
         # Backups leave them out, so that nothing is ever encrypted or opened twice.
         _say_once(
             context,
@@ -62,13 +44,10 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
     if records is None:
         _say_once(context, round_number, "no block of this hospital's rows is in use yet; until then it sends nothing")
         return
-    if opened_elsewhere(context, round_number):
-        return
     weights = weights_before(context, round_number)
     trained = _trained(context, round_number, weights, records)
     blinding = _blinding(context, round_number)
-    value_bits = context.plan.quantisation.value_bits
-    file = _encrypted(context, round_number, root, to_values(trained.values, blinding, value_bits))
+    file = _payload(context, round_number, root, trained, blinding)
     proved = hospital.state.result(f"{key}/proof")
     if proved is None:
         with context.stage("prove", round_number):
@@ -100,7 +79,7 @@ def _say_once(context: StudyContext, round_number: int, reason: str) -> None:
     """Say once why this hospital sends nothing in a round."""
     key = f"{context.round_key(round_number)}/sat-out"
     if context.hospital.state.result(key) is None:
-        context.log.warning("round %d: %s", round_number, reason)
+        context.log.warning("round %d: %s.%s", round_number, reason, warning(context))
         context.hospital.state.done(key)
 
 
@@ -122,18 +101,18 @@ def _blinding(context: StudyContext, round_number: int) -> int:
     return int(secrets.get(name))
 
 
-def _encrypted(context: StudyContext, round_number: int, root: str, values: list[int]) -> dict[str, Any]:
-    """Digest and size of the ciphertext, which is durable before either of them leaves."""
+def _payload(context: StudyContext, round_number: int, root: str, trained: Trained, blinding: int) -> dict[str, Any]:
+    """Digest and size of the payload, which is durable before either of them leaves; one for a pad, ever."""
     hospital = context.hospital
-    step = f"{context.round_key(round_number)}/encryption"
+    step = f"{context.round_key(round_number)}/payload"
     done = hospital.state.result(step)
     if done is None:
         hospital.state.begin(step, {"root_before": root})
-        binding = round_context(context, round_number)
         with context.stage("encrypt", round_number):
-            secret = hospital.secrets.get(keys_name(context, binding.ceremony, round_number))
-            ciphertext = encrypt(binding, hospital.id, secret, values)
-            address = hospital.store.put(ciphertext, release=False)
+            secrets = round_secrets_of(context, round_number)
+            payload = rules_of(context, round_number).make_payload(hospital.id, secrets, trained.values, blinding)
+            address = hospital.store.put(payload, release=False)
+        hospital.state.spend(context.id, round_number, context.plan.privacy.cost)
         hospital.state.done(step, {"digest": address.digest.hex(), "size": address.size})
         done = hospital.state.result(step)
         assert done is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contracts' enums and records, in Python: same members, same order, names in Python's spelling.
+"""The contracts' records of hospitals, circuits, studies and bonds: same members, same order.
 
 Mirrored from `contracts/interfaces`; a test compares the two. Times are seconds since 1970, bitmaps run over
 a study's enrolment indices, digests are 32 bytes, amounts the token's smallest unit.
@@ -7,94 +7,10 @@ a study's enrolment indices, digests are 32 bytes, amounts the token's smallest 
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
 from node.types.chain import Address
-
-
-class Standing(enum.IntEnum):
-    """Where a hospital stands in the registry."""
-
-    NONE = 0
-    APPLIED = 1
-    ADMITTED = 2
-    SUSPENDED = 3
-
-
-class StudyState(enum.IntEnum):
-    """What a study is doing, derived by the contract."""
-
-    NONE = 0
-    PUBLISHED = 1
-    ENROLLING = 2
-    CEREMONY = 3
-    RUNNING = 4
-    COMPLETED = 5
-    CANCELLED = 6
-
-    @property
-    def ended(self) -> bool:
-        """Whether bonds and money can be taken back."""
-        return self in (StudyState.COMPLETED, StudyState.CANCELLED)
-
-
-class CeremonyStep(enum.IntEnum):
-    """The steps of a key ceremony, in order."""
-
-    KEY = 0
-    DEALING = 1
-    TEST_COMMITMENT = 2
-    TEST_KEY = 3
-    TEST_SHARES = 4
-    ACKNOWLEDGEMENT = 5
-
-
-class Phase(enum.IntEnum):
-    """The phase of a round, derived by the contract."""
-
-    NONE = 0
-    SUBMIT = 1
-    ATTEST = 2
-    INCLUDE = 3
-    OPEN = 4
-    FINALISED = 5
-    FAILED = 6
-
-
-class CircuitKind(enum.IntEnum):
-    """What a listed circuit proves."""
-
-    NONE = 0
-    TRAINING = 1
-    AGGREGATION = 2
-    BOUNDED = 3
-
-
-class Outcome(enum.IntEnum):
-    """How a study's rounds ended."""
-
-    OPEN = 0
-    COMPLETED = 1
-    CANCELLED = 2
-
-
-class FailureReason(enum.IntEnum):
-    """Why a round failed."""
-
-    TOO_FEW_SUBMISSIONS = 0
-    TOO_FEW_INCLUDED = 1
-    UNOPENED = 2
-    ANOTHER_SET = 3
-
-
-class Offence(enum.IntEnum):
-    """What a bond is slashed for."""
-
-    MISSING_DEALING = 0
-    CIPHERTEXT_LEFT_OUT = 1
-    MISSING_SHARE = 2
-    EQUIVOCATION = 3
+from node.types.enums import CircuitKind, Offence, Standing
 
 
 @dataclass(frozen=True)
@@ -154,7 +70,8 @@ class PlanTerms:
     threshold: int
     minimum: int
     maximum: int
-    attempts: int
+    pads_only: bool
+    approved_joining: bool
     unopened_rounds: int
     rounds: int
     batch_rounds: int
@@ -163,9 +80,14 @@ class PlanTerms:
     submit_length: int
     attest_length: int
     open_length: int
-    verified_share_bps: int
+    patience: int
+    recovery: int
     bond: int
     reward_per_round: int
+    service_budget: int
+    service_fee: int
+    absence_fine: int
+    absence_cap: int
     privacy_budget: int
     privacy_cost: int
     noise_bound: int
@@ -173,7 +95,7 @@ class PlanTerms:
 
 @dataclass(frozen=True)
 class Study:
-    """A study's record; `filled_at` and `started_at` are 0 before they happen, `batches` counts ceremonies.
+    """A study's record; `filled_at` is 0 before it happens, `left` a bitmap of who left while enrolment was open.
 
     `rounds` is how many there can be: the plan's, or fewer where its privacy budget does not last for all.
     """
@@ -182,10 +104,9 @@ class Study:
     sponsor: Address
     published_at: int
     filled_at: int
-    started_at: int
     enrolled: int
+    left: int
     closed: bool
-    batches: int
     rounds: int
     plan: PlanTerms
 
@@ -194,7 +115,8 @@ class Study:
 class Enrolment:
     """A hospital's place in a study; `operator` is the key that acts for it there.
 
-    `rows` and `data_root` are 0 while a block of its rows is to be drawn, or used.
+    `rows` and `data_root` are 0 while a block of its rows is to be drawn, or used. `barred`: it takes part in no
+    further ceremony, since it left or lied.
     """
 
     hospital_id: int
@@ -204,137 +126,54 @@ class Enrolment:
     barred: bool
     data_root: int
     payout_commitment: bytes
+    salt_commitment: bytes
 
 
 @dataclass(frozen=True)
 class BlockDraw:
     """The blocks that a hospital committed to, and which of them was drawn.
 
-    `blocks` is 0 for a hospital that enrolled with one data root; the hash of the chain's block `draw_at` draws;
-    `index` is 0 until the draw is `kept`, which nothing changes then.
+    `blocks` is 0 for a hospital that enrolled with one data root. The hash of the chain's block `draw_at` draws, with
+    the hospitals' salts; `block_hash` is that hash once it is on record, which nothing changes then, and zeros before.
+    `index` is 0 until the block is `used`.
     """
 
     blocks_root: bytes
+    block_hash: bytes
     blocks: int
     draw_at: int
     index: int
-    kept: bool
     redrawn: bool
     used: bool
 
-
-@dataclass(frozen=True)
-class CeremonyState:
-    """Where a key ceremony stands; `number` is 0 before the first. It makes keys for `rounds` from `first_round` on."""
-
-    number: int
-    step: CeremonyStep
-    deadline: int
-    posted: int
-    participants: int
-    completed: bool
-    transcript_digest: bytes
-    first_round: int
-    rounds: int
-
-
-@dataclass(frozen=True)
-class PhaseState:
-    """A round's phase now and the second at which it ends (0 where none; in Open, the attempt's)."""
-
-    phase: Phase
-    deadline: int
-
-
-@dataclass(frozen=True)
-class RoundState:
-    """A round's record; `submit_ended_at` and `attest_ended_at` are 0 where a deadline ended the phase.
-
-    `sum_digest` is that of the sum of the included commitments, zero before they are added up.
-    """
-
-    started_at: int
-    submitted_bitmap: int
-    attested_bitmap: int
-    included_bitmap: int
-    submit_ended_at: int
-    attest_ended_at: int
-    included_at: int
-    closed_at: int
-    sum_rows: int
-    verified: bool
-    closed_as: Phase
-    root_before: int
-    root_after: int
-    sum_digest: bytes
-
-
-@dataclass(frozen=True)
-class Submission:
-    """What a hospital submitted in a round; `cx`, `cy` is the Pedersen commitment."""
-
-    digest: bytes
-    size: int
-    cx: int
-    cy: int
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A Groth16 proof over BN254 in the order of snarkjs' `generatecall`, as the verifiers take it."""
-
-    a: tuple[int, int]
-    b: tuple[tuple[int, int], tuple[int, int]]
-    c: tuple[int, int]
+    @property
+    def kept(self) -> bool:
+        """Whether the hash that draws is on record."""
+        return any(self.block_hash)
 
 
 @dataclass(frozen=True)
 class Pot:
-    """Slashed bonds that belong in equal parts to the hospitals of a bitmap; `claimed` of them have taken theirs.
+    """What was cut from bonds and belongs in equal parts to the hospitals of a bitmap; `claimed` of them took theirs.
 
-    `stage` is the round of the offence, or the ceremony for a missing dealing.
+    `stage` is the round of the offence, or the ceremony of a false dealing; 0 where no lie was punished, but a ceremony
+    was asked for too soon. Parts can be claimed from `claimable_at` on (seconds), when no evidence is accepted any more:
+    the greatest of 64 bits while the round has not closed.
     """
 
     id: int
-    offence: Offence
-    stage: int
     study_id: int
     amount: int
     beneficiaries: int
     claimed: int
+    stage: int
+    offence: Offence
+    claimable_at: int
 
-
-@dataclass(frozen=True)
-class SignedShare:
-    """An opening share as a hospital's operator signed it: what the signature covers, and its 65 bytes."""
-
-    study_id: int
-    round: int
-    hospital_id: int
-    included_bitmap: int
-    attempt: int
-    digest: bytes
-    signature: bytes
-
-
-@dataclass(frozen=True)
-class FilePost:
-    """A file put on record by an event: whose, its digest and its size."""
-
-    hospital_id: int
-    digest: bytes
-    size: int
-    block_number: int
-
-
-@dataclass(frozen=True)
-class ModelPost:
-    """A claim of where a finalised model's file is; anyone may make one."""
-
-    poster: Address
-    digest: bytes
-    size: int
-    block_number: int
+    @property
+    def cause(self) -> Offence | None:
+        """The lie that was punished; None where a ceremony was asked for too soon."""
+        return self.offence if self.stage else None
 
 
 def indices(bitmap: int) -> tuple[int, ...]:

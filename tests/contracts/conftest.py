@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from scripts import setup, solc
 solc.prepare()
 setup.compile_if_changed()
 
+from tests.support.acting import Acting, act_as  # noqa: E402
+from tests.support.consents import consent  # noqa: E402
 from tests.support.proving import Work  # noqa: E402
 from tests.support.real_proofs import make_proving, submit, work_of  # noqa: E402
 from tests.support.stage import Hospital, Stage  # noqa: E402
@@ -34,13 +37,20 @@ def deployed(accounts: Any, project: Any) -> Stage:
     hospitals = []
     for number in range(1, HOSPITALS + 1):
         owner, operator = accounts[1 + 2 * number], accounts[2 + 2 * number]
-        suite.registry.register(operator, f"Hospital {number}", "", sender=owner)
+        signed = consent(suite.registry, owner, operator)
+        suite.registry.register(operator, signed, f"Hospital {number}", "", sender=owner)
         suite.registry.admit(number, sender=council)
         suite.token.transfer(owner, 3 * BOND, sender=council)
         suite.token.approve(suite.vault, 3 * BOND, sender=owner)
         suite.vault.deposit(number, 3 * BOND, sender=owner)
         hospitals.append(Hospital(number, owner, operator))
     return Stage(suite, sponsor, stranger, hospitals, 1, 2, double)
+
+
+@pytest.fixture(scope="session")
+def acting(accounts: Any) -> Acting:
+    """The account of one of the suite's contracts."""
+    return partial(act_as, accounts)
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Libraries against plain Python: sums of points of Baby Jubjub, sets of indices."""
+"""Libraries against plain Python: sums of points of Baby Jubjub, sets of indices, and how often each is named."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import ape
 import pytest
 
-from tests.support.suite import BASE, FIELD_ORDER, add_points, multiply
+from tests.support.suite import BASE, FIELD_ORDER, add_points, multiply, rapidly
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +64,23 @@ def test_in_at_least__all_sixty_four_in_every_set__are_found(library: Any) -> No
     assert library.inAtLeast([everything] * 64, 64) == everything
     assert library.inAtLeast([everything] * 63, 64) == 0
     assert library.inAtLeast([], 1) == 0
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 64])
+def test_tally__of_random_sets__counts_like_python(library: Any, accounts: Any, size: int) -> None:
+    rng = random.Random(size)
+    sets = [sum(1 << index for index in range(64) if rng.random() < index / 60) for _ in range(size)]
+    counts = [sum(one >> index & 1 for one in sets) for index in range(64)]
+    rapidly(library.tally, sets, sender=accounts[0])
+    for least in range(1, 65):
+        named, voters = library.tallied(least)
+        assert named == sum(1 << index for index, count in enumerate(counts) if count >= least), least
+        assert voters == (1 << size) - 1
+
+
+def test_tally__cleared__knows_of_nobody(library: Any, accounts: Any) -> None:
+    everything = (1 << 64) - 1
+    rapidly(library.tally, [everything] * 64, sender=accounts[0])
+    assert tuple(library.tallied(64)) == (everything, everything)
+    rapidly(library.tally, [0], sender=accounts[0])
+    assert tuple(library.tallied(1)) == (0, 1)

@@ -9,6 +9,7 @@ from typing import Any
 import ape
 import pytest
 
+from tests.support.consents import consent
 from tests.support.safe import Council, make_council
 from tests.support.stage import Stage
 from tests.support.suite import Suite, make_circuit, make_suite, pass_until
@@ -33,7 +34,8 @@ def suite(accounts: Any, council: Council) -> Suite:
 def hospital(accounts: Any, suite: Suite) -> Any:
     """Owner of hospital 1, which has applied."""
     owner = accounts[19]
-    suite.registry.register(accounts[20], "St. Anna", "", sender=owner)
+    signed = consent(suite.registry, owner, accounts[20])
+    suite.registry.register(accounts[20], signed, "St. Anna", "", sender=owner)
     return owner
 
 
@@ -122,7 +124,8 @@ def test_admin__from_one_person_to_the_safe__takes_the_delay(accounts: Any, coun
     council.decide(signers, registry.grantRole, role, council.address)
     council.decide(signers, registry.revokeRole, role, person)
     assert registry.isCouncil(council.address) and not registry.isCouncil(person)
-    registry.register(accounts[20], "St. Anna", "", sender=accounts[19])
+    signed = consent(registry, accounts[19], accounts[20])
+    registry.register(accounts[20], signed, "St. Anna", "", sender=accounts[19])
     with ape.reverts(registry.AccessControlUnauthorizedAccount, account=person.address):
         registry.admit(1, sender=person)
     council.decide(signers, registry.admit, 1)

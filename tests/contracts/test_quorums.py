@@ -1,95 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quorums against an independent model of the rule, and rounds in which no quorum is left."""
+"""Who opens by CKKS: a pseudo-random subset, against an independent model of the rule."""
 
 from __future__ import annotations
 
-import dataclasses
+import random
+from collections import Counter
+from itertools import combinations
+from typing import Any
 
-import ape
 import pytest
 
-from node.types import Phase
+from tests.support.quorums import drawn
 from tests.support.stage import Stage
 
 
 @pytest.fixture(scope="module")
-def running(deployed: Stage) -> Stage:
-    """A study with six hospitals, t = 3, six attempts, in its second round."""
-    stage = dataclasses.replace(deployed, plan={}, members=[])
-    stage.run(6, threshold=3, minimum=4, attempts=6)
-    stage.end_phase(1)
-    stage.fail_round(1)
-    return stage
+def library(accounts: Any, project: Any) -> Any:
+    return accounts[0].deploy(project.LibraryHarness)
 
 
-def model_quorum(enrolled: int, round_: int, attested: set[int], threshold: int, posted: list[set[int]]) -> list[int]:
-    """The rule in Python: who is named after `posted`, as enrolment indices."""
-    order = [(position + round_) % enrolled for position in range(enrolled)]
-    rest = [index for index in order if index in attested]
-    dropped: set[int] = set()
-    for attempt in range(len(posted) + 1):
-        left = [index for index in rest if index not in dropped]
-        if len(left) < threshold:
-            return []
-        turn = attempt % len(left)
-        named = (left[turn:] + left[:turn])[:threshold]
-        if attempt < len(posted):
-            dropped |= set(named) - posted[attempt]
-    return named
+def indices(bitmap: int) -> tuple[int, ...]:
+    return tuple(index for index in range(64) if bitmap >> index & 1)
 
 
-def open_round(stage: Stage, attesting: list[int]) -> None:
-    stage.submit_all(round_=2)
-    for index in attesting:
-        stage.attest(stage.members[index], 0b111111, 2)
-    if len(attesting) < len(stage.members):
-        stage.end_phase(2)
-    stage.include(2)
+def bitmap(chosen: Any) -> int:
+    return sum(1 << index for index in chosen)
 
 
-@pytest.mark.parametrize(
-    ("attesting", "silent"),
-    [
-        ([0, 1, 2, 3, 4, 5], [set(), set(), set(), set(), set(), set()]),
-        ([0, 1, 2, 3, 4, 5], [{2}, {4}, set(), {0}, set(), set()]),
-        ([0, 1, 3, 4, 5], [{3}, set(), {5}, set(), set(), set()]),
-        ([0, 2, 3, 5], [{5}, set(), set(), {0}]),
-        ([1, 4, 5], [{1}]),
-    ],
-)
-def test_quorum__of_every_attempt__is_the_rules(running: Stage, attesting: list[int], silent: list[set[int]]) -> None:
-    open_round(running, attesting)
-    posted: list[set[int]] = []
-    for attempt, absent in enumerate(silent):
-        expected = model_quorum(6, 2, set(attesting), 3, posted)
-        assert expected, "the model finds a quorum for each attempt played"
-        assert running.suite.rounds.currentAttempt(running.study, 2) == attempt
-        assert running.quorum(attempt, 2) == [running.members[index].id for index in expected]
-        posting = [index for index in expected if index not in absent]
-        for index in posting:
-            running.share(running.members[index].id, attempt, 2)
-        posted.append(set(posting))
-        running.end_phase(2)
-    assert running.phase(2) is Phase.FAILED
-    after = model_quorum(6, 2, set(attesting), 3, posted)
-    assert len(silent) == 6 or not after, "fails early only where nobody is left to name"
-    running.fail_round(2)
+@pytest.mark.parametrize("seed", range(25))
+def test_draw__random_sets__is_the_rules(library: Any, seed: int) -> None:
+    rng = random.Random(seed)
+    attested = rng.sample(range(64), rng.randint(1, 12))
+    threshold = rng.randint(1, len(attested))
+    included, root = rng.getrandbits(64), rng.getrandbits(253)
+    found = library.draw(bitmap(attested), threshold, included, root)
+    assert indices(found) == drawn(attested, threshold, included, root)
+
+
+@pytest.mark.parametrize(("size", "threshold"), [(1, 1), (64, 64), (64, 1), (64, 32), (63, 31)])
+def test_draw__up_to_sixty_four__names_as_many_as_are_needed(library: Any, size: int, threshold: int) -> None:
+    attested = (1 << size) - 1
+    found = {int(library.draw(attested, threshold, attested, root)) for root in range(5)}
+    assert all(one & ~attested == 0 and one.bit_count() == threshold for one in found)
+    assert len(found) > 1 or threshold == size
+
+
+def test_draw__over_many_models__names_every_subset_alike(library: Any) -> None:
+    """No place and no spacing of liars is in every quorum: with t − 1 of six, most quorums have none or few.
+
+    Removed: that the subset is drawn; windows of neighbours meet ⌈n/t⌉ spaced liars every time.
+    """
+    draws = 600
+    counted = Counter(indices(library.draw(0b111111, 3, 0b111111, root)) for root in range(draws))
+    assert counted.keys() == set(combinations(range(6), 3))
+    expected = draws / 20
+    assert sum((count - expected) ** 2 / expected for count in counted.values()) < 43.8  # chi-square, 19, one in 1,000
+    for liars in combinations(range(6), 2):
+        honest = sum(count for named, count in counted.items() if not set(named) & set(liars))
+        assert honest > draws * 0.12, "four honest ones of six open one in five"
+
+
+def test_quorum__of_a_round__is_drawn_by_its_set_and_its_weights(stage: Stage) -> None:
+    stage.run(6, threshold=3, minimum=4, unopenedRounds=3, patience=2_100)
+    assert stage.quorum() == []
+    stage.submit_all(stage.members[:5])
+    stage.end_phase()
+    stage.attest_all(by=[stage.members[index] for index in (0, 2, 3, 5)])
+    stage.end_phase()
+    assert stage.quorum() == []
+    stage.include()
+    named = drawn([0, 2, 3, 5], 3, 0b011111, 42)
+    assert stage.quorum() == [stage.members[index].id for index in named]
+    stage.share_all()
+    assert stage.suite.openings.sharesPosted(stage.study, 1).ckks == bitmap(named)
+    stage.finalise()
     # What was so while it was open stays readable afterwards.
-    assert running.quorum(0, 2) == [running.members[i].id for i in model_quorum(6, 2, set(attesting), 3, [])]
-
-
-def test_quorum__of_an_attempt_to_come__is_empty(running: Stage) -> None:
-    open_round(running, [0, 1, 2, 3, 4, 5])
-    assert running.quorum(1, 2) == []
-    assert running.quorum(0, 3) == []
-
-
-def test_share__without_a_quorum__reverts(running: Stage) -> None:
-    open_round(running, [0, 1, 2])
-    running.share(running.quorum(0, 2)[0], 0, 2)
-    running.end_phase(2)
-    assert running.quorum(1, 2) == []
-    with ape.reverts(running.suite.rounds.RoundManagerWrongPhase, round=2, phase=6, needed=4):
-        running.share(running.members[0].id, 1, 2)
-    with ape.reverts(running.suite.rounds.RoundManagerWrongPhase, round=2, phase=6, needed=4):
-        running.finalise(round_=2)
+    assert stage.quorum() == [stage.members[index].id for index in named]
+    assert stage.quorum(2) == []

@@ -1,21 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rounds with the verifier double: phases, refusals, the attestation rule."""
+"""Rounds with the verifier double: phases and refusals from submitting to attesting, and whom a round waits for."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
-
 import ape
+import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
-from node.types import Phase, StudyState, Submission
-from tests.support.stage import Stage, commitment, rows_of, update_digest
-from tests.support.suite import BOND, DIGEST, FIELD_ORDER, add_points
-
-SLICE = BOND // 4
-TOO_FEW_SUBMISSIONS, TOO_FEW_INCLUDED, UNOPENED = range(3)
+from node.types import FailureReason, Opening, Phase, StudyState
+from tests.support.stage import Hospital, Stage, commitment, rows_of, update_digest
+from tests.support.suite import BOND, FIELD_ORDER, add_points
 
 
 def test_round__from_submit_to_finalise__sets_the_new_root_and_starts_the_next(running: Stage) -> None:
@@ -39,13 +34,15 @@ def test_round__from_submit_to_finalise__sets_the_new_root_and_starts_the_next(r
         expected = add_points(expected, commitment(hospital))
     rows = sum(rows_of(hospital) for hospital in running.members)
     assert (state.sumDigest, state.sumRows) == (keccak(encode(["uint256", "uint256"], expected)), rows)
-    assert receipt.events == [rounds.UpdatesIncluded(running.study, 1, 0b1111, *expected, rows)]
+    assert receipt.events[0] == rounds.UpdatesIncluded(running.study, 1, 0b1111, *expected, rows)
     assert state.includedAt == receipt.block.timestamp
+    assert (state.opening, state.padsFrom) == (Opening.CKKS, state.includedAt + running.plan["openLength"])
+    assert state.padsUntil == state.padsFrom + running.plan["openLength"]
 
     for number in running.quorum():
         running.share(number)
     receipt = running.finalise(root=4711)
-    assert receipt.events == [rounds.RoundFinalised(running.study, 1, 4711)]
+    assert receipt.events[0] == rounds.RoundFinalised(running.study, 1, 4711)
     assert running.phase() is Phase.FINALISED
     assert (rounds.currentRound(running.study), running.phase(2)) == (2, Phase.SUBMIT)
     assert rounds.roundState(running.study, 2).rootBefore == 4711
@@ -130,19 +127,25 @@ def test_submit__proof_that_fails__reverts(running: Stage) -> None:
         running.submit(running.members[0])
 
 
-def test_submissions__below_the_minimum_at_the_deadline__fail_the_round(running: Stage) -> None:
-    rounds = running.suite.rounds
+def test_submissions__below_the_minimum_at_the_deadline__fail_the_round_and_end_its_batch(running: Stage) -> None:
+    suite, study, fine = running.suite, running.study, running.plan["absenceFine"]
     running.submit_all(running.members[:2])
-    with ape.reverts(rounds.RoundManagerWrongPhase, phase=1, needed=6):
+    with ape.reverts(suite.rounds.RoundManagerWrongPhase, phase=Phase.SUBMIT, needed=Phase.FAILED):
         running.fail_round()
     running.end_phase()
     assert running.phase() is Phase.FAILED
     receipt = running.fail_round()
-    assert receipt.events == [rounds.RoundFailed(running.study, 1, TOO_FEW_SUBMISSIONS)]
-    assert (rounds.currentRound(running.study), running.phase(2)) == (2, Phase.SUBMIT)
-    assert rounds.roundState(running.study, 2).rootBefore == 42
-    with ape.reverts(rounds.RoundManagerAlreadyFailed, round=1):
+    assert suite.rounds.RoundFailed(study, 1, FailureReason.TOO_FEW_SUBMISSIONS) in receipt.events
+    assert suite.ceremony.BatchCutShort(study, 1, 0b1100) in receipt.events
+    assert [suite.vault.finedIn(study, 1, index) for index in range(4)] == [0, 0, fine, fine]
+    # The keys of rounds 2 and 3 are of no use any more: a ceremony is held first.
+    assert running.state() is StudyState.CEREMONY
+    assert (suite.rounds.currentRound(study), running.phase(2)) == (1, Phase.NONE)
+    with ape.reverts(suite.rounds.RoundManagerAlreadyFailed, round=1):
         running.fail_round()
+    running.hold_ceremony(running.members, ceremony=2)
+    assert running.phase(2) is Phase.SUBMIT
+    assert running.record(2).rootBefore == 42
 
 
 def test_attest__unsubmitted_twice_or_out_of_phase__reverts(running: Stage) -> None:
@@ -165,67 +168,85 @@ def test_attest__unsubmitted_twice_or_out_of_phase__reverts(running: Stage) -> N
         running.attest(running.members[1], 0b0111)
 
 
-def test_include__exactly_those_with_t_attestations(running: Stage) -> None:
-    rounds, vault = running.suite.rounds, running.suite.vault
-    running.submit_all()
-    for hospital, bitmap in zip(running.members, (0b1111, 0b0001, 0b0110, 0b0000), strict=True):
-        running.attest(hospital, bitmap)
-    receipt = running.include()
-    # Held by two: 0, 1, 2; by one only: 3, which is left out although all four attested.
-    assert rounds.roundState(running.study, 1).includedBitmap == 0b0111
-    left_out = running.members[3]
-    assert vault.BondSlashed(running.study, left_out.id, 1, 1, SLICE) in receipt.events
-    assert vault.locked(running.study, left_out.id) == BOND - SLICE
-    assert sum(event.event_name == "BondSlashed" for event in receipt.events) == 1
+@pytest.fixture
+def long(stage: Stage) -> Stage:
+    """Six hospitals, t = 2, minimum 3, five rounds of one batch, at the beginning of round 1."""
+    stage.run(6, rounds=5, batchRounds=5)
+    return stage
 
 
-def test_include__with_few_attesting__slashes_nobody(running: Stage) -> None:
-    running.submit_all()
-    running.attest(running.members[0], 0b1111)
-    running.attest(running.members[1], 0b0111)
-    running.end_phase()
-    receipt = running.include()
-    assert running.suite.rounds.roundState(running.study, 1).includedBitmap == 0b0111
-    assert not any(event.event_name == "BondSlashed" for event in receipt.events)
+def play(stage: Stage, round_: int, members: list[Hospital]) -> None:
+    """These submit, and they and all others attest; the deadline of Submit passes if it has to."""
+    stage.submit_all(members, round_)
+    if stage.phase(round_) is Phase.SUBMIT:
+        stage.end_phase(round_)
+    stage.attest_all(round_=round_)
+    stage.include(round_)
+    stage.finalise(1000 + round_, round_)
 
 
-def test_include__below_the_minimum__fails_the_round_unopened(running: Stage) -> None:
-    rounds, vault = running.suite.rounds, running.suite.vault
-    running.submit_all()
-    for hospital in running.members[:3]:
-        running.attest(hospital, 0b0011)
-    running.end_phase()
-    receipt = running.include()
-    assert rounds.RoundFailed(running.study, 1, TOO_FEW_INCLUDED) in receipt.events
-    assert running.phase() is Phase.FAILED
-    assert rounds.currentRound(running.study) == 2
-    # 2t − 1 hospitals attested: what two of them could not get hold of counts as withheld.
-    assert [vault.locked(running.study, h.id) for h in running.members] == [BOND] * 2 + [BOND - SLICE] * 2
+def test_absent_twice_in_a_row__no_longer_holds_up_the_others__until_it_is_back(long: Stage) -> None:
+    """Removed: that `expected` leaves out who missed the last two rounds and adds whoever submits."""
+    here, away = long.members[:5], long.members[5]
+    for round_ in (1, 2):
+        assert long.record(round_).expected == 0b111111
+        long.submit_all(here, round_)
+        assert long.phase(round_) is Phase.SUBMIT
+        long.end_phase(round_)
+        long.attest_all(0b011111, here, round_)
+        assert long.phase(round_) is Phase.ATTEST
+        long.end_phase(round_)
+        long.include(round_)
+        long.finalise(1000 + round_, round_)
+    assert long.record(3).expected == 0b011111
+    long.submit_all(here, 3)
+    assert long.phase(3) is Phase.ATTEST
+    long.attest_all(0b011111, here, 3)
+    assert long.phase(3) is Phase.INCLUDE
+    long.include(3)
+    long.finalise(1003, 3)
+    # It may come back whenever it wants, and is waited for again.
+    long.submit(away, 4)
+    long.submit_all(here, 4)
+    assert long.phase(4) is Phase.ATTEST
+    assert long.record(4).expected == 0b111111
+    long.attest_all(0b111111, here, 4)
+    assert long.phase(4) is Phase.ATTEST
+    long.attest_all(0b111111, [away], 4)
+    long.include(4)
+    assert long.record(4).includedBitmap == 0b111111
+    long.finalise(1004, 4)
+    assert long.record(5).expected == 0b111111
 
 
-def test_include__other_submissions_than_recorded__reverts(running: Stage) -> None:
-    rounds = running.suite.rounds
-    running.submit_all()
-    running.attest_all(0b0111)
-    assert rounds.includable(running.study, 1) == 0b0111
-
-    def include(updates: list[Submission]) -> Any:
-        given = [(one.digest, one.size, one.cx, one.cy) for one in updates]
-        return rounds.includeUpdates(running.study, 1, given, sender=running.stranger)
-
-    right = running.included(0b0111)
-    for size, updates in ((0, []), (2, right[:2]), (4, running.included(0b1111))):
-        with ape.reverts(rounds.RoundManagerWrongSubmissionCount, given=size, needed=3):
-            include(updates)
-    with ape.reverts(rounds.RoundManagerWrongSubmission, round=1, hospitalId=running.members[0].id):
-        include([right[1], right[0], right[2]])
-    for changes in ({"size": 1001}, {"digest": DIGEST}, {"cx": right[2].cx + FIELD_ORDER}, {"cy": 1}):
-        with ape.reverts(rounds.RoundManagerWrongSubmission, hospitalId=running.members[2].id):
-            include([*right[:2], dataclasses.replace(right[2], **changes)])
-    include(right)
+def test_absent_every_other_round__is_waited_for(long: Stage) -> None:
+    for round_ in (1, 2, 3):
+        play(long, round_, long.members if round_ == 2 else long.members[:5])
+        assert long.record(round_ + 1).expected == 0b111111
 
 
-def test_include__before_attesting_ended__reverts(running: Stage) -> None:
-    running.submit_all()
-    with ape.reverts(running.suite.rounds.RoundManagerWrongPhase, phase=2, needed=3):
-        running.include()
+def test_expected_alone_below_the_minimum__the_others_get_their_time(stage: Stage) -> None:
+    """Who missed two rounds may be those without whom there is no third.
+
+    Removed: that a phase ends early only with enough for the round to go on.
+    """
+    stage.run(4, unopenedRounds=3, patience=2_100, rounds=5, batchRounds=5)
+    for round_ in (1, 2):
+        stage.submit_all(stage.members[:2], round_)
+        stage.end_phase(round_)
+        stage.fail_round(round_)
+        # Without the two that were missing too few would be left: they are asked again.
+        stage.hold_ceremony(stage.members, ceremony=round_ + 1)
+    assert stage.record(3).expected == 0b0011
+    stage.submit_all(stage.members[:2], 3)
+    assert stage.phase(3) is Phase.SUBMIT
+    stage.submit(stage.members[3], 3)
+    assert stage.phase(3) is Phase.ATTEST
+
+
+def test_closed_round__whom_it_waited_for_and_how_it_opened__stays_as_it_was(long: Stage) -> None:
+    before = long.record(1).expected
+    for round_ in (1, 2):
+        play(long, round_, long.members[:5])
+    assert long.record(1).expected == before == 0b111111
+    assert long.record(3).expected == 0b011111

@@ -19,7 +19,7 @@ import pytest
 from node.types import Phase, StudyState
 from tests.support.consortium import Consortium, Member
 from tests.support.network import Ended
-from tests.support.small_study import REWARD, records, study_plan, write_table
+from tests.support.small_study import REWARD, SERVICE_BUDGET, records, study_plan, write_table
 
 #: A log's line after its date and time.
 _LINE = re.compile(r"^[-0-9]+ [:,0-9]+ (INFO|WARNING|ERROR) (.*)$", re.MULTILINE)
@@ -49,7 +49,8 @@ class Story:
 
     def ceremonies(self, rounds: int) -> list[tuple[int, int]]:
         """Number and participants of the ceremony behind each round."""
-        return [self.consortium.reader.ceremony_of(self.study, number) for number in range(1, rounds + 1)]
+        batches = (self.consortium.reader.batch_of(self.study, number) for number in range(1, rounds + 1))
+        return [(batch.ceremony, batch.participants) for batch in batches]
 
     def finalised(self, rounds: int) -> bool:
         """Whether every round was."""
@@ -92,10 +93,13 @@ def changed(consortium: Consortium) -> Story:
     members = consortium.members[:4]
     leaver = members[3]
     newcomer = consortium.found("Newcomer", records(5, 6))
-    study = consortium.open_study(members, rounds=2)
+    study = consortium.open_study(members, rounds=2, joining="approved")
     for member in members:
         consortium.start(member)
     consortium.wait_for_event("UpdateSubmitted", study, round=1)
+    for member in members[:3]:
+        approved = consortium.command(member.home, "study", "approve", study, newcomer.number)
+        assert approved.code == 0, approved.err
     left = consortium.command(leaver.home, "study", "leave", study, "--json")
     assert left.code == 0 and int(left.value["last_round"]) == 1, left.err + left.out
     joined = consortium.enrol(newcomer, study)
@@ -118,7 +122,9 @@ def test_batch__used_up__a_second_ceremony_makes_the_keys_of_the_last_round(used
 
 
 def test_batch__used_up__money_adds_up_and_no_secret_is_left(used_up: Story) -> None:
-    assert used_up.money["claimed"] == used_up.money["funded"] == used_up.money["left_the_pool"] == 3 * REWARD
+    money = used_up.money
+    assert money["claimed"] == 3 * REWARD and money["funded"] == 3 * REWARD + SERVICE_BUDGET
+    assert money["left_the_pool"] == money["funded"] - money["services"]
     for member in used_up.members:
         assert [name for name in member.secret_names if name.startswith(f"study-{used_up.study}/")] == []
 
@@ -171,7 +177,8 @@ def test_leaving_and_joining__the_next_round_is_by_who_is_there_then(changed: St
 
 
 def test_leaving_and_joining__money_adds_up_and_who_left_says_so_and_keeps_no_secret(changed: Story) -> None:
-    assert changed.money["claimed"] == changed.money["funded"] == changed.money["left_the_pool"] == 2 * REWARD
+    assert changed.money["claimed"] == 2 * REWARD
+    assert changed.money["left_the_pool"] == changed.money["funded"] - changed.money["services"]
     leaver = changed.members[3]
     assert "over for this hospital: this hospital has left" in leaver.log[leaver.log_start :]
     for member in changed.members:

@@ -23,6 +23,8 @@ from tests.support.small_study import BOND, UNIT, study_plan
 
 PAYOUT = "0x90F79bf6EB2c4f870365E785982E1f101E93b906"
 BOUNTY_BPS = 500
+#: Seconds after a round closed in which a lie in it can be shown.
+EVIDENCE_WINDOW = 7 * 86_400
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ def sign_twice(consortium: Consortium, member: Member, study: int, folder: Path)
     wallet = Wallet.load(member.home / "operator.json", PASSPHRASE)
     shares = []
     for digest in (bytes([1] * 32), bytes([2] * 32)):
-        message = opening_share(consortium.reader.deployment, study, 1, included, 0, digest)
-        shares.append(SignedShare(study, 1, member.number, included, 0, digest, wallet.sign_typed(message)))
+        message = opening_share(consortium.reader.deployment, study, 1, included, digest)
+        shares.append(SignedShare(study, 1, member.number, included, digest, wallet.sign_typed(message)))
     return to_file((shares[0], shares[1]), folder)
 
 
@@ -51,7 +53,7 @@ def story(consortium: Consortium, tmp_path_factory: pytest.TempPathFactory) -> I
     members = consortium.members[:3]
     study = consortium.publish(study_plan("Signed twice", len(members)))
     for member, options in zip(members, ((), (), ("--payout", PAYOUT)), strict=True):
-        ended = consortium.enrol(member, study, *options)
+        ended = consortium.enrol(member, study, "--teach-again", *options)
         assert ended.code == 0, ended.err
         consortium.follow_only(member, study)
     consortium.anvil.mine_every(1)
@@ -96,6 +98,9 @@ def test_evidence__reported__cuts_the_bond_for_the_others_and_pays_the_reporter(
     (pot,) = consortium.command(first.home, "slashed", "list", story.study, "--json").value
     assert pot["offence"] == "equivocation" and pot["hospitals"] == [first.number, third.number]
     assert "two different opening shares" in consortium.command(first.home, "slashed", "list", story.study).out
+    early = consortium.command(first.home, "slashed", "claim", story.study)
+    assert early.code == 4, early.err
+    consortium.anvil.pass_time(EVIDENCE_WINDOW)
     shares = [consortium.command(m.home, "slashed", "claim", story.study, "--json").value for m in (first, third)]
     assert sum(int(share["amount"]) for share in shares) == cut - bounty
     for member, share in zip((first, third), shares, strict=True):

@@ -18,7 +18,7 @@ from node.plan_training import ClippedStep
 from node.types import Phase, StudyState
 from tests.support.consortium import Consortium, Member
 from tests.support.plans import private, tiny_network_plan
-from tests.support.small_study import BOND, REWARD, UNIT, study_plan
+from tests.support.small_study import BOND, REWARD, SERVICE_BUDGET, UNIT, study_plan
 from tests.support.xrays import write_npz
 
 PLANNED, AFFORDED = 3, 2
@@ -79,8 +79,9 @@ def test_round__hospitals_with_different_numbers_of_images__count_the_same(story
 
 def test_money__of_the_round_that_was_not_held__goes_back_to_the_sponsor(story: Story) -> None:
     money = story.money
-    assert money["funded"] == PLANNED * REWARD
-    assert money["claimed"] == AFFORDED * REWARD and money["refunded"] == REWARD
+    assert money["funded"] == PLANNED * REWARD + SERVICE_BUDGET
+    assert money["claimed"] == AFFORDED * REWARD
+    assert money["refunded"] == REWARD + SERVICE_BUDGET - money["services"]
     assert money["bonds_released"] == 3 * BOND * UNIT
 
 

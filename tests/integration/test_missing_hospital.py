@@ -11,7 +11,17 @@ import pytest
 from node.proofs.commitments import weights_root
 from node.types import FailureReason, Phase, StudyState
 from tests.support.consortium import Consortium, Member
-from tests.support.small_study import BOND, REWARD, UNIT, model_after, records, study_plan, write_table
+from tests.support.small_study import (
+    ABSENCE_FINE,
+    BOND,
+    REWARD,
+    SERVICE_BUDGET,
+    UNIT,
+    model_after,
+    records,
+    study_plan,
+    write_table,
+)
 
 ROUNDS = 2
 
@@ -52,8 +62,9 @@ def test_round__one_hospital_missing__fails_unopened_and_says_so(story: Story) -
     assert any(f"study {story.study}, round 1: failed" in member.log for member in story.members[:2])
 
 
-def test_failed_round__posts_no_share_and_releases_no_ciphertext(story: Story) -> None:
-    assert not story.consortium.events("SharePosted", story.study, round=1)
+def test_failed_round__posts_no_share_and_releases_no_payload(story: Story) -> None:
+    for name in ("SharePosted", "PadSharePosted"):
+        assert not story.consortium.reader.events("Openings", name, studyId=story.study, round=1)
     for event in story.consortium.events("UpdateSubmitted", story.study, round=1):
         owner = next(m for m in story.members if m.number == event.arguments["hospitalId"])
         digest, size = event.arguments["digest"], event.arguments["size"]
@@ -61,8 +72,10 @@ def test_failed_round__posts_no_share_and_releases_no_ciphertext(story: Story) -
         assert not any(member.store.released(digest, size) for member in story.members)
 
 
-def test_next_round__everybody_back__is_finalised(story: Story) -> None:
+def test_next_round__everybody_back__has_keys_of_its_own_and_is_finalised(story: Story) -> None:
     reader = story.consortium.reader
+    batches = [reader.batch_of(story.study, number) for number in range(1, ROUNDS + 1)]
+    assert [(batch.ceremony, batch.participants) for batch in batches] == [(1, 0b111), (2, 0b111)]
     assert reader.study_state(story.study) is StudyState.COMPLETED
     state = reader.round_state(story.study, 2)
     assert state.closed_as is Phase.FINALISED and state.included_bitmap == 0b111 and state.sum_rows == 8 + 6 + 5
@@ -76,10 +89,10 @@ def test_model__table_changed_after_enrolment__is_that_of_the_committed_records(
 
 def test_money__after_a_failed_round__adds_up_to_the_last_unit(story: Story) -> None:
     money = story.money
-    assert money["funded"] == ROUNDS * REWARD
-    assert money["claimed"] == REWARD and money["refunded"] == REWARD
-    assert money["left_the_pool"] == money["funded"]
-    assert money["bonds_released"] == 3 * BOND * UNIT
+    assert money["funded"] == ROUNDS * REWARD + SERVICE_BUDGET
+    assert money["claimed"] == REWARD and money["refunded"] == REWARD + SERVICE_BUDGET - money["services"]
+    assert money["left_the_pool"] == money["funded"] - money["services"]
+    assert money["bonds_released"] == 3 * BOND * UNIT - ABSENCE_FINE
 
 
 def test_secrets__of_an_ended_study__are_all_erased(story: Story) -> None:

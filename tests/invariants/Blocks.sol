@@ -16,22 +16,28 @@ abstract contract Blocks is Bonds {
     mapping(uint256 studyId => uint256[]) internal _rows;
     mapping(uint256 studyId => uint256[]) internal _roots;
     mapping(uint256 studyId => mapping(uint32 hospitalId => IBlockDraws.Draw)) private _draws;
+    /// @dev What hospitals committed to when they enrolled, and what those that posted keys first make together.
+    mapping(uint256 studyId => mapping(uint256 index => bytes32)) internal _saltOf;
+    mapping(uint256 studyId => bytes32) internal _mix;
+    /// @dev The mix is fixed; a salt was shown.
+    mapping(uint256 studyId => bool) internal _mixed;
+    mapping(uint256 studyId => bool) internal _saltsShow;
 
     /// @dev A hospital enrols with blocks; false where a study that runs has no place.
-    function _enrolBlocks(uint256 studyId, uint32 id, uint256 seed, bytes32 payout, bool running)
+    function _enrolBlocks(uint256 studyId, uint32 id, uint256 seed, bytes32 payout, bytes32 salted, bool running)
         internal
         returns (bool)
     {
         uint32 count = _FEWEST + uint32(_draw(seed, "blocks") % 2);
         bytes32 root = _rootOf(id, count);
         VM.prank(REGISTRY.hospital(id).operator);
-        try BLOCKS.enrolBlocks(studyId, root, count, payout) {
+        try BLOCKS.enrolBlocks(studyId, root, count, payout, salted) {
             _did("enrolBlocks");
         } catch {
             require(running, "an admitted hospital with a bond could not enrol with blocks");
             return false;
         }
-        _draws[studyId][id] = IBlockDraws.Draw(root, count, uint64(block.number) + 1, 0, false, false, false);
+        _draws[studyId][id] = IBlockDraws.Draw(root, 0, count, uint64(block.number) + 1, 0, false, false);
         return true;
     }
 
@@ -44,13 +50,16 @@ abstract contract Blocks is Bonds {
         if (what == 0) return VM.roll(block.number + _REACH + 2);
         if (what == 1) return VM.roll(block.number + 1);
         if (draw.used) return _refuseUse(studyId, index, draw.index);
-        if (!draw.kept && block.number <= draw.drawAt) {
+        bool kept = draw.blockHash != 0;
+        if (!kept && block.number <= draw.drawAt) {
             _refuseUse(studyId, index, 0);
             return VM.roll(draw.drawAt + 1);
         }
-        if (!draw.kept && block.number > draw.drawAt + _REACH) return _redraw(studyId, index);
+        if (!kept && block.number > draw.drawAt + _REACH) return _redraw(studyId, index);
+        // Most nodes put the hash on record at once; it draws nothing before the salts are known.
+        if (!_mixed[studyId]) _refuseUse(studyId, index, 0);
+        if (what < 5 || !_mixed[studyId]) return _keep(studyId, id);
         uint32 drawn = _drawnOf(studyId, id);
-        if (what < 5) return _keep(studyId, id, drawn);
         _refuseUse(studyId, index, (drawn + 1) % draw.blocks);
         if (!STUDIES.enrolment(studyId, id).barred) _use(studyId, index, drawn);
         else _refuseUse(studyId, index, drawn);
@@ -69,13 +78,13 @@ abstract contract Blocks is Bonds {
         }
     }
 
-    function _keep(uint256 studyId, uint32 id, uint32 drawn) private {
+    function _keep(uint256 studyId, uint32 id) private {
         IBlockDraws.Draw storage draw = _draws[studyId][id];
         bytes memory call = abi.encodeCall(BLOCKS.keepDraw, (studyId, id));
-        if (draw.kept) return _refused(STRANGER, address(BLOCKS), call);
+        if (draw.blockHash != 0) return _refused(STRANGER, address(BLOCKS), call);
         VM.prank(STRANGER);
         BLOCKS.keepDraw(studyId, id);
-        (draw.kept, draw.index) = (true, drawn);
+        draw.blockHash = blockhash(draw.drawAt);
         _did("keepDraw");
     }
 
@@ -86,7 +95,7 @@ abstract contract Blocks is Bonds {
         _refuseUse(studyId, index, 0);
         bytes memory call = abi.encodeCall(BLOCKS.redraw, (studyId));
         _refused(STRANGER, address(BLOCKS), call);
-        if (draw.redrawn) return _refused(operator, address(BLOCKS), call);
+        if (draw.redrawn || _saltsShow[studyId]) return _refused(operator, address(BLOCKS), call);
         VM.prank(operator);
         BLOCKS.redraw(studyId);
         (draw.drawAt, draw.redrawn) = (uint64(block.number) + 1, true);
@@ -100,7 +109,8 @@ abstract contract Blocks is Bonds {
         (uint256 dataRoot, uint32 rows) = _blockOf(id, drawn);
         VM.prank(operator);
         BLOCKS.useBlock(studyId, dataRoot, rows, _pathOf(id, draw.blocks, drawn));
-        (draw.index, draw.kept, draw.used) = (drawn, true, true);
+        if (draw.blockHash == 0) draw.blockHash = blockhash(draw.drawAt);
+        (draw.index, draw.used) = (drawn, true);
         (_roots[studyId][index], _rows[studyId][index]) = (dataRoot, rows);
         _did("useBlock");
     }
@@ -115,9 +125,8 @@ abstract contract Blocks is Bonds {
 
     function _drawnOf(uint256 studyId, uint32 id) private view returns (uint32) {
         IBlockDraws.Draw storage draw = _draws[studyId][id];
-        if (draw.kept) return draw.index;
-        bytes32 seed = keccak256(abi.encode(blockhash(draw.drawAt), studyId, id));
-        return uint32(uint256(seed) % draw.blocks);
+        bytes32 hash = draw.blockHash != 0 ? draw.blockHash : blockhash(draw.drawAt);
+        return uint32(uint256(keccak256(abi.encode(hash, _mix[studyId], studyId, id))) % draw.blocks);
     }
 
     function _blockOf(uint32 id, uint32 index) private pure returns (uint256 dataRoot, uint32 rows) {

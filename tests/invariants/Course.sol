@@ -48,8 +48,22 @@ abstract contract Course is Meddling {
         else if (state == IStudyRegistry.StudyState.Enrolling && seed % 16 == 0) VM.warp(STUDIES.enrolmentEnd(studyId));
         else if (state == IStudyRegistry.StudyState.Enrolling) _enrol(studyId, seed);
         else if (state == IStudyRegistry.StudyState.Ceremony) _playCeremony(studyId, seed);
-        else if (_draw(seed, "restless") % 32 == 0) _unsettle(studyId, seed);
+        else if (_draw(seed, "restless") % 24 == 0) _unsettle(studyId, seed);
+        else if (_draw(seed, "evidence") % 5 == 0) _witness(studyId, seed);
         else _playRound(studyId, seed);
+    }
+
+    /// @dev Somebody shows two signatures, accuses, has absence recorded, or helps who lacks a model.
+    function _witness(uint256 studyId, uint256 seed) internal {
+        uint32 reached = ROUNDS.currentRound(studyId);
+        if (reached == 0) return;
+        uint32 round = uint32(reached - (_draw(seed, "round") % 4) % reached);
+        uint256 what = _draw(seed, "witness") % 16;
+        uint64 participants = STUDIES.roundTerms(studyId, round).participants;
+        if (what == 0) _equivocate(studyId, round, seed);
+        else if (what == 1) _recordAbsence(studyId, round);
+        else if (what < 6 && _kept[studyId][round].finalised) _padShare(studyId, round, _member(participants, seed));
+        else _accuse(studyId, round, seed);
     }
 
     /// @dev The second at which what goes on in a study ends by itself; 0 where only a transaction ends it.
@@ -58,7 +72,7 @@ abstract contract Course is Meddling {
         if (state == IStudyRegistry.StudyState.Running) {
             (, end) = ROUNDS.phase(studyId, ROUNDS.currentRound(studyId));
         } else if (state == IStudyRegistry.StudyState.Ceremony) {
-            end = STUDIES.ceremonyState(studyId).deadline;
+            end = KEYS.ceremonyState(studyId).deadline;
         } else {
             end = STUDIES.enrolmentEnd(studyId);
         }
@@ -69,12 +83,12 @@ abstract contract Course is Meddling {
         uint256 end = _end(studyId);
         if (end > block.timestamp) return VM.warp(end);
         if (STUDIES.studyState(studyId) == IStudyRegistry.StudyState.Ceremony) {
-            return _failCeremony(studyId, STUDIES.ceremonyState(studyId));
+            return _moveOn(studyId, KEYS.ceremonyState(studyId), STRANGER);
         }
         uint32 round = ROUNDS.currentRound(studyId);
         (IRoundManager.Phase phase,) = ROUNDS.phase(studyId, round);
-        if (phase == IRoundManager.Phase.Include) _include(studyId, round);
-        else _failRound(studyId, round);
+        if (phase == IRoundManager.Phase.Include) _include(studyId, round, STRANGER);
+        else _failRound(studyId, round, STRANGER);
     }
 
     /// @dev States and phases only go forward, rounds close one by one, plans stay as published.
@@ -102,7 +116,8 @@ abstract contract Course is Meddling {
 
     /// @dev What was submitted, included and finalised stays so.
     function _checkRounds(uint256 studyId) internal view {
-        require(_funded[studyId] >= _earnedByAll(studyId) + _refunded[studyId], "earned more than came in");
+        uint256 gone = _earnedByAll(studyId) + _spentOfBudget[studyId] + _refunded[studyId];
+        require(_funded[studyId] >= gone, "earned more than came in");
         uint256 root = STUDIES.study(studyId).plan.initialRoot;
         for (uint32 round = 1; round <= _closed[studyId]; ++round) {
             IRoundManager.RoundState memory state = ROUNDS.roundState(studyId, round);
@@ -111,6 +126,8 @@ abstract contract Course is Meddling {
             require((state.closedAs == IRoundManager.Phase.Finalised) == kept.finalised, "finalised without a proof");
             require(!kept.finalised || state.rootAfter == kept.rootAfter, "a finalised root changed");
             require(state.includedBitmap == kept.included, "an included set changed");
+            bool bound = ROUNDS.setOf(studyId, root) == kept.included && _boundIn[studyId][root] == round;
+            require(kept.included == 0 || bound, "a starting model has another set");
             if (kept.finalised) root = kept.rootAfter;
         }
         uint32 current = _closed[studyId] + 1;
@@ -125,7 +142,7 @@ abstract contract Course is Meddling {
     /// @dev What everybody holds together.
     function _held() internal view returns (uint256 held) {
         held = TOKEN.balanceOf(address(VAULT)) + TOKEN.balanceOf(address(POOL)) + TOKEN.balanceOf(STRANGER)
-            + TOKEN.balanceOf(PAYOUT);
+            + TOKEN.balanceOf(PAYOUT) + TOKEN.balanceOf(SERVANT);
         for (uint256 i = 0; i < SPONSORS; ++i) held += TOKEN.balanceOf(_sponsor(i));
         for (uint32 id = 1; id <= HOSPITALS; ++id) held += TOKEN.balanceOf(_owner(id));
     }

@@ -89,7 +89,8 @@ contract Handler is Course {
     function collect(uint256 seed) external watched {
         uint256 studyId = _any(seed);
         if (studyId == 0) return;
-        uint256 what = _draw(seed, "collect") % 6;
+        uint256 what = _draw(seed, "collect") % 7;
+        if (what == 6) return _claimService(_servant(studyId, seed));
         if (what == 0) _refund(studyId);
         else if (what == 1) _claimBounty();
         else if (what == 2 && _pots.length != 0) _claimSlashed(seed % _pots.length, seed);
@@ -100,11 +101,10 @@ contract Handler is Course {
         }
     }
 
-    function equivocate(uint256 seed) external watched {
+    /// @dev Somebody shows two signatures, accuses, or posts a pad share for who lacks the model.
+    function witness(uint256 seed) external watched {
         uint256 studyId = _any(seed);
-        if (studyId == 0) return;
-        uint32 reached = ROUNDS.currentRound(studyId);
-        if (reached != 0) _equivocate(studyId, uint32(reached - _draw(seed, "round") % reached), seed);
+        if (studyId != 0) _witness(studyId, seed);
     }
 
     function meddle(uint256 seed) external watched {
@@ -131,12 +131,15 @@ contract Handler is Course {
         require(TOKEN.balanceOf(address(VAULT)) == _checkBonds(), "the vault does not hold what it owes");
         uint256 escrowed;
         for (uint256 studyId = 1; studyId <= STUDIES.studyCount(); ++studyId) {
-            escrowed += _funded[studyId] - _paidInAll[studyId] - _refunded[studyId];
+            escrowed += _funded[studyId] - _paidInAll[studyId] - _spentOfBudget[studyId] - _refunded[studyId];
         }
         uint256 inTurn = STUDIES.studyCount() == 0 ? 0 : 1 + _turn % STUDIES.studyCount();
         if (inTurn != 0) _checkRounds(inTurn);
         if (inTurn != 0) _checkBlocks(inTurn);
+        if (inTurn != 0) _checkServices(inTurn);
+        if (inTurn != 0) _checkHonest(inTurn);
         if (_pots.length != 0) _checkPot(_turn % _pots.length);
+        escrowed += _owedOfBudgets;
         require(TOKEN.balanceOf(address(POOL)) == escrowed, "the pool does not hold what it owes");
         require(_held() == SUPPLY && TOKEN.totalSupply() == SUPPLY, "tokens made, lost or gone elsewhere");
     }
@@ -155,12 +158,22 @@ contract Handler is Course {
             }
             _refund(studyId);
         }
-        for (uint256 i = 0; i < _pots.length; ++i) while (_pots[i].beneficiaries != _pots[i].claimed) _claimSlashed(i, i);
+        for (uint256 i = 1; i <= _keys; ++i) _claimService(_operatorOf(i));
+        _claimService(STRANGER);
         _claimBounty();
+        // Evidence is accepted a while longer; then everybody's part is its own.
+        VM.warp(block.timestamp + UNBONDING_DELAY);
+        uint256 burnt;
+        for (uint256 i = 0; i < _pots.length; ++i) {
+            while (_owners(_pots[i]) != _pots[i].claimed) _claimSlashed(i, i);
+            if (_owners(_pots[i]) == 0) burnt += _pots[i].amount;
+        }
+        for (uint256 studyId = 1; studyId <= STUDIES.studyCount(); ++studyId) burnt += _fines[studyId];
+        if (burnt != 0) _did("burn");
         for (uint32 id = 1; id <= HOSPITALS; ++id) if (_available[id] != 0) _requestWithdrawal(id, _available[id] - 1);
         VM.warp(block.timestamp + UNBONDING_DELAY);
         for (uint32 id = 1; id <= HOSPITALS; ++id) _withdraw(id);
-        require(TOKEN.balanceOf(address(VAULT)) == 0, "bonds left over in the vault");
+        require(TOKEN.balanceOf(address(VAULT)) == burnt, "the vault keeps something other than what is nobody's");
         require(TOKEN.balanceOf(address(POOL)) == 0, "rewards left over in the pool");
         require(_held() == SUPPLY, "tokens lost");
     }

@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IRoundManager} from "../../contracts/interfaces/IRoundManager.sol";
 import {IStakeVault} from "../../contracts/interfaces/IStakeVault.sol";
-import {IStudyRegistry} from "../../contracts/interfaces/IStudyRegistry.sol";
+import {EQUIVOCATION_WINDOW} from "../../contracts/libraries/EvidenceWindow.sol";
 import {Rounds} from "./Rounds.sol";
 import {VM} from "./Vm.sol";
 
-/// @title Deposits, claims, refunds, withdrawals and evidence, beside what each must pay
+/// @title Deposits, claims, refunds and withdrawals, beside what each must pay
 abstract contract Money is Rounds {
-    struct Evidence {
-        uint256 studyId;
-        uint32 round;
-        uint32 id;
-        uint8 index;
-        address reporter;
-        address operator;
-    }
-
-    uint256 private constant BPS = 10_000;
-
     mapping(uint256 studyId => mapping(uint32 hospitalId => uint256)) internal _paid;
     mapping(uint256 studyId => uint256) internal _paidInAll;
-    mapping(uint256 studyId => uint256) internal _refunded;
 
     function _deposit(uint32 id, uint256 seed) internal {
         uint256 amount = 1 + _draw(seed, "deposit") % 3_000;
@@ -46,27 +33,38 @@ abstract contract Money is Rounds {
     function _withdraw(uint32 id) internal {
         (, uint64 availableAt) = VAULT.pending(id);
         if (_pending[id] == 0 || block.timestamp < availableAt) return;
-        uint256 before = TOKEN.balanceOf(_owner(id));
+        address to = _pending[id] % 2 == 0 ? _owner(id) : PAYOUT;
+        uint256 before = TOKEN.balanceOf(to);
         VM.prank(_owner(id));
-        VAULT.withdraw(id);
-        require(TOKEN.balanceOf(_owner(id)) == before + _pending[id], "withdrew another amount than was pending");
+        VAULT.withdraw(id, to);
+        require(TOKEN.balanceOf(to) == before + _pending[id], "withdrew another amount than was pending");
         _pending[id] = 0;
         _did("withdraw");
     }
 
-    /// @dev The part of any pot that somebody has not taken yet.
+    /// @dev The part of any pot that somebody has not taken yet; nobody's, while evidence about its round is accepted.
     function _claimSlashed(uint256 place, uint256 seed) internal {
-        Slashed storage pot = _pots[place];
-        uint64 left = pot.beneficiaries & ~pot.claimed;
+        Cut storage cut = _pots[place];
+        uint64 left = _owners(cut) & ~cut.claimed;
         if (left == 0) return;
         uint8 index = _member(left, seed);
-        uint32 id = _ids[pot.studyId][index];
+        uint32 id = _ids[cut.studyId][index];
+        if (!_isSettled(cut)) {
+            return _refused(STRANGER, address(VAULT), abi.encodeCall(VAULT.claimSlashed, (place + 1, id)));
+        }
         VM.prank(STRANGER);
         VAULT.claimSlashed(place + 1, id);
-        pot.claimed |= uint64(1) << index;
-        _available[id] += _part(pot, index);
-        _owedInPots -= _part(pot, index);
+        cut.claimed |= _single(index);
+        _available[id] += _part(cut, index);
+        _inPots -= _part(cut, index);
         _did("claimSlashed");
+    }
+
+    /// @dev Whether nobody can be punished for a pot's stage any more.
+    function _isSettled(Cut memory cut) internal view returns (bool) {
+        if (cut.stage == 0 || cut.offence == IStakeVault.Offence.FalseDealing) return true;
+        uint64 closedAt = _kept[cut.studyId][cut.stage].closedAt;
+        return closedAt != 0 && block.timestamp >= closedAt + EQUIVOCATION_WINDOW;
     }
 
     function _claimBounty() internal {
@@ -87,7 +85,9 @@ abstract contract Money is Rounds {
             require(!_isOver(studyId), "a bond is stuck in a study that ended");
             return;
         }
-        (_released[studyId][id], _releasedAt[studyId][id]) = (_locked[studyId][id], block.timestamp);
+        if (ROUNDS.currentRound(studyId) != 0) {
+            (_released[studyId][id], _releasedAt[studyId][id]) = (_locked[studyId][id], block.timestamp);
+        }
         _available[id] += _locked[studyId][id];
         _locked[studyId][id] = 0;
         _did("releaseBond");
@@ -102,11 +102,13 @@ abstract contract Money is Rounds {
         require(POOL.claimable(studyId, id, all) == due, "claimable is not what was earned and not paid");
         bytes32 salt = _salts[studyId][id];
         bool reveals = salt != 0 && seed % 2 == 0;
-        address to = reveals ? PAYOUT : _owner(id);
+        // Only the owner names another address than its own.
+        bool elsewhere = seed % 5 == 0;
+        address to = reveals || elsewhere ? PAYOUT : _owner(id);
         uint256 before = TOKEN.balanceOf(to);
-        VM.prank(salt == 0 || reveals ? STRANGER : _owner(id));
+        VM.prank(reveals || (salt == 0 && !elsewhere) ? STRANGER : _owner(id));
         if (reveals) POOL.claimTo(studyId, id, all, PAYOUT, salt);
-        else POOL.claim(studyId, id, all);
+        else POOL.claim(studyId, id, all, to);
         require(TOKEN.balanceOf(to) == before + due, "paid another amount than was earned");
         _paid[studyId][id] += due;
         _paidInAll[studyId] += due;
@@ -115,54 +117,16 @@ abstract contract Money is Rounds {
 
     function _refund(uint256 studyId) internal {
         if (!_isOver(studyId)) return;
-        uint256 due = _funded[studyId] - _earnedByAll(studyId) - _refunded[studyId];
+        uint256 due = _funded[studyId] - _earnedByAll(studyId) - _spentOfBudget[studyId] - _refunded[studyId];
         require(POOL.refundable(studyId) == due, "refundable is not what nobody earned");
         if (due == 0) return;
         address sponsor = STUDIES.sponsorOf(studyId);
         uint256 before = TOKEN.balanceOf(sponsor);
         VM.prank(STRANGER);
-        POOL.refund(studyId);
+        POOL.refund(studyId, sponsor);
         require(TOKEN.balanceOf(sponsor) == before + due, "refunded another amount than nobody earned");
         _refunded[studyId] += due;
         _did("refund");
-    }
-
-    /// @dev A hospital signs two shares for one attempt, and somebody shows them: it counts exactly where it should.
-    function _equivocate(uint256 studyId, uint32 round, uint256 seed) internal {
-        Kept storage kept = _kept[studyId][round];
-        if (kept.included == 0) return;
-        Evidence memory evidence = Evidence(studyId, round, 0, _member(STUDIES.roundTerms(studyId, round).participants, seed), STRANGER, address(0));
-        evidence.id = _ids[studyId][evidence.index];
-        evidence.operator = _operator(studyId, evidence.id);
-        if (_draw(seed, "reporter") % 4 == 0) evidence.reporter = seed % 2 == 0 ? _owner(evidence.id) : evidence.operator;
-        uint64 offender = uint64(1) << evidence.index;
-        uint64 punished = _punishedFor(studyId, IStakeVault.Offence.Equivocation, round);
-        bool counts = _punished[studyId][IStakeVault.Offence.Equivocation][round] & offender == 0
-            && kept.included & ~(offender | punished) != 0 && _withinReach(studyId, evidence.id) != 0
-            && _slice(studyId) != 0
-            && (kept.closedAt == 0 || block.timestamp < kept.closedAt + COURT.EVIDENCE_WINDOW());
-        require(_report(evidence, kept.included, seed) == counts, "evidence counted where it should not, or did not");
-        if (!counts) return;
-        _punish(studyId, IStakeVault.Offence.Equivocation, round, offender, kept.included, evidence.reporter);
-    }
-
-    function _report(Evidence memory evidence, uint64 included, uint256 seed) private returns (bool counted) {
-        uint8 attempt = uint8(seed % 3);
-        bytes32[2] memory digests = [bytes32(seed | 2), bytes32(~(seed | 2))];
-        bytes[2] memory signatures;
-        for (uint256 i = 0; i < 2; ++i) {
-            bytes32 hash = ROUNDS.openingShareHash(evidence.studyId, evidence.round, included, attempt, digests[i]);
-            signatures[i] = _signed(evidence.operator, hash);
-        }
-        bytes memory call = abi.encodeCall(
-            COURT.reportEquivocation,
-            (
-                evidence.studyId, evidence.round, evidence.id, included, attempt, digests[0], signatures[0],
-                digests[1], signatures[1]
-            )
-        );
-        VM.prank(evidence.reporter);
-        (counted,) = address(COURT).call(call);
     }
 
     /// @dev A hospital's rewards, from what the handler itself saw of each round.
@@ -171,13 +135,12 @@ abstract contract Money is Rounds {
         while (_ids[studyId][index] != id) ++index;
         for (uint32 round = 1; round <= _plannedRounds(studyId); ++round) {
             Kept memory kept = _kept[studyId][round];
-            if (!kept.verified || !_has(kept.included, index)) continue;
+            if (!kept.finalised || !_has(kept.included, index)) continue;
             uint256 before;
             for (uint256 i = 0; i < index; ++i) if (_has(kept.included, i)) before += _rows[studyId][i];
-            (uint256 first, uint256 second) = _parts(studyId);
+            uint256 reward = STUDIES.study(studyId).plan.rewardPerRound;
             uint256 upTo = before + _rows[studyId][index];
-            amount += first * upTo / kept.sumRows - first * before / kept.sumRows;
-            if (kept.finalised) amount += second * upTo / kept.sumRows - second * before / kept.sumRows;
+            amount += reward * upTo / kept.sumRows - reward * before / kept.sumRows;
         }
     }
 
@@ -187,11 +150,5 @@ abstract contract Money is Rounds {
 
     function _plannedRounds(uint256 studyId) internal view returns (uint16) {
         return STUDIES.study(studyId).plan.rounds;
-    }
-
-    function _parts(uint256 studyId) private view returns (uint256 first, uint256 second) {
-        IStudyRegistry.Plan memory plan = STUDIES.study(studyId).plan;
-        first = uint256(plan.rewardPerRound) * plan.verifiedShareBps / BPS;
-        second = plan.rewardPerRound - first;
     }
 }

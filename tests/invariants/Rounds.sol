@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {IRewardPool} from "../../contracts/interfaces/IRewardPool.sol";
 import {IRoundManager} from "../../contracts/interfaces/IRoundManager.sol";
-import {IStakeVault} from "../../contracts/interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "../../contracts/interfaces/IStudyRegistry.sol";
 import {IAggregationVerifier, ITrainingVerifier} from "../../contracts/interfaces/IVerifiers.sol";
 import {FIELD_ORDER} from "../../contracts/libraries/FieldOrder.sol";
@@ -12,12 +12,15 @@ import {VM} from "./Vm.sol";
 /// @title Rounds as hospitals play them, beside what the rules say of each
 /// @notice The verifier double accepts everything: that it was asked the right statement is expected of each call.
 abstract contract Rounds is Studies {
+    /// @param late Those that posted a pad share after its window.
     struct Kept {
         uint64 submitted;
         uint64 attested;
         uint64 included;
-        bool verified;
+        uint64 pads;
+        uint64 late;
         bool finalised;
+        bool absenceRecorded;
         uint64 closedAt;
         uint256 sumRows;
         uint256 rootAfter;
@@ -28,21 +31,31 @@ abstract contract Rounds is Studies {
         _submissions;
     mapping(uint256 studyId => mapping(uint32 round => mapping(uint256 index => uint256))) internal _factors;
     mapping(uint256 studyId => mapping(uint32 round => mapping(uint256 index => uint64))) internal _bitmaps;
-    mapping(uint256 studyId => mapping(uint32 round => mapping(uint8 attempt => uint64))) internal _shares;
-    /// @dev Rounds that fixed a set, by the weights that they started from; the last one counts.
-    mapping(uint256 studyId => mapping(uint256 root => uint32 round)) private _fixedIn;
+    mapping(uint256 studyId => mapping(uint32 round => uint64)) internal _convictedOfPayload;
+    /// @dev The round that bound a set to these weights: there is one, or none.
+    mapping(uint256 studyId => mapping(uint256 root => uint32 round)) internal _boundIn;
 
     /// @dev Whatever somebody can do next in the round that goes on.
     function _playRound(uint256 studyId, uint256 seed) internal {
         uint32 round = ROUNDS.currentRound(studyId);
-        (IRoundManager.Phase phase,) = ROUNDS.phase(studyId, round);
-        uint64 participants = STUDIES.roundTerms(studyId, round).participants;
+        (IRoundManager.Phase phase, uint64 end) = ROUNDS.phase(studyId, round);
+        uint64 due = STUDIES.roundTerms(studyId, round).participants & ~_away(studyId, round);
         Kept storage kept = _kept[studyId][round];
-        if (phase == IRoundManager.Phase.Submit) _takeTurn(studyId, round, participants & ~kept.submitted, seed);
-        else if (phase == IRoundManager.Phase.Attest) _attest(studyId, round, _member(participants & ~kept.attested, seed), seed);
-        else if (phase == IRoundManager.Phase.Include) _include(studyId, round);
-        else if (phase == IRoundManager.Phase.Open) _open(studyId, round, seed);
-        else _failRound(studyId, round);
+        if (phase == IRoundManager.Phase.Submit) due &= ~kept.submitted;
+        if (phase == IRoundManager.Phase.Attest) due &= ~kept.attested;
+        bool turns = phase == IRoundManager.Phase.Submit || phase == IRoundManager.Phase.Attest;
+        if (turns && due == 0) VM.warp(end);
+        else if (phase == IRoundManager.Phase.Submit) _takeTurn(studyId, round, due, seed);
+        else if (phase == IRoundManager.Phase.Attest) _attest(studyId, round, _member(due, seed), seed);
+        else if (phase == IRoundManager.Phase.Include) _include(studyId, round, _servant(studyId, seed));
+        else if (phase == IRoundManager.Phase.Failed) _failRound(studyId, round, _servant(studyId, seed));
+        else _open(studyId, round, seed);
+    }
+
+    /// @dev Who is away for a whole round: nobody in most.
+    function _away(uint256 studyId, uint32 round) private view returns (uint64) {
+        uint256 chosen = uint256(keccak256(abi.encode(_salt(studyId), round, "away")));
+        return chosen % 4 == 0 ? _single((chosen >> 8) % HOSPITALS) : 0;
     }
 
     /// @dev Who has used no block has nothing to submit, and uses one if it can; the clock goes on in any case.
@@ -68,7 +81,7 @@ abstract contract Rounds is Studies {
         address operator = _operator(studyId, id);
         VM.prank(operator);
         ROUNDS.submitUpdate(studyId, round, update.digest, update.size, update.cx, update.cy, _noProof());
-        _kept[studyId][round].submitted |= uint64(1) << index;
+        _kept[studyId][round].submitted |= _single(index);
         _submissions[studyId][round][index] = update;
         _factors[studyId][round][index] = factor;
         _did("submitUpdate");
@@ -76,50 +89,56 @@ abstract contract Rounds is Studies {
 
     function _attest(uint256 studyId, uint32 round, uint8 index, uint256 seed) private {
         Kept storage kept = _kept[studyId][round];
-        // Where a set is fixed already for the model: all hold all, or a hospital's ciphertext is held by nobody.
-        bool again = _fixedIn[studyId][_root[studyId]] != 0;
-        uint64 held = !again && _draw(seed, "diligence") % 8 == 0 ? uint64(_draw(seed, "held")) : type(uint64).max;
+        uint64 held = _draw(seed, "diligence") % 8 == 0 ? uint64(_draw(seed, "held")) : type(uint64).max;
         // In some rounds a hospital serves its ciphertext to nobody.
         uint256 chosen = uint256(keccak256(abi.encode(_planDigests[studyId], round)));
-        if (chosen % (again ? 2 : 4) == 0) held &= ~(uint64(1) << uint8((chosen >> 8) % HOSPITALS));
+        if (chosen % 4 == 0) held &= ~_single((chosen >> 8) % HOSPITALS);
         uint64 bitmap = kept.submitted & held;
-        address operator = _operator(studyId, _ids[studyId][index]);
-        VM.prank(operator);
+        VM.prank(_operator(studyId, _ids[studyId][index]));
         ROUNDS.attest(studyId, round, bitmap);
-        kept.attested |= uint64(1) << index;
+        kept.attested |= _single(index);
         _bitmaps[studyId][round][index] = bitmap;
         _did("attest");
     }
 
-    function _include(uint256 studyId, uint32 round) internal {
-        Kept storage kept = _kept[studyId][round];
-        IStudyRegistry.Plan memory plan = STUDIES.study(studyId).plan;
-        uint64 held = _widelyHeld(studyId, round, plan.threshold);
-        uint64 set = _oneSet(studyId, held, plan.privacyBudget);
+    function _include(uint256 studyId, uint32 round, address servant) internal {
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
+        uint64 set = _widelyHeld(studyId, round, terms.threshold);
         require(ROUNDS.includable(studyId, round) == set, "includable set is not the attestation rule's");
-        if (_count(set) >= plan.minimum) _cheatAtInclude(studyId, round, set);
-        VM.prank(STRANGER);
-        ROUNDS.includeUpdates(studyId, round, _listed(studyId, round, set));
-        IRoundManager.RoundState memory state = ROUNDS.roundState(studyId, round);
-        if (_count(set) < plan.minimum) {
-            require(state.closedAs == IRoundManager.Phase.Failed && state.includedBitmap == 0, "opened too few");
-            kept.closedAt = uint64(block.timestamp);
-            _did(set == held ? "failTooFewIncluded" : "failAnotherSet");
-        } else {
-            require(state.includedBitmap == set, "included set is not the attestation rule's");
-            kept.included = set;
-            if (_fixedIn[studyId][_root[studyId]] != 0) _did("includeAgain");
-            _fixedIn[studyId][_root[studyId]] = round;
-            (Point memory sum, uint256 rows) = _sum(studyId, round);
-            require(state.sumDigest == keccak256(abi.encode(sum.x, sum.y)), "sum is not that of the included");
-            require(state.sumRows == rows, "rows are not those of the included");
-            kept.sumRows = rows;
-            _did("includeUpdates");
-        }
+        bool enough = _count(set) >= terms.minimum;
+        if (enough) _cheatAtInclude(studyId, round, set);
+        Kept storage kept = _kept[studyId][round];
         // With fewer attesting, honest ones alone might not have been enough to hold it.
-        if (_count(kept.attested) >= 2 * uint256(plan.threshold) - 1) {
-            _punish(studyId, IStakeVault.Offence.CiphertextLeftOut, round, kept.submitted & ~held, held, address(0));
+        uint64 fined = _count(kept.attested) < 2 * uint256(terms.threshold) - 1
+            ? 0
+            : kept.submitted & ~set & ~_convictedOfPayload[studyId][round];
+        VM.prank(servant);
+        ROUNDS.includeUpdates(studyId, round, _listed(studyId, round, set));
+        if (enough) {
+            _bind(studyId, round, set);
+        } else {
+            kept.closedAt = uint64(block.timestamp);
+            fined |= terms.participants & ~(kept.submitted & kept.attested);
+            require(ROUNDS.roundState(studyId, round).closedAs == IRoundManager.Phase.Failed, "opened too few");
+            _did("failTooFewIncluded");
         }
+        _fine(studyId, terms.batch, fined);
+        _serve(studyId, servant, enough ? IRewardPool.Service.Include : IRewardPool.Service.Fail, fined);
+    }
+
+    /// @dev The set is that of its starting model, once and for all.
+    function _bind(uint256 studyId, uint32 round, uint64 set) private {
+        uint256 root = _root[studyId];
+        require(_boundIn[studyId][root] == 0, "two sets for one starting model");
+        _boundIn[studyId][root] = round;
+        _kept[studyId][round].included = set;
+        (Point memory sum, uint256 rows) = _sum(studyId, round);
+        _kept[studyId][round].sumRows = rows;
+        IRoundManager.RoundState memory state = ROUNDS.roundState(studyId, round);
+        require(state.includedBitmap == set, "included set is not the attestation rule's");
+        require(state.sumDigest == keccak256(abi.encode(sum.x, sum.y)), "sum is not that of the included");
+        require(state.sumRows == rows, "rows are not those of the included");
+        _did("includeUpdates");
     }
 
     /// @dev Another commitment than was submitted, and nothing at all.
@@ -131,59 +150,94 @@ abstract contract Rounds is Studies {
         _refused(STRANGER, address(ROUNDS), abi.encodeCall(ROUNDS.includeUpdates, (studyId, round, listed)));
     }
 
-    /// @dev A member of the quorum posts its share; or somebody has the model; or the attempt comes to nothing.
+    /// @dev A share is posted; or somebody has the model; or a window comes to nothing; or absence is put on record.
     function _open(uint256 studyId, uint32 round, uint256 seed) private {
-        uint8 attempt = ROUNDS.currentAttempt(studyId, round);
-        uint64 open = _named(studyId, round, attempt) & ~_shares[studyId][round][attempt];
-        uint256 luck = _draw(seed, "luck") % 12;
-        if (luck == 0 || (open == 0 && luck < 6)) {
+        IRoundManager.RoundState memory state = ROUNDS.roundState(studyId, round);
+        uint256 luck = _draw(seed, "luck") % 16;
+        if (luck < 2) {
             (, uint64 deadline) = ROUNDS.phase(studyId, round);
-            return VM.warp(deadline);
+            // A suspended round waits long, and few come to nothing.
+            return VM.warp(block.timestamp >= state.padsUntil && luck == 0 ? block.timestamp + LENGTH : deadline);
         }
-        if (open == 0 || luck == 11) return _finalise(studyId, round, seed);
-        uint8 index = _member(open, seed);
-        address operator = _operator(studyId, _ids[studyId][index]);
+        if (luck == 2) return _recordAbsence(studyId, round);
+        if (luck > 11) return _finalise(studyId, round, _servant(studyId, seed), seed);
+        uint64 participants = STUDIES.roundTerms(studyId, round).participants;
+        if (block.timestamp < state.padsFrom) _share(studyId, round, seed);
+        else _padShare(studyId, round, _member(participants, seed));
+    }
+
+    /// @dev Somebody drawn posts a CKKS share; twice goes not through.
+    function _share(uint256 studyId, uint32 round, uint256 seed) private {
+        uint32[] memory quorum = OPENINGS.quorum(studyId, round);
+        uint32 id = quorum[seed % quorum.length];
+        address operator = _operator(studyId, id);
         bytes32 digest = bytes32(seed | 1);
-        bytes32 hash = ROUNDS.openingShareHash(studyId, round, _kept[studyId][round].included, attempt, digest);
+        bytes32 hash = OPENINGS.openingShareHash(studyId, round, _kept[studyId][round].included, digest);
+        bytes memory call = abi.encodeCall(OPENINGS.postShare, (studyId, round, digest, 9, _signed(operator, hash)));
+        (uint64 posted,) = OPENINGS.sharesPosted(studyId, round);
+        if (_has(posted, STUDIES.enrolment(studyId, id).index)) return _refused(operator, address(OPENINGS), call);
         VM.prank(operator);
-        ROUNDS.postShare(studyId, round, attempt, digest, 9, _signed(operator, hash));
-        _shares[studyId][round][attempt] |= uint64(1) << index;
+        OPENINGS.postShare(studyId, round, digest, 9, _signed(operator, hash));
         _did("postShare");
-        if (_count(_shares[studyId][round][attempt]) == STUDIES.roundTerms(studyId, round).threshold) {
-            _kept[studyId][round].verified = true;
-        }
     }
 
-    function _finalise(uint256 studyId, uint32 round, uint256 seed) private {
+    /// @dev While a round opens by pads or is suspended, and a while after it was finalised.
+    function _padShare(uint256 studyId, uint32 round, uint8 index) internal {
         Kept storage kept = _kept[studyId][round];
-        uint256 rootAfter = _draw(seed, "root after") >> 3;
+        address operator = _operator(studyId, _ids[studyId][index]);
+        bytes memory call = abi.encodeCall(OPENINGS.postPadShare, (studyId, round, hex"01"));
+        if (_has(kept.pads, index)) return _refused(operator, address(OPENINGS), call);
+        bool finalised = kept.finalised;
+        if (finalised && !OPENINGS.isRecovering(studyId, round)) return _refused(operator, address(OPENINGS), call);
+        VM.prank(operator);
+        OPENINGS.postPadShare(studyId, round, hex"01");
+        kept.pads |= _single(index);
+        if (block.timestamp >= ROUNDS.roundState(studyId, round).padsUntil) kept.late |= _single(index);
+        _did(finalised ? "recover" : "postPadShare");
+    }
+
+    /// @dev Who posted no pad share in time is fined, once, unless the round was finalised before its window was over.
+    function _recordAbsence(uint256 studyId, uint32 round) internal {
+        Kept storage kept = _kept[studyId][round];
+        IRoundManager.RoundState memory state = ROUNDS.roundState(studyId, round);
+        bool counts = kept.included != 0 && !kept.absenceRecorded && block.timestamp >= state.padsUntil
+            && (kept.closedAt == 0 || kept.closedAt >= state.padsUntil);
+        bytes memory call = abi.encodeCall(OPENINGS.recordAbsence, (studyId, round));
+        if (!counts) return _refused(STRANGER, address(OPENINGS), call);
+        VM.prank(STRANGER);
+        OPENINGS.recordAbsence(studyId, round);
+        kept.absenceRecorded = true;
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
+        _fine(studyId, terms.batch, terms.participants & ~(kept.pads & ~kept.late));
+        _did("recordAbsence");
+    }
+
+    function _finalise(uint256 studyId, uint32 round, address servant, uint256 seed) private {
+        Kept storage kept = _kept[studyId][round];
         (Point memory sum,) = _sum(studyId, round);
-        uint64 missing = _missing(studyId, round);
-        uint256[6] memory signals = [
-            ROUNDS.aggregationContext(studyId, round, kept.included),
-            sum.x, sum.y, kept.sumRows, _root[studyId], rootAfter
-        ];
-        IRoundManager.Proof memory proof = _noProof();
-        VM.expectCall(
-            address(DOUBLE),
-            abi.encodeCall(IAggregationVerifier.verifyProof, (proof.a, proof.b, proof.c, signals))
-        );
-        VM.prank(STRANGER);
-        ROUNDS.finalise(studyId, round, sum.x, sum.y, rootAfter, proof);
-        (kept.verified, kept.finalised, kept.closedAt) = (true, true, uint64(block.timestamp));
+        // Seldom a model that a round of the study started from: then no second set is opened, the study is over.
+        bool returned = _draw(seed, "returned") % 16 == 0;
+        uint256 rootAfter = returned ? _root[studyId] : (_draw(seed, "after") >> 3);
+        _expectAggregation(studyId, round, sum, rootAfter);
+        VM.prank(servant);
+        ROUNDS.finalise(studyId, round, sum.x, sum.y, rootAfter, _noProof());
+        (kept.finalised, kept.closedAt) = (true, uint64(block.timestamp));
         kept.rootAfter = _root[studyId] = rootAfter;
-        _did("finalise");
-        _punish(studyId, IStakeVault.Offence.MissingShare, round, missing, kept.included, address(0));
+        require(!returned || _isOver(studyId), "a study went on from weights that a set was bound to");
+        _did(returned ? "modelReturned" : "finalise");
+        _serve(studyId, servant, IRewardPool.Service.Finalise, 0);
     }
 
-    function _failRound(uint256 studyId, uint32 round) internal {
-        uint64 missing = _missing(studyId, round);
-        VM.prank(STRANGER);
-        ROUNDS.failRound(studyId, round);
+    function _failRound(uint256 studyId, uint32 round, address servant) internal {
         Kept storage kept = _kept[studyId][round];
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
+        uint64 fined = kept.included == 0 ? terms.participants & ~kept.submitted : 0;
+        VM.prank(servant);
+        ROUNDS.failRound(studyId, round);
         kept.closedAt = uint64(block.timestamp);
         _did(kept.included == 0 ? "failTooFewSubmitted" : "failUnopened");
-        _punish(studyId, IStakeVault.Offence.MissingShare, round, missing, kept.included, address(0));
+        _fine(studyId, terms.batch, fined);
+        _serve(studyId, servant, IRewardPool.Service.Fail, fined);
     }
 
     /// @dev The rule, index by index: submitted, and in at least t bitmaps.
@@ -195,14 +249,6 @@ abstract contract Rounds is Studies {
             }
             if (holders >= threshold) set |= uint64(1) << uint8(i);
         }
-    }
-
-    /// @dev The rule, without what the contract keeps: a study without a budget opens one set for each model.
-    function _oneSet(uint256 studyId, uint64 held, uint64 budget) private view returns (uint64) {
-        uint32 earlier = _fixedIn[studyId][_root[studyId]];
-        if (earlier == 0 || budget != 0) return held;
-        uint64 before = _kept[studyId][earlier].included;
-        return held & before == before ? before : 0;
     }
 
     function _listed(uint256 studyId, uint32 round, uint64 set)
@@ -226,21 +272,15 @@ abstract contract Rounds is Studies {
         sum = _multiples[factor];
     }
 
-    function _named(uint256 studyId, uint32 round, uint8 attempt) internal view returns (uint64 named) {
-        uint32[] memory quorum = ROUNDS.quorum(studyId, round, attempt);
-        for (uint256 i = 0; i < _ids[studyId].length; ++i) {
-            for (uint256 j = 0; j < quorum.length; ++j) {
-                if (quorum[j] == _ids[studyId][i]) named |= uint64(1) << uint8(i);
-            }
-        }
-    }
-
-    /// @dev Named by an attempt that ran out, without a share in it.
-    function _missing(uint256 studyId, uint32 round) private view returns (uint64 missing) {
-        uint8 attempt = ROUNDS.currentAttempt(studyId, round);
-        for (uint8 earlier = 0; earlier < attempt; ++earlier) {
-            missing |= _named(studyId, round, earlier) & ~_shares[studyId][round][earlier];
-        }
+    function _expectAggregation(uint256 studyId, uint32 round, Point memory sum, uint256 rootAfter) private {
+        Kept storage kept = _kept[studyId][round];
+        uint256 context = ROUNDS.aggregationContext(studyId, round, kept.included);
+        uint256[6] memory signals = [context, sum.x, sum.y, kept.sumRows, _root[studyId], rootAfter];
+        IRoundManager.Proof memory proof = _noProof();
+        VM.expectCall(
+            address(DOUBLE),
+            abi.encodeCall(IAggregationVerifier.verifyProof, (proof.a, proof.b, proof.c, signals))
+        );
     }
 
     function _expectTraining(

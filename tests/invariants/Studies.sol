@@ -2,17 +2,14 @@
 pragma solidity ^0.8.30;
 
 import {IHospitalRegistry} from "../../contracts/interfaces/IHospitalRegistry.sol";
-import {IKeyCeremony} from "../../contracts/interfaces/IKeyCeremony.sol";
-import {IStakeVault} from "../../contracts/interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "../../contracts/interfaces/IStudyRegistry.sol";
-import {Blocks} from "./Blocks.sol";
+import {Ceremonies} from "./Ceremonies.sol";
 import {VM} from "./Vm.sol";
 
-/// @title Publishing, funding, enrolment and ceremonies, as sponsors and hospitals play them
-abstract contract Studies is Blocks {
+/// @title Publishing, funding, enrolling, joining and leaving, as sponsors and hospitals play them
+abstract contract Studies is Ceremonies {
     uint256 internal constant MOST_STUDIES = 6;
     uint32 internal constant LENGTH = 1000;
-    bytes32 internal constant TRANSCRIPT = keccak256("transcript");
 
     mapping(uint256 studyId => uint256) internal _funded;
     /// @dev Plans never change once published.
@@ -20,6 +17,8 @@ abstract contract Studies is Blocks {
     /// @dev Root of the model that the next round starts from.
     mapping(uint256 studyId => uint256) internal _root;
     mapping(uint256 studyId => mapping(uint32 hospitalId => bytes32 salt)) internal _salts;
+    /// @dev Round in which a hospital last asked for a ceremony free of charge.
+    mapping(uint256 studyId => mapping(uint256 index => uint32)) private _askedFree;
 
     function _publish(uint256 seed) internal {
         IStudyRegistry.Plan memory plan = _plan(seed);
@@ -59,18 +58,22 @@ abstract contract Studies is Blocks {
         bytes32 salt = seed % 3 == 0 ? bytes32(_draw(seed, "salt")) : bytes32(0);
         bytes32 payout = salt == 0 ? bytes32(0) : sha256(abi.encodePacked(PAYOUT, salt));
         uint256 rows;
+        bytes32 shown = bytes32(_draw(seed, "mixed in"));
+        bytes32 salted = keccak256(abi.encode(shown));
+        if (running) _approve(studyId, id);
         if (!bounded && _draw(seed, "sampled") % 4 == 0) {
-            if (!_enrolBlocks(studyId, id, seed, payout, running)) return;
+            if (!_enrolBlocks(studyId, id, seed, payout, salted, running)) return;
         } else {
             rows = bounded ? 1 : 1 + _draw(seed, "rows") % 1000;
             VM.prank(REGISTRY.hospital(id).operator);
-            try STUDIES.enrol(studyId, _dataRoot(id), uint32(rows), payout) {
+            try STUDIES.enrol(studyId, _dataRoot(id), uint32(rows), payout, salted) {
                 _did(running ? "join" : "enrol");
             } catch {
                 require(running, "an admitted hospital with a bond could not enrol");
                 return;
             }
         }
+        _saltOf[studyId][_ids[studyId].length] = shown;
         _ids[studyId].push(id);
         _rows[studyId].push(rows);
         _roots[studyId].push(rows == 0 ? 0 : _dataRoot(id));
@@ -79,62 +82,67 @@ abstract contract Studies is Blocks {
         _locked[studyId][id] = plan.bond;
     }
 
-    /// @dev Participants post; where some stay silent, the others wait for the deadline and leave them behind.
-    function _playCeremony(uint256 studyId, uint256 seed) internal {
-        IKeyCeremony.CeremonyState memory state = STUDIES.ceremonyState(studyId);
-        if (block.timestamp >= state.deadline) return _failCeremony(studyId, state);
-        uint64 due = state.participants & ~state.posted & ~_silent(studyId, state);
-        if (due == 0) return VM.warp(state.deadline);
-        for (uint256 i = 0; i < _ids[studyId].length; ++i) {
-            if (!_has(due, i)) continue;
-            bool acknowledges = state.step == IKeyCeremony.CeremonyStep.Acknowledgement;
-            bool dissents = acknowledges && _draw(seed, "dissent") % 32 == i;
-            bytes32 digest = dissents ? bytes32(seed | 1) : TRANSCRIPT;
-            VM.prank(_operator(studyId, _ids[studyId][i]));
-            STUDIES.postCeremony(studyId, state.number, state.step, digest, 32);
-            _did("postCeremony");
-        }
-        if (STUDIES.ceremonyState(studyId).completed) _did("completeCeremony");
-    }
-
-    /// @dev Who posts nothing in a step, chosen for all of it: nobody in most; a missing dealing costs a slice.
-    function _silent(uint256 studyId, IKeyCeremony.CeremonyState memory state) private view returns (uint64) {
-        uint256 chosen = uint256(keccak256(abi.encode(_planDigests[studyId], state.number, state.step)));
-        bool some = chosen % (state.step == IKeyCeremony.CeremonyStep.Dealing ? 6 : 30) == 0;
-        return some ? uint64(1) << uint8((chosen >> 8) % HOSPITALS) : 0;
-    }
-
-    function _failCeremony(uint256 studyId, IKeyCeremony.CeremonyState memory state) internal {
-        VM.prank(STRANGER);
-        STUDIES.failCeremony(studyId);
-        _did("failCeremony");
-        if (state.step != IKeyCeremony.CeremonyStep.Dealing) return;
-        uint64 missing = state.participants & ~state.posted;
-        _punish(
-            studyId, IStakeVault.Offence.MissingDealing, state.number, missing, state.posted, address(0)
-        );
-    }
-
     /// @dev A participant leaves (and another may take its place), wants new keys, or rotates its key.
     function _unsettle(uint256 studyId, uint256 seed) internal {
         if (_ids[studyId].length == 0) return;
         uint32 id = _ids[studyId][seed % _ids[studyId].length];
         uint256 what = _draw(seed, "unsettle") % 8;
-        if (what < 3) {
+        if (what < 2) {
             address operator = _newOperator();
+            bytes memory consent = _signed(operator, REGISTRY.operatorHash(_owner(id), operator));
+            _refused(STRANGER, address(REGISTRY), abi.encodeCall(REGISTRY.rotateOperator, (id, operator, consent)));
             VM.prank(_owner(id));
-            REGISTRY.rotateOperator(id, operator);
+            REGISTRY.rotateOperator(id, operator, consent);
             VM.prank(_owner(id));
             STUDIES.adoptOperator(studyId, id);
             _did("adoptOperator");
             return;
         }
-        VM.prank(what % 2 == 0 ? _operator(studyId, id) : _owner(id));
-        if (what < 6) {
-            try STUDIES.leaveStudy(studyId) { _did("leaveStudy"); } catch {}
-            _enrol(studyId, seed);
-        } else {
-            try STUDIES.requestCeremony(studyId) { _did("requestCeremony"); } catch {}
+        if (what < 4) return _leave(studyId, id, seed);
+        // Mostly it is the same one that asks.
+        uint8 index = uint8((what == 4 ? seed : uint256(_salt(studyId))) % _ids[studyId].length);
+        id = _ids[studyId][index];
+        _request(studyId, index, what % 2 == 0 ? _operator(studyId, id) : _owner(id));
+    }
+
+    /// @dev A hospital leaves, and another may take its place; before the first ceremony its bond is free at once.
+    function _leave(uint256 studyId, uint32 id, uint256 seed) private {
+        _refused(_operator(studyId, id), address(STUDIES), abi.encodeCall(STUDIES.leaveStudy, (studyId, id)));
+        bool enrolling = _isEnrolling(studyId);
+        uint64 cools = VAULT.coolsUntil(id);
+        VM.prank(_owner(id));
+        try STUDIES.leaveStudy(studyId, id) {
+            _did(enrolling ? "leaveEnrolment" : "leaveStudy");
+            if (enrolling) {
+                _available[id] += _locked[studyId][id];
+                require(VAULT.coolsUntil(id) == cools, "a bond that never was at stake cools");
+                _locked[studyId][id] = 0;
+            }
+        } catch {}
+        _enrol(studyId, seed);
+    }
+
+    /// @dev Free once in a batch's rounds; sooner the others are paid for it, if that leaves a slice.
+    function _request(uint256 studyId, uint8 index, address caller) private {
+        IStudyRegistry.Plan memory plan = STUDIES.study(studyId).plan;
+        uint32 round = ROUNDS.currentRound(studyId);
+        bool soon = _askedFree[studyId][index] != 0 && round < _askedFree[studyId][index] + plan.batchRounds;
+        uint64 participants = KEYS.batchOf(studyId, round).participants;
+        VM.prank(caller);
+        try KEYS.requestCeremony(studyId) {
+            _did("requestCeremony");
+            if (soon) _charge(studyId, index, participants, 5 * uint256(plan.absenceFine));
+            else _askedFree[studyId][index] = round;
+        } catch {}
+    }
+
+    /// @dev Everybody in the batch approves of a newcomer, where newcomers are taken at all.
+    function _approve(uint256 studyId, uint32 id) private {
+        uint64 participants = KEYS.batchOf(studyId, ROUNDS.currentRound(studyId)).participants;
+        for (uint256 i = 0; i < _ids[studyId].length; ++i) {
+            if (!_has(participants, i)) continue;
+            VM.prank(_operator(studyId, _ids[studyId][i]));
+            try STUDIES.approveNewcomer(studyId, id) { _did("approveNewcomer"); } catch {}
         }
     }
 
@@ -169,13 +177,19 @@ abstract contract Studies is Blocks {
         plan.threshold = uint8(2 + _draw(seed, "threshold") % 2);
         plan.minimum = plan.threshold + 1;
         plan.maximum = uint8(plan.threshold * 2 - 1 + _draw(seed, "maximum") % (HOSPITALS + 2 - plan.threshold * 2));
-        plan.attempts = uint8(1 + _draw(seed, "attempts") % 3);
-        plan.unopenedRounds = uint8(1 + _draw(seed, "unopened") % 4);
+        plan.unopenedRounds = uint8(plan.threshold + _draw(seed, "unopened") % 3);
+        plan.padsOnly = _draw(seed, "pads") % 3 == 0;
+        plan.approvedJoining = _draw(seed, "joining") % 2 == 0;
         plan.rounds = uint16(1 + _draw(seed, "rounds") % 6);
         plan.batchRounds = uint16(1 + _draw(seed, "batch") % plan.rounds);
         plan.enrolLength = plan.ceremonyStepLength = plan.submitLength = plan.attestLength = plan.openLength = LENGTH;
-        plan.verifiedShareBps = uint16(_draw(seed, "share") % 10_001);
-        plan.bond = uint128(1 + _draw(seed, "bond") % 999);
+        plan.patience = plan.unopenedRounds * 4 * LENGTH;
+        plan.recovery = LENGTH;
+        plan.bond = uint128(8 + _draw(seed, "bond") % 992);
+        plan.absenceCap = uint128(_draw(seed, "cap") % (plan.bond * 2_500 / 10_000));
+        plan.absenceFine = uint128(_draw(seed, "fine") % (plan.absenceCap + 1));
+        plan.serviceBudget = uint128(_draw(seed, "budget of services") % 400);
+        plan.serviceFee = uint128(plan.serviceBudget == 0 ? 0 : 1 + _draw(seed, "fee") % plan.serviceBudget);
         plan.rewardPerRound = uint128(_draw(seed, "reward") % 1_000_003);
         if (seed % 4 == 1) {
             plan.privacyCost = 10;

@@ -5,13 +5,16 @@ import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {BlockDraws} from "../../contracts/BlockDraws.sol";
 import {CircuitCatalogue} from "../../contracts/CircuitCatalogue.sol";
 import {ConsiliumToken} from "../../contracts/ConsiliumToken.sol";
-import {EquivocationCourt} from "../../contracts/EquivocationCourt.sol";
+import {Court} from "../../contracts/Court.sol";
 import {HospitalRegistry} from "../../contracts/HospitalRegistry.sol";
+import {KeyCeremony} from "../../contracts/KeyCeremony.sol";
+import {Openings} from "../../contracts/Openings.sol";
 import {RewardPool} from "../../contracts/RewardPool.sol";
 import {RoundManager} from "../../contracts/RoundManager.sol";
 import {StakeVault} from "../../contracts/StakeVault.sol";
 import {StudyRegistry} from "../../contracts/StudyRegistry.sol";
 import {ICircuitCatalogue} from "../../contracts/interfaces/ICircuitCatalogue.sol";
+import {Terms} from "../../contracts/studies/Terms.sol";
 import {VerifierDouble} from "../../contracts/mocks/VerifierDouble.sol";
 import {Points} from "./Points.sol";
 import {VM} from "./Vm.sol";
@@ -26,6 +29,8 @@ abstract contract World is Points {
     address internal constant STRANGER = address(0x57);
     /// @dev Rewards of hospitals that committed to another address than their owner's go there.
     address internal constant PAYOUT = address(0xBA);
+    /// @dev What services earn goes there.
+    address internal constant SERVANT = address(0x5E);
 
     ConsiliumToken internal immutable TOKEN;
     HospitalRegistry internal immutable REGISTRY;
@@ -33,14 +38,16 @@ abstract contract World is Points {
     StakeVault internal immutable VAULT;
     StudyRegistry internal immutable STUDIES;
     RoundManager internal immutable ROUNDS;
-    EquivocationCourt internal immutable COURT;
+    KeyCeremony internal immutable KEYS;
+    Openings internal immutable OPENINGS;
+    Court internal immutable COURT;
     RewardPool internal immutable POOL;
     BlockDraws internal immutable BLOCKS;
     VerifierDouble internal immutable DOUBLE;
 
     /// @dev Private keys of operators, by address.
     mapping(address operator => uint256) internal _keyOf;
-    uint256 private _keys;
+    uint256 internal _keys;
     mapping(string action => uint256) private _done;
     string[] private _actions;
 
@@ -48,28 +55,36 @@ abstract contract World is Points {
         TOKEN = new ConsiliumToken(SUPPLY);
         REGISTRY = new HospitalRegistry(COUNCIL, 0);
         CATALOGUE = new CircuitCatalogue(REGISTRY);
+        // The vault comes first, then these, in this order.
+        address[7] memory at;
         uint256 nonce = VM.getNonce(address(this));
-        StudyRegistry studies = StudyRegistry(VM.computeCreateAddress(address(this), nonce + 1));
-        RoundManager rounds = RoundManager(VM.computeCreateAddress(address(this), nonce + 2));
-        address court = VM.computeCreateAddress(address(this), nonce + 3);
-        RewardPool pool = RewardPool(VM.computeCreateAddress(address(this), nonce + 4));
-        BlockDraws blocks = BlockDraws(VM.computeCreateAddress(address(this), nonce + 5));
-        VAULT = new StakeVault(TOKEN, REGISTRY, studies, address(rounds), court, UNBONDING_DELAY);
-        STUDIES = new StudyRegistry(REGISTRY, CATALOGUE, VAULT, rounds, pool, blocks, 1, 1);
-        ROUNDS = new RoundManager(STUDIES, VAULT);
-        COURT = new EquivocationCourt(STUDIES, ROUNDS, VAULT);
-        POOL = new RewardPool(TOKEN, REGISTRY, STUDIES, ROUNDS);
-        BLOCKS = new BlockDraws(STUDIES);
-        require(address(POOL) == address(pool) && address(STUDIES) == address(studies), "addresses");
-        require(BLOCKS == blocks, "addresses");
+        for (uint256 i = 0; i < at.length; ++i) at[i] = VM.computeCreateAddress(address(this), nonce + 1 + i);
+        StakeVault.Judges memory judges = StakeVault.Judges(at[1], at[3], at[4]);
+        VAULT = new StakeVault(
+            TOKEN, REGISTRY, StudyRegistry(at[0]), RoundManager(at[2]), judges, at[5], UNBONDING_DELAY
+        );
+        STUDIES = new StudyRegistry(
+            Terms.Wiring(
+                REGISTRY, CATALOGUE, VAULT, KeyCeremony(at[1]), RoundManager(at[2]), RewardPool(at[5]),
+                BlockDraws(at[6]), 1, 1
+            )
+        );
+        KEYS = new KeyCeremony(STUDIES, RoundManager(at[2]), VAULT, RewardPool(at[5]));
+        ROUNDS = new RoundManager(STUDIES, KEYS, VAULT, RewardPool(at[5]), Court(at[4]));
+        OPENINGS = new Openings(STUDIES, ROUNDS, KEYS, VAULT);
+        COURT = new Court(STUDIES, ROUNDS, OPENINGS, VAULT);
+        POOL = new RewardPool(REGISTRY, STUDIES, ROUNDS, address(KEYS), VAULT);
+        BLOCKS = new BlockDraws(STUDIES, KEYS);
+        require(address(BLOCKS) == at[6] && address(STUDIES) == at[0], "addresses");
         DOUBLE = new VerifierDouble();
         _listCircuits();
         for (uint256 i = 0; i < SPONSORS; ++i) _endow(_sponsor(i), SUPPLY / 10, address(POOL));
         _endow(STRANGER, SUPPLY / 10, address(POOL));
         for (uint32 id = 1; id <= HOSPITALS; ++id) {
             address operator = _newOperator();
+            bytes memory consent = _signed(operator, REGISTRY.operatorHash(_owner(id), operator));
             VM.prank(_owner(id));
-            REGISTRY.register(operator, "Hospital", "");
+            REGISTRY.register(operator, consent, "Hospital", "");
             VM.prank(COUNCIL);
             REGISTRY.admit(id);
             _endow(_owner(id), SUPPLY / 20, address(VAULT));
@@ -106,9 +121,13 @@ abstract contract World is Points {
     }
 
     function _newOperator() internal returns (address operator) {
-        uint256 key = 0xC0FFEE + ++_keys;
-        operator = VM.addr(key);
-        _keyOf[operator] = key;
+        operator = _operatorOf(++_keys);
+        _keyOf[operator] = 0xC0FFEE + _keys;
+    }
+
+    /// @dev Every key that ever was an operator's, by number from 1.
+    function _operatorOf(uint256 number) internal pure returns (address) {
+        return VM.addr(0xC0FFEE + number);
     }
 
     function _operator(uint256 studyId, uint32 hospitalId) internal view returns (address) {
@@ -118,6 +137,11 @@ abstract contract World is Points {
     function _signed(address operator, bytes32 digest) internal view returns (bytes memory) {
         (uint8 v, bytes32 r, bytes32 s) = VM.sign(_keyOf[operator], digest);
         return abi.encodePacked(r, s, v);
+    }
+
+    /// @dev The set of one index.
+    function _single(uint256 index) internal pure returns (uint64) {
+        return uint64(1) << uint8(index);
     }
 
     /// @dev Independent numbers from one that the fuzzer chose.

@@ -13,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 from app.services import settings
 from scripts.children import ROOT
 from tests.support.browser import browser
-from tests.support.played_study import Played, played_study, stage
+from tests.support.local_suite import Played
+from tests.support.played_study import played_study, stage
 
 __all__ = ["browser", "open_page", "played_study", "stage"]
 

@@ -24,8 +24,8 @@ from scripts.app import ENDINGS, read_demo
 from scripts.app import app as app_command
 from scripts.children import ROOT, free_port
 from tests.pages.test_browser import PATIENCE, go_to
+from tests.support.local_suite import Played
 from tests.support.network import Ended, Run
-from tests.support.played_study import Played
 from tests.support.running_app import RunningApp, running_app, surroundings, wait_until_ended
 
 

@@ -13,7 +13,8 @@ from app.services.settings import DEPLOYMENT, RPC, STUDY, read_settings
 from node.errors import ConfigError
 from tests.pages.conftest import OpenPage, checked
 from tests.pages.test_views import PAGES, words
-from tests.support.played_study import Played, Stage
+from tests.support.local_suite import Played
+from tests.support.played_study import Stage
 
 
 def test_page__without_a_network__says_how_to_name_one(open_page: OpenPage) -> None:

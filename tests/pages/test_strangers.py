@@ -18,7 +18,8 @@ from tests.pages.test_browser import PAGES as LINKS
 from tests.pages.test_browser import PATIENCE, go_to
 from tests.pages.test_views import PAGES
 from tests.support.chain import running_anvil
-from tests.support.played_study import Played, Texts, play_study
+from tests.support.local_suite import Played, Texts
+from tests.support.played_study import play_study
 from tests.support.running_app import RunningApp, running_app
 
 MARK = "stranger"

@@ -8,8 +8,10 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.services.words import STEP
+from node.types import CeremonyStep
 from tests.pages.conftest import OpenPage, checked, prose
-from tests.support.played_study import NAMES, Played
+from tests.support.local_suite import NAMES, Played
 
 PAGES = ("overview", "plan", "rounds", "hospitals", "model", "money", "audit")
 
@@ -40,7 +42,7 @@ def test_overview__shows_figures_with_their_units(played_study: Played, open_pag
         "Proofs accepted": "10 proofs",
         "Rewards earned": "200 CSL",
     }
-    assert "35 of 35 checks ok" in words(page)
+    assert "63 of 63 checks ok" in words(page)
 
 
 def test_overview__says_why_a_round_failed(played_study: Played, open_page: OpenPage) -> None:
@@ -59,8 +61,13 @@ def test_plan__says_in_words_what_is_trained_and_who_can_read_what(played_study:
         "learning rate 0.5, 2 epochs a round, batches of 4 rows",
         "at least 3 hospitals",
         "any 2 hospitals that pool their key shares can read every single update",
+        "From one starting model one set of hospitals is opened, ever",
+        "told an update to 13 % after five rounds",
+        "is suspended, and the study ends if it is not opened 10 minutes after its set was fixed",
         "no differential privacy",
-        "100 CSL a round",
+        "100 CSL for each round that is finalised",
+        "up to 20 CSL to whoever moves the study on",
+        "An absence costs 1 CSL, in one batch of rounds at most 3 CSL",
         "Each hospital locks a bond of 40 CSL",
     ):
         assert part in text
@@ -76,10 +83,12 @@ def test_rounds__show_participants_cids_and_what_was_checked(played_study: Playe
     overview, updates, shares = (item.value for item in page.dataframe)
     assert list(overview["State"]) == ["finalised", "failed", "finalised"]
     assert list(updates["Hospital"]) == list(NAMES)
-    assert set(updates["Ciphertext"]) == {"293.0 KiB"}
-    assert all(cid.startswith("bafybei") for cid in updates["Ciphertext CID"])
-    assert len(shares) == 2
-    assert len(checked(page)) == 9 and all(result == "✓ ok" for result, _, _ in checked(page))
+    assert list(overview["Opened"]) == ["by CKKS", "–", "by pads, since CKKS did not"]
+    assert set(updates["Payload"]) == {"293.0 KiB"}
+    assert all(cid.startswith("bafybei") for cid in updates["Payload CID"])
+    assert list(shares["Opening"]) == ["pads", "pads"] and shares["Where it is"][0] == "on the chain"
+    assert "Nobody can tell whose ciphertext or share was wrong or missing" in words(page)
+    assert len(checked(page)) == 12 and all(result == "✓ ok" for result, _, _ in checked(page))
 
 
 def test_rounds__on_a_failed_one__say_why(played_study: Played, open_page: OpenPage) -> None:
@@ -97,6 +106,10 @@ def test_hospitals__show_what_each_committed_and_earned(played_study: Played, op
     assert list(table["Rows"]) == [8, 6, 5] and set(table["Sampled"]) == {"no: all rows"}
     assert list(table["Earned"]) == ["≈ 84.21 CSL", "≈ 63.16 CSL", "≈ 52.63 CSL"]
     assert page.selectbox[0].options == list(NAMES)
+    assert list(table["Fined"]) == ["0 CSL", "0 CSL", "1 CSL"] and set(table["In the study"]) == {"yes"}
+    ceremony = page.dataframe[1].value
+    assert list(ceremony.columns) == ["Hospital", *STEP.values(), "Outcome"]
+    assert set(ceremony["Outcome"]) == {"takes part"} and set(ceremony[STEP[CeremonyStep.HOLD]]) == {"3 of 3"}
     page.selectbox[0].set_value(page.selectbox[0].options[2]).run()
     assert f"0x{1002:064x}" in [item.value for item in page.code]
 
@@ -123,14 +136,15 @@ def test_model__at_the_start__has_no_change(played_study: Played, open_page: Ope
 def test_money__shows_what_came_in_and_where_it_is(played_study: Played, open_page: OpenPage) -> None:
     page = open_page(played_study, "money")
     figures = {metric.label: metric.value for metric in page.metric}
-    assert figures["Paid in"] == "300 CSL"
+    assert figures["Paid in"] == "320 CSL"
     assert figures["Taken by hospitals"] == "≈ 84.21 CSL"
-    assert figures["Still in the pool"] == "≈ 215.79 CSL"
-    assert figures["Held"] == "120 CSL"
-    assert len(checked(page)) == 7
+    assert figures["Earned by services"] == "2.25 CSL"
+    assert figures["Still in the pool"] == "≈ 233.54 CSL"
+    assert figures["Held"] == "119 CSL" and figures["Fined for absence"] == "1 CSL"
+    assert len(checked(page)) == 11
 
 
 def test_audit__lists_every_check_and_what_is_not_proved(played_study: Played, open_page: OpenPage) -> None:
     page = open_page(played_study, "audit")
-    assert len(checked(page)) == 35
+    assert len(checked(page)) == 63
     assert "honest medicine" in words(page)

@@ -175,19 +175,20 @@ class Consortium:
     def open_study(self, members: Sequence[Member], **plan: Any) -> int:
         """A study of tables, opened as `open_planned` says."""
         number = self.reader.study_count() + 1
-        return self.open_planned(members, study_plan(f"Study {number}", len(members), start=number, **plan))
+        plan.setdefault("start", number)
+        return self.open_planned(members, study_plan(f"Study {number}", len(members), **plan))
 
     def open_planned(self, members: Sequence[Member], plan: TrainingPlan, *options: object) -> int:
         """A funded study in which these hospitals are enrolled, in this order, and which alone their nodes follow.
 
-        `options` are for those who publish it and who enrol.
+        `options` are for those who publish it and who enrol; the tables have been taught with in the studies before.
         Blocks come each second from now on.
         """
         self.anvil.request("evm_setIntervalMining", 0)
         self.anvil.request("evm_setAutomine", True)
         study = self.publish(plan, *options)
         for member in members:
-            ended = self.enrol(member, study, *options)
+            ended = self.enrol(member, study, "--teach-again", *options)
             assert ended.code == 0, ended.err
             self.follow_only(member, study)
         self.anvil.mine_every(1)
@@ -241,6 +242,10 @@ class Consortium:
         """
         self.wait(f"the end of study {study}", lambda: self.reader.study_state(study).ended)
         for member in members:
+            self.wait(f"hospital {member.number} to erase its secrets", lambda m=member: not _opens(m, study))
+        # Until then nodes serve the last model, for whoever lacks it.
+        self.anvil.pass_time(self.reader.study(study).plan.recovery)
+        for member in members:
             self.wait(f"hospital {member.number} to finish", partial(_has_finished, member))
         processes = {member.number: member.process for member in members}
         self.stop_all()
@@ -264,10 +269,14 @@ class Consortium:
     # Money
 
     def settle(self, study: int, members: Sequence[Member]) -> Mapping[str, int]:
-        """Everybody takes back what is theirs after the end; amounts in the smallest unit."""
+        """Everybody takes back what is theirs after the end; amounts in the smallest unit.
+
+        What services earned of the sponsor's money stays for the keys that did them: `left_the_pool` is without it.
+        """
         assert self.reader.study_state(study).ended
         self.anvil.request("evm_setAutomine", True)
         before = self.reader.token_balance(self.reader.deployment.contracts["RewardPool"])
+        services, from_fines = self.reader.service_spent(study)
         claimed = released = 0
         for member in members:
             ended = self.command(member.home, "claim", study, "--json")
@@ -283,12 +292,18 @@ class Consortium:
             "claimed": claimed,
             "refunded": refunded,
             "bonds_released": released,
+            "services": services - from_fines,
             "left_the_pool": before - after,
         }
 
 
 #: How a node's process ends that was not in the way of anything.
 _GOOD_ENDS = (0, StudyIncomplete.exit_code, -signal.SIGKILL)
+
+
+def _opens(member: Member, study: int) -> bool:
+    """Whether it still holds what opens a round of a study."""
+    return any(name.startswith(f"study-{study}/ceremony-") for name in member.secret_names)
 
 
 def _has_finished(member: Member) -> bool:

@@ -1,33 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A chain and a key that only pretend: views answer what a test sets, and what is sent is written down."""
+"""A chain that only pretends: views over books that a test may set, and that the contracts' rules change.
+
+What is sent (`tests.support.fake_ledger`) follows the rules of `fake_ceremony` and `fake_rounds`. Everything is final
+at once, unless a test says `hold`: from then on reads `at` a block see what there was, until `settle`.
+"""
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from node.chain.ceremony_reads import running_hash
 from node.chain.clock import ChainClock
 from node.chain.round_reads import sum_digest
-from node.errors import DrawLost
+from node.errors import ChainUnavailable, DrawLost
 from node.plan import TrainingPlan
 from node.proofs.commitments import aggregation_context, training_context
 from node.types import (
+    Accusation,
+    Acknowledgement,
+    Batch,
     BlockDraw,
     BlockRef,
     CeremonyState,
-    CeremonyStep,
     ChainEvent,
+    Charge,
     Circuit,
+    ComplaintPost,
+    DealingPost,
     Deployment,
     Enrolment,
     FilePost,
+    HoldingPost,
+    KeysPost,
+    LackingPost,
     ModelPost,
     Offence,
+    Outcome,
+    PadSharePost,
     Phase,
     PhaseState,
-    Proof,
     RoundState,
     SignedShare,
     Study,
@@ -35,25 +50,29 @@ from node.types import (
     Submission,
 )
 from node.words import format_amount
+from tests.support.fake_books import Books, empty_round
+from tests.support.fake_ceremony import CeremonyRules
+from tests.support.fake_rounds import RoundRules
 from tests.support.threshold import CONTRACT
 
 STUDY, CEREMONY = 1, 1
 CHAIN_ID = 31337
 ADDRESS = "0x" + "a1" * 20
-COMPLETED = CeremonyState(CEREMONY, CeremonyStep.ACKNOWLEDGEMENT, 0, 0, 0, True, bytes(32), 1, 3)
-DEPLOYMENT = Deployment(CHAIN_ID, 0, True, {"RoundManager": CONTRACT}, {})
+DEPLOYMENT = Deployment(
+    CHAIN_ID, 0, True, {"RoundManager": CONTRACT, "KeyCeremony": CONTRACT, "Openings": CONTRACT}, {}
+)
+#: The newest block, and the one that things happen in: final by the plans of tests.
+HEAD, FINAL = 100, 90
 
 #: The time on the fake chain, whatever a test makes of this machine's clock.
 _now = time.time
 
-NO_BLOCKS = BlockDraw(bytes(32), 0, 0, 0, False, False, False)
+NO_BLOCKS = BlockDraw(bytes(32), bytes(32), 0, 0, 0, False, False)
 
 
 def round_state(root_before: int, **changes: Any) -> RoundState:
     """A round that began just now."""
-    empty = {name: 0 for name in RoundState.__dataclass_fields__}
-    begun = {**empty, "started_at": int(_now()), "root_before": root_before}
-    return RoundState(**{**begun, "verified": False, "sum_digest": bytes(32), "closed_as": Phase.NONE, **changes})
+    return empty_round(int(_now()), root_before, **changes)
 
 
 class SetClock(ChainClock):
@@ -69,7 +88,7 @@ class SetClock(ChainClock):
 
 @dataclass
 class FakeChain:
-    """The views of `ChainReader` that steps use, over values that a test sets."""
+    """The views of `ChainReader` that steps use."""
 
     plan: TrainingPlan
     study_record: Study
@@ -77,38 +96,15 @@ class FakeChain:
     rows: tuple[int, ...]
     roots: tuple[int, ...]
     circuit_records: dict[int, Circuit]
-    state: StudyState = StudyState.RUNNING
-    ceremony: CeremonyState = COMPLETED
-    posts: dict[CeremonyStep, dict[int, FilePost]] = field(default_factory=dict)
-    round_number: int = 1
-    rounds: dict[int, RoundState] = field(default_factory=dict)
-    phases: dict[int, PhaseState] = field(default_factory=dict)
-    #: What a block that is final says, where it is not what the newest one says.
-    final_phases: dict[int, PhaseState] = field(default_factory=dict)
-    final_rounds: dict[int, RoundState] = field(default_factory=dict)
-    submitted: dict[tuple[int, int], Submission] = field(default_factory=dict)
-    includable_bitmap: int = 0
-    #: The sum of the included commitments, as an event tells it.
-    total: tuple[int, int] = (0, 0)
-    attempt: int = 0
-    final_attempt: int | None = None
-    quorums: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    shares: dict[int, dict[int, FilePost]] = field(default_factory=dict)
-    #: The shares that are on chain, as their operators signed them, and whose those are.
-    signed: list[SignedShare] = field(default_factory=list)
-    operators: dict[str, int] = field(default_factory=dict)
-    punished_bitmap: int = 0
-    #: Of hospitals that enrolled with blocks: what they committed to, which was drawn, and which is used.
-    draws: dict[int, BlockDraw] = field(default_factory=dict)
-    drawn: dict[int, int] = field(default_factory=dict)
-    final_drawn: dict[int, int] = field(default_factory=dict)
-    used: dict[int, tuple[int, int]] = field(default_factory=dict)
-    final_used: dict[int, tuple[int, int]] = field(default_factory=dict)
+    books: Books = field(default_factory=Books)
+    #: The block that things happen in: a test puts it near the head for what is not deep enough yet.
+    block_number: int = FINAL
     #: Whose draw the chain no longer knows the hash of.
     lost: set[int] = field(default_factory=set)
+    operators: dict[str, int] = field(default_factory=dict)
+    punished_bitmap: int = 0
     #: The hospital's part of a pot, by number.
     parts: dict[int, int] = field(default_factory=dict)
-    models: list[ModelPost] = field(default_factory=list)
     root_of_plan: int | None = None
     #: What `events` finds, whatever the filter.
     logged: list[ChainEvent] = field(default_factory=list)
@@ -118,68 +114,82 @@ class FakeChain:
     clock: SetClock = field(default_factory=SetClock)
     #: How many requests a node made; none of these are.
     asked: int = 0
+    _final: Books | None = None
+
+    # Time, finality and rules
+
+    def hold(self) -> None:
+        """What happens from now on is not final."""
+        self._final, self.block_number = copy.deepcopy(self.books), HEAD
+
+    def settle(self) -> None:
+        """All that is on the chain becomes final, as it will be from now on."""
+        self._final, self.block_number = None, FINAL
+
+    def wait(self, seconds: float) -> None:
+        """So many seconds pass."""
+        self.clock.ahead += seconds
+
+    def at(self, block: Any) -> Books:
+        """What the contracts hold now, or as of what is final."""
+        return self.books if block == "latest" or self._final is None else self._final
+
+    def ceremonies(self, books: Books | None = None) -> CeremonyRules:
+        """The rules of ceremonies, now."""
+        chosen = books or self.books
+        now = int(self.clock.now())
+        return CeremonyRules(self.plan, chosen, self.enrolled, now, self.block_number, self._newest_root(chosen))
+
+    def rules(self, books: Books | None = None) -> RoundRules:
+        """The rules of rounds, now."""
+        chosen, rules = books or self.books, self.ceremonies(books)
+
+        def rows(index: int) -> int:
+            return self.enrolment(STUDY, self.enrolled[index]).rows
+
+        return RoundRules(self.plan, chosen, self.enrolled, rows, rules.now, self.block_number, rules)
+
+    def start_batch(self, participants: int, keys: Iterable[KeysPost] = (), dealt: int | None = None) -> CeremonyState:
+        """A ceremony is held and completed at once: all of `dealt` (by default the participants) posted keys."""
+        rules, given = self.ceremonies(), list(keys)
+        number = rules.begin().number
+        self.books.keys[number] = given
+        everybody = participants if dealt is None else dealt
+        self.books.change_ceremony(
+            keyed=everybody, dealt=everybody, held=everybody, counted=participants, satisfied=participants,
+            acknowledged=participants, keys_hash=running_hash(given),
+        )  # fmt: skip
+        rules.complete(participants)
+        return self.books.ceremony
+
+    def bitmap(self, *numbers: int) -> int:
+        """The bitmap of these hospitals."""
+        return sum(1 << self.enrolled.index(number) for number in numbers)
+
+    def change_terms(self, **changes: Any) -> None:
+        """Change what the chain says of the plan."""
+        self.study_record = replace(self.study_record, plan=replace(self.study_record.plan, **changes))
+
+    def _newest_root(self, books: Books) -> int:
+        finalised = [state for state in books.rounds.values() if state.closed_as is Phase.FINALISED]
+        return finalised[-1].root_after if finalised else self.study_record.plan.initial_root
+
+    # Blocks and events
 
     def head(self) -> BlockRef:
-        return BlockRef(100, "0x64", int(_now()))
+        return BlockRef(HEAD, hex(HEAD), int(self.clock.now()))
 
     def block(self, number: int) -> BlockRef:
-        return BlockRef(number, hex(number), int(_now()) - (100 - number))
+        return BlockRef(number, hex(number), int(self.clock.now()) - (HEAD - number))
 
     def agreed(self, read: Callable[[FakeChain], Any]) -> Any:
         return read(self)
 
+    def is_confirmed(self, number: int, confirmations: int) -> bool:
+        return number + confirmations <= HEAD
+
     def code(self, address: str) -> bytes:
         return self.codes.get(address, b"")
-
-    def study(self, study: int) -> Study:
-        return self.study_record
-
-    def study_state(self, study: int, at: Any = "latest") -> StudyState:
-        return self.state
-
-    def enrolment_end(self, study: int) -> int:
-        return int(_now()) + self.plan.phases.enrol
-
-    def plan_root(self, study: int) -> int:
-        return self.plan.root() if self.root_of_plan is None else self.root_of_plan
-
-    def circuit(self, circuit_id: int) -> Circuit:
-        return self.circuit_records[circuit_id]
-
-    def enrolled_ids(self, study: int) -> tuple[int, ...]:
-        return self.enrolled
-
-    def enrolment(self, study: int, hospital_id: int, at: Any = "latest") -> Enrolment:
-        index = self.enrolled.index(hospital_id)
-        barred = not self.ceremony_state(study, at).participants >> index & 1
-        root, rows = self.roots[index], self.rows[index]
-        if hospital_id in self.draws:
-            root, rows = (self.used if at == "latest" else self.final_used).get(hospital_id, (0, 0))
-        return Enrolment(hospital_id, index, rows, ADDRESS, barred, root, bytes(32))
-
-    def blocks_of(self, study: int, hospital_id: int, at: Any = "latest") -> BlockDraw:
-        return self.draws.get(hospital_id, NO_BLOCKS)
-
-    def drawn_block(self, study: int, hospital_id: int, at: Any = "latest") -> int | None:
-        if hospital_id in self.lost and not self.draws[hospital_id].kept:
-            raise DrawLost("The chain no longer knows the hash.")
-        return (self.drawn if at == "latest" else self.final_drawn).get(hospital_id)
-
-    def draw(self, hospital_id: int, index: int, *, final: bool = True) -> None:
-        """A block hash draws one of a hospital's blocks; by default long ago."""
-        self.drawn[hospital_id] = index
-        if final:
-            self.final_drawn[hospital_id] = index
-
-    def settle(self) -> None:
-        """All that is on the chain becomes final."""
-        self.final_drawn, self.final_used = dict(self.drawn), dict(self.used)
-
-    def ceremony_state(self, study: int, at: Any = "latest") -> CeremonyState:
-        return self.ceremony
-
-    def ceremony_of(self, study: int, round_number: int, at: Any = "latest") -> tuple[int, int]:
-        return self.ceremony.number, self.ceremony.participants
 
     def events(
         self, contract: str, event: str, first_block: int | None = None, last_block: int | None = None, **indexed: int
@@ -191,60 +201,142 @@ class FakeChain:
     ) -> Iterator[tuple[int, tuple[ChainEvent, ...]]]:
         yield last_block, self.events(contract, event, first_block, last_block, **indexed)
 
-    def ceremony_posts(self, study: int, ceremony: int, step: CeremonyStep) -> dict[int, FilePost]:
-        return dict(self.posts.get(step, {}))
+    # The study
 
-    def current_round(self, study: int) -> int:
-        return self.round_number
+    def study(self, study: int) -> Study:
+        return self.study_record
+
+    def study_state(self, study: int, at: Any = "latest") -> StudyState:
+        return self.at(at).state
+
+    def enrolment_end(self, study: int) -> int:
+        return int(_now()) + self.plan.phases.enrol
+
+    def plan_root(self, study: int) -> int:
+        return self.plan.root() if self.root_of_plan is None else self.root_of_plan
+
+    def circuit(self, circuit_id: int) -> Circuit:
+        return self.circuit_records[circuit_id]
+
+    def enrolled_ids(self, study: int, at: Any = "latest") -> tuple[int, ...]:
+        return self.enrolled
+
+    def enrolment(self, study: int, hospital_id: int, at: Any = "latest") -> Enrolment:
+        index, books = self.enrolled.index(hospital_id), self.at(at)
+        root, rows = self.roots[index], self.rows[index]
+        if hospital_id in books.draws:
+            root, rows = books.used.get(hospital_id, (0, 0))
+        return Enrolment(
+            hospital_id, index, rows, ADDRESS, self.is_out(study, index, at), root, bytes(32), bytes(32)
+        )  # fmt: skip
+
+    def approvals(self, study: int, hospital_id: int, at: Any = "latest") -> tuple[int, int]:
+        books, threshold = self.at(at), self.plan.encryption.threshold
+        n = books.batches[-1].participants.bit_count() if books.batches else 0
+        return books.approvals.get(hospital_id, 0), max(threshold, n - threshold + 1)
+
+    def blocks_of(self, study: int, hospital_id: int, at: Any = "latest") -> BlockDraw:
+        return self.at(at).draws.get(hospital_id, NO_BLOCKS)
+
+    def drawn_block(self, study: int, hospital_id: int, at: Any = "latest") -> int | None:
+        books = self.at(at)
+        if hospital_id in self.lost and not books.draws[hospital_id].kept:
+            raise DrawLost("The chain no longer knows the hash.")
+        return books.drawn.get(hospital_id)
+
+    def draw(self, hospital_id: int, index: int) -> None:
+        """A block hash draws one of a hospital's blocks."""
+        self.books.drawn[hospital_id] = index
+
+    # Ceremonies
+
+    def ceremony_state(self, study: int, at: Any = "latest") -> CeremonyState:
+        return self.at(at).ceremony
+
+    def batch_of(self, study: int, round_number: int, at: Any = "latest") -> Batch:
+        return self.rules(self.at(at)).batch(round_number)
+
+    def batches(self, study: int, at: Any = "latest") -> tuple[int, int]:
+        batches = self.at(at).batches
+        return len(batches), batches[-1].last_round if batches else 0
+
+    def is_out(self, study: int, index: int, at: Any = "latest") -> bool:
+        books = self.at(at)
+        return bool((books.left | books.excluded) >> index & 1)
+
+    def excluded(self, study: int, at: Any = "latest") -> int:
+        return self.at(at).excluded
+
+    def posted_keys(
+        self, study: int, ceremony: int, keys_hash: bytes, at: Any = "latest"
+    ) -> tuple[KeysPost, ...]:  # fmt: skip
+        told = self.keys_told(study, ceremony, at)
+        if running_hash(told) != keys_hash:
+            raise ChainUnavailable("The RPC endpoint tells other keys.")
+        return told
+
+    def keys_told(self, study: int, ceremony: int, at: Any = "latest") -> tuple[KeysPost, ...]:
+        return tuple(self.at(at).keys.get(ceremony, ()))
+
+    def dealings(self, study: int, ceremony: int, at: Any = "latest") -> dict[int, DealingPost]:
+        return dict(self.at(at).dealings.get(ceremony, {}))
+
+    def holdings(self, study: int, ceremony: int, at: Any = "latest") -> dict[int, HoldingPost]:
+        return dict(self.at(at).holdings.get(ceremony, {}))
+
+    def lackings(self, study: int, ceremony: int, at: Any = "latest") -> dict[int, LackingPost]:
+        return dict(self.at(at).lackings.get(ceremony, {}))
+
+    def complaints(self, study: int, ceremony: int, at: Any = "latest") -> tuple[ComplaintPost, ...]:
+        return tuple(self.at(at).complaints.get(ceremony, ()))
+
+    def acknowledgements(self, study: int, ceremony: int, at: Any = "latest") -> dict[int, Acknowledgement]:
+        return dict(self.at(at).acknowledgements.get(ceremony, {}))
+
+    # Rounds
+
+    def current_round(self, study: int, at: Any = "latest") -> int:
+        return self.at(at).round_number
 
     def phase(self, study: int, round_number: int, at: Any = "latest") -> PhaseState:
-        chosen = self.phases if at == "latest" else {**self.phases, **self.final_phases}
-        return chosen[round_number]
+        return self.rules(self.at(at)).phase(round_number)
 
     def round_state(self, study: int, round_number: int, at: Any = "latest") -> RoundState:
-        chosen = self.rounds if at == "latest" else {**self.rounds, **self.final_rounds}
-        return chosen[round_number]
+        return self.at(at).rounds[round_number]
 
-    def submissions(self, study: int, round_number: int, hospital_ids: Iterable[int]) -> dict[int, Submission]:
-        asked = ((number, self.submitted.get((round_number, number))) for number in hospital_ids)
+    def submissions(
+        self, study: int, round_number: int, hospital_ids: Iterable[int], at: Any = "latest"
+    ) -> dict[int, Submission]:
+        known = self.at(at).submitted
+        asked = ((number, known.get((round_number, number))) for number in hospital_ids)
         return {number: submission for number, submission in asked if submission is not None}
 
+    def attestation(self, study: int, round_number: int, hospital_id: int) -> int:
+        return self.books.attestations.get((round_number, hospital_id), 0)
+
     def includable(self, study: int, round_number: int) -> int:
-        return self.includable_bitmap
+        return self.rules().includable(round_number)
 
     def included_sum(self, study: int, round_number: int, state: RoundState) -> tuple[int, int]:
-        assert state.sum_digest == sum_digest(*self.total)
-        return self.total
+        total = self.books.totals[round_number]
+        assert state.sum_digest == sum_digest(*total)
+        return total
 
-    def current_attempt(self, study: int, round_number: int, at: Any = "latest") -> int:
-        return self.attempt if at == "latest" or self.final_attempt is None else self.final_attempt
+    def set_of(self, study: int, root: int, at: Any = "latest") -> int:
+        return self.at(at).bound.get(root, 0)
 
-    def quorum(self, study: int, round_number: int, attempt: int, at: Any = "latest") -> tuple[int, ...]:
-        return self.quorums.get(attempt, ())
+    def failed_ckks_openings(self, study: int, at: Any = "latest") -> int:
+        return self.at(at).failed_ckks
 
-    def shares_posted(self, study: int, round_number: int, attempt: int) -> int:
-        return sum(1 << self.enrolled.index(number) for number in self.shares.get(attempt, {}))
+    def finalised_rounds(self, study: int) -> int:
+        return sum(state.closed_as is Phase.FINALISED for state in self.books.rounds.values())
 
-    def share_posts(self, study: int, round_number: int, attempt: int) -> dict[int, FilePost]:
-        return dict(self.shares.get(attempt, {}))
-
-    def signed_shares(self, study: int, round_number: int) -> tuple[SignedShare, ...]:
-        return tuple(self.signed)
-
-    def acted_for(self, study: int, operator: str) -> int:
-        return self.operators.get(operator, 0)
-
-    def punished(self, study: int, offence: Offence, stage: int) -> int:
-        return self.punished_bitmap
-
-    def part_of_pot(self, pot_id: int, hospital_id: int) -> int:
-        return self.parts.get(pot_id, 0)
-
-    def tokens(self, amount: int) -> str:
-        return f"{format_amount(amount, 18)} CSL"
+    def outcome(self, study: int, at: Any = "latest") -> Outcome:
+        ended = {StudyState.COMPLETED: Outcome.COMPLETED, StudyState.CANCELLED: Outcome.CANCELLED}
+        return ended.get(self.at(at).state, Outcome.OPEN)
 
     def model_posts(self, study: int, round_number: int) -> tuple[ModelPost, ...]:
-        return tuple(self.models)
+        return tuple(self.books.models.get(round_number, ()))
 
     def training_context(self, study: int, round_number: int, hospital_id: int, digest: bytes) -> int:
         return training_context(
@@ -258,96 +350,53 @@ class FakeChain:
             included_bitmap=included,
         )  # fmt: skip
 
-    def change_round(self, round_number: int = 1, **changes: Any) -> RoundState:
-        """Change a round's record, and return it."""
-        self.rounds[round_number] = replace(self.rounds[round_number], **changes)
-        return self.rounds[round_number]
+    # Openings and the court
 
-    def change_terms(self, **changes: Any) -> None:
-        """Change what the chain says of the plan."""
-        self.study_record = replace(self.study_record, plan=replace(self.study_record.plan, **changes))
+    def quorum(self, study: int, round_number: int, at: Any = "latest") -> tuple[int, ...]:
+        return self.at(at).quorums.get(round_number, ())
 
+    def shares_posted(self, study: int, round_number: int, at: Any = "latest") -> tuple[int, int]:
+        books = self.at(at)
+        kinds = (books.shares, books.pad_shares)
+        ckks, pads = (self.bitmap(*kind.get(round_number, {})) for kind in kinds)
+        return ckks, pads
 
-class FakeLedger:
-    """The writes of one hospital: written down, and put on the fake chain; `failure` is raised once instead."""
+    def is_recovering(self, study: int, round_number: int, at: Any = "latest") -> bool:
+        return self.rules(self.at(at)).recovering(round_number)
 
-    def __init__(self, chain: FakeChain, number: int) -> None:
-        self._chain = chain
-        self._number = number
-        self.sent: list[tuple[Any, ...]] = []
-        self.failure: Exception | None = None
+    def share_posts(self, study: int, round_number: int, at: Any = "latest") -> dict[int, FilePost]:
+        return dict(self.at(at).shares.get(round_number, {}))
 
-    def named(self, name: str) -> list[tuple[Any, ...]]:
-        """The arguments of all calls of that name."""
-        return [arguments for called, *arguments in self.sent if called == name]  # type: ignore[misc]
+    def signed_shares(self, study: int, round_number: int) -> tuple[SignedShare, ...]:
+        return tuple(share for share in self.books.signed if share.round == round_number)
 
-    def _send(self, name: str, *arguments: Any) -> None:
-        failure, self.failure = self.failure, None
-        if failure is not None:
-            raise failure
-        self.sent.append((name, *arguments))
+    def pad_shares(self, study: int, round_number: int, at: Any = "latest") -> dict[int, PadSharePost]:
+        return dict(self.at(at).pad_shares.get(round_number, {}))
 
-    def submit_update(
-        self, study: int, round_number: int, digest: bytes, size: int, cx: int, cy: int, proof: Proof
-    ) -> None:
-        self._send("submit_update", round_number, digest, size, cx, cy, proof)
-        self._chain.submitted[round_number, self._number] = Submission(digest, size, cx, cy)
-        bit = 1 << self._chain.enrolled.index(self._number)
-        self._chain.change_round(round_number, submitted_bitmap=self._chain.rounds[round_number].submitted_bitmap | bit)
+    def absent(self, study: int, round_number: int) -> int | None:
+        return self.books.absences.get(round_number)
 
-    def attest(self, study: int, round_number: int, bitmap: int) -> None:
-        self._send("attest", round_number, bitmap)
+    def accusations(self, study: int, round_number: int, at: Any = "latest") -> tuple[Accusation, ...]:
+        return tuple(self.at(at).accusations.get(round_number, ()))
 
-    def include_updates(self, study: int, round_number: int, submissions: Sequence[Submission]) -> None:
-        self._send("include_updates", round_number, tuple(submissions))
+    def convicted(self, study: int, round_number: int, charge: Charge, at: Any = "latest") -> int:
+        return self.at(at).convicted.get((round_number, charge), 0)
 
-    def post_share(
-        self, study: int, round_number: int, attempt: int, included_bitmap: int, digest: bytes, size: int
-    ) -> None:
-        self._send("post_share", round_number, attempt, included_bitmap, digest, size)
-        self._chain.shares.setdefault(attempt, {})[self._number] = FilePost(self._number, digest, size, 90)
+    def accused_by(self, study: int, round_number: int, charge: Charge, index: int) -> int:
+        told = self.books.accusations.get(round_number, [])
+        mine = (one for one in told if one.charge is charge and one.hospital_id == self.enrolled[index])
+        return sum(one.accused for one in mine)
 
-    def finalise(self, study: int, round_number: int, total: tuple[int, int], root_after: int, proof: Proof) -> None:
-        assert total == self._chain.total
-        self._send("finalise", round_number, root_after)
+    def acted_for(self, study: int, operator: str) -> int:
+        return self.operators.get(operator, 0)
 
-    def post_model(self, study: int, round_number: int, digest: bytes, size: int) -> None:
-        self._send("post_model", round_number, digest, size)
-        self._chain.models.append(ModelPost(ADDRESS, digest, size, 99))
+    # Money
 
-    def fail_round(self, study: int, round_number: int) -> None:
-        self._send("fail_round", round_number)
+    def punished(self, study: int, offence: Offence, stage: int, at: Any = "latest") -> int:
+        return self.punished_bitmap
 
-    def post_ceremony(self, study: int, ceremony: int, step: CeremonyStep, digest: bytes, size: int) -> None:
-        self._send("post_ceremony", ceremony, step, digest, size)
-        self._chain.posts.setdefault(step, {})[self._number] = FilePost(self._number, digest, size, 90)
+    def part_of_pot(self, pot_id: int, hospital_id: int) -> int:
+        return self.parts.get(pot_id, 0)
 
-    def fail_ceremony(self, study: int, ceremony: int) -> None:
-        self._send("fail_ceremony", ceremony)
-
-    def enrol(self, study: int, data_root: int, rows: int, payout_commitment: bytes = bytes(32)) -> None:
-        self._send("enrol", data_root, rows, payout_commitment)
-
-    def enrol_blocks(self, study: int, blocks_root: bytes, blocks: int, payout_commitment: bytes = bytes(32)) -> None:
-        self._send("enrol_blocks", blocks_root, blocks, payout_commitment)
-        self._chain.draws[self._number] = replace(NO_BLOCKS, blocks_root=blocks_root, blocks=blocks, draw_at=99)
-
-    def use_block(self, study: int, data_root: int, rows: int, path: Sequence[bytes]) -> None:
-        self._send("use_block", data_root, rows, path)
-        self._change_draw(used=True)
-        self._chain.used[self._number] = (data_root, rows)
-
-    def keep_draw(self, study: int, hospital_id: int) -> None:
-        self._send("keep_draw", hospital_id)
-        self._change_draw(kept=True)
-
-    def redraw(self, study: int) -> None:
-        self._send("redraw")
-        self._change_draw(redrawn=True)
-        self._chain.lost.discard(self._number)
-
-    def _change_draw(self, **changes: bool) -> None:
-        self._chain.draws[self._number] = replace(self._chain.draws[self._number], **changes)
-
-    def report_equivocation(self, first: SignedShare, second: SignedShare) -> None:
-        self._send("report_equivocation", first, second)
+    def tokens(self, amount: int) -> str:
+        return f"{format_amount(amount, 18)} CSL"

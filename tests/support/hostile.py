@@ -27,12 +27,12 @@ from node.crypto.dealing import ReceivedDealing
 from node.crypto.inspection import inspect
 from node.crypto.pads import Complaint
 from node.crypto.parameters import MODULI
-from node.crypto.prf import encode
 from node.crypto.round_secrets import read_round_secrets
 from node.errors import CryptoError, MalformedCeremonyMessage
 from node.group.babyjubjub import ORDER, Point
 from node.group.field import MODULUS
 from node.group.pedersen import commit
+from node.hashing import encode
 from tests.support.threshold import PlayedCeremony, extreme_values, played_ceremony
 
 _WORDS = (0, 1, 2**63, 2**64 - 1, *MODULI[8192], MODULI[8192][0] - 1, *MODULI[16384][:2])

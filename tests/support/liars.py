@@ -8,10 +8,10 @@ from node.crypto import pads as pad
 from node.crypto.pads.boxes import seal
 from node.crypto.pads.dealing import polynomial
 from node.crypto.pads.polynomials import evaluate
-from node.crypto.prf import encode
 from node.errors import MalformedCeremonyMessage
 from node.group.babyjubjub import ORDER, Point, multiply
 from node.group.encoding import write_scalars
+from node.hashing import encode
 from tests.support.threshold import PlayedCeremony
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import ape
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_utils import keccak
 
 from scripts.deployment import catalogue, deploy, load_parameters
 from tests.support.proving import CIRCUITS, EPOCHS, LEARNING_RATE, WEIGHTS, Work, records_of, root_of
-from tests.support.suite import Suite, contracts_of, make_plan
+from tests.support.suite import BASE, Suite, contracts_of, make_plan, multiply, salt_commitment
 
 Entry = tuple[bytes, int, int, int]
 
@@ -24,7 +26,7 @@ class Member:
         self.id, self.records = number, records_of(number)
         self.owner = Account.from_key(rng.randbytes(32)).address
         self.key = Account.from_key(rng.randbytes(32))
-        self.ciphertext, self.payout_salt = rng.randbytes(32), rng.randbytes(32)
+        self.ciphertext, self.payout_salt, self.salt = rng.randbytes(32), rng.randbytes(32), rng.randbytes(32)
         endow(self.owner)
         endow(self.operator)
 
@@ -32,6 +34,26 @@ class Member:
     def operator(self) -> str:
         """The wallet that acts for it."""
         return str(self.key.address)
+
+    def terms(self, payout: bytes = bytes(32)) -> tuple[int, int, bytes, bytes]:
+        """What it enrols with."""
+        return self.records.root, len(self.records.rows), payout, salt_commitment(self.salt)
+
+    def ceremony_keys(self) -> tuple[int, int, bytes, bytes]:
+        """What it posts in a ceremony's first step."""
+        return *multiply(BASE, 7_000 + self.id), self.id.to_bytes(32), self.salt
+
+    def register(self, suite: Suite) -> tuple[str, bytes, str, str]:
+        """What its owner registers it with; the operator agrees."""
+        return *self._agreed(suite, self.key), f"Hospital of town {self.id}", "https://node.example:8443"
+
+    def successor(self, suite: Suite) -> tuple[str, bytes]:
+        """Another operator, which agrees to act for it."""
+        return self._agreed(suite, Account.from_key(keccak(self.key.key)))
+
+    def _agreed(self, suite: Suite, key: LocalAccount) -> tuple[str, bytes]:
+        asked = bytes(suite.registry.operatorHash(self.owner, key.address))
+        return str(key.address), bytes(key.unsafe_sign_hash(asked).signature)
 
     def sign(self, digest: bytes) -> bytes:
         """The operator's signature: r, s and v."""

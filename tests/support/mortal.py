@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import node.runner  # noqa: F401 (what a node imports when it runs, imported before processes are split off)
+from node.chain.ceremonies import CeremonyWriter
+from node.chain.openings import OpeningWriter
 from node.chain.rounds import RoundWriter
 from node.chain.studies import StudyWriter
 from node.cli import main
 from node.proofs.prover import NativeProver
 from node.state import NodeState
-from node.types import CeremonyStep
 from scripts.children import end_with_parent
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -45,13 +46,6 @@ def _round_of(_self: object, _study: int, round_number: int, *_: object) -> int:
     return round_number
 
 
-def _ceremony(wanted: CeremonyStep) -> Callable[..., int | None]:
-    def moment(_self: object, _study: int, _ceremony: int, step: CeremonyStep, *_: object) -> int | None:
-        return 0 if step is wanted else None
-
-    return moment
-
-
 def _encryption(_self: object, key: str, *_: object) -> int | None:
     parts = key.split("/")
     return int(parts[1].removeprefix("round-")) if parts[-1] == "encryption" else None
@@ -60,10 +54,11 @@ def _encryption(_self: object, key: str, *_: object) -> int | None:
 POINTS = {
     "using-block": Point(StudyWriter, "use_block", False, lambda *_: 0),
     "block-used": Point(StudyWriter, "use_block", True, lambda *_: 0),
-    "dealing": Point(StudyWriter, "post_ceremony", False, _ceremony(CeremonyStep.DEALING)),
-    "test-shares": Point(StudyWriter, "post_ceremony", True, _ceremony(CeremonyStep.TEST_SHARES)),
-    "acknowledged": Point(StudyWriter, "post_ceremony", True, _ceremony(CeremonyStep.ACKNOWLEDGEMENT)),
-    # The ciphertext is stored, and the journal does not know it yet.
+    "dealing": Point(CeremonyWriter, "post_dealing", False, lambda *_: 0),
+    "dealt": Point(CeremonyWriter, "post_dealing", True, lambda *_: 0),
+    "held": Point(CeremonyWriter, "post_holding", True, lambda *_: 0),
+    "acknowledged": Point(CeremonyWriter, "acknowledge", True, lambda *_: 0),
+    # The payload is stored, and the journal does not know it yet.
     "encrypted": Point(NodeState, "done", False, _encryption),
     # The witness, and records with it, lies in a temporary folder.
     "proving": Point(NativeProver, "_prove", False, lambda *_: 0),
@@ -71,8 +66,11 @@ POINTS = {
     "submitted": Point(RoundWriter, "submit_update", True, _round_of),
     "attested": Point(RoundWriter, "attest", True, _round_of),
     # The set is recorded and the share is stored.
-    "sharing": Point(RoundWriter, "post_share", False, _round_of),
-    "shared": Point(RoundWriter, "post_share", True, _round_of),
+    "sharing": Point(OpeningWriter, "post_share", False, _round_of),
+    "shared": Point(OpeningWriter, "post_share", True, _round_of),
+    # The same, of its share of the pads.
+    "opening": Point(OpeningWriter, "post_pad_share", False, _round_of),
+    "opened": Point(OpeningWriter, "post_pad_share", True, _round_of),
     "finalised": Point(RoundWriter, "finalise", True, _round_of),
 }
 

@@ -12,6 +12,7 @@ from node.plan import (
     CLIPPED,
     MOMENTUM,
     NEIGHBOURS,
+    PADS_ALONE,
     TINY_NETWORK,
     Aggregation,
     Encryption,
@@ -52,12 +53,17 @@ def small_plan() -> HeadPlan:
         training=Training("training_8x4", batch_size=4, epochs=2, learning_rate=128, rows_maximum=8),
         quantisation=Quantisation(26, 24, 16, 8, 5),
         aggregation=Aggregation("aggregation_5"),
-        encryption=Encryption(2, 64, 3, "one-component-ckks"),
+        encryption=Encryption(2, 64, "one-component-ckks"),
         participation=Participation(3, 5, 3, 3),
-        phases=Phases(2, 60, 60, 60, 60, 60),
-        money=Money("1000", "300", 2_000, 2),
+        phases=Phases(2, 60, 60, 60, 60, 60, patience=600, recovery=60),
+        money=Money("1000", "300", 2, service_budget="100", service_fee="10", absence_fine="10", absence_cap="50"),
         privacy=Privacy(budget=0),
     )
+
+
+def pads_alone(plan: HeadPlan) -> HeadPlan:
+    """The plan where no sum is opened by CKKS."""
+    return replace(plan, encryption=replace(plan.encryption, openings=PADS_ALONE))
 
 
 def large_plan() -> HeadPlan:
@@ -79,9 +85,9 @@ def fewer_features(plan: HeadPlan, count: int) -> HeadPlan:
 
 
 def private_plan() -> HeadPlan:
-    """The same with noise: a round costs half the squared length over the noise of three hospitals, and no more."""
+    """The same with noise: a round costs half the squared length over the noise of the two that are honest for sure."""
     plan, length, variance = small_plan(), 30_000, 3_000_000
-    cost = -(-(length**2) * 10**9 // (2 * 3 * variance))
+    cost = length**2 * 10**9 // (2 * 2 * variance) + 1
     return replace(
         plan,
         training=replace(plan.training, update_bound=length**2),
@@ -171,7 +177,7 @@ def private(plan: NetworkPlan, *, rounds: int, local: LocalTraining | ClippedSte
         "0.00001",
         parameters=plan.trained_weights,
         rounds=rounds,
-        hospitals=plan.participation.minimum,
+        hospitals=plan.noise_shares,
     )
     optimiser = CLIPPED if hidden.level == "patient" else MOMENTUM
     return replace(plan, model=replace(plan.model, optimiser=optimiser), training=training, privacy=hidden)

@@ -9,6 +9,7 @@ from typing import Any
 from ape.api import AccountAPI, ReceiptAPI
 
 from node.proofs.proof import Proved
+from tests.support.consents import consent
 from tests.support.members import deploy_proving
 from tests.support.proving import (
     CIRCUITS,
@@ -35,7 +36,8 @@ def make_proving(deployed: Stage, council: AccountAPI) -> Stage:
     suite = deploy_proving(council)
     suite.token.transfer(deployed.sponsor, 10**12, sender=council)
     for hospital in deployed.hospitals[:3]:
-        suite.registry.register(hospital.operator, f"H{hospital.id}", "", sender=hospital.owner)
+        signed = consent(suite.registry, hospital.owner, hospital.operator)
+        suite.registry.register(hospital.operator, signed, f"H{hospital.id}", "", sender=hospital.owner)
         suite.registry.admit(hospital.id, sender=council)
         suite.vault.deposit(hospital.id, 2 * BOND, sender=council)
     training, aggregation = (suite.record["circuits"][name]["id"] for name in CIRCUITS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator signs with an opening share, by EIP-712, independently of the contract and of the node."""
+"""What an operator signs with a CKKS share, by EIP-712, independently of the contract and of the node."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ _FIELDS = (
     ("studyId", "uint256"),
     ("round", "uint32"),
     ("includedBitmap", "uint64"),
-    ("attempt", "uint8"),
     ("digest", "bytes32"),
 )
 
 
-def sign_share(
-    contract: str, signer: AccountAPI, study: int, round_: int, included: int, attempt: int, digest: bytes
-) -> bytes:
+def sign_share(contract: str, signer: AccountAPI, study: int, round_: int, included: int, digest: bytes) -> bytes:
     """The signature, r, s and v: 65 bytes."""
-    values = (study, round_, included, attempt, digest)
+    values = (study, round_, included, digest)
     message = encode_typed_data(
         {"name": "Consilium", "version": "1", "chainId": ape.chain.chain_id, "verifyingContract": contract},
         {"OpeningShare": [{"name": name, "type": kind} for name, kind in _FIELDS]},

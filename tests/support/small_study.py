@@ -12,12 +12,14 @@ from pathlib import Path
 
 from node.learning import reference
 from node.learning.scaling import Scaling
-from node.plan import Money, Participation, Phases, TrainingPlan
+from node.plan import CKKS_THEN_PADS, PADS_ALONE, Money, Participation, Phases, TrainingPlan
 from tests.support.plans import small_plan
 
 UNIT = 10**18
 BOND, DEPOSIT = 10, 200
 REWARD = 30 * UNIT + 1
+SERVICE_FEE, SERVICE_BUDGET = UNIT // 10, 3 * UNIT
+ABSENCE_FINE = UNIT // 10
 #: Rows of each hospital: different weights in the sum, a full table, and one with a short last batch.
 ROWS = (8, 6, 5, 7)
 
@@ -28,7 +30,10 @@ def study_plan(
     *,
     rounds: int = 1,
     batch_rounds: int | None = None,
-    attempts: int = 3,
+    pads_only: bool = False,
+    joining: str = "closed",
+    unopened_rounds: int = 2,
+    patience: int | None = None,
     submit: int = 300,
     attest: int = 60,
     open: int = 60,
@@ -40,8 +45,9 @@ def study_plan(
 ) -> TrainingPlan:
     """A plan for exactly so many hospitals on the small circuits, with t = 2; lengths in seconds.
 
-    One key ceremony serves all rounds, or `batch_rounds` of them. `start` is every starting weight: where the same
-    hospitals play several studies with the same records, each has its own, since nodes open one set for a model.
+    One key ceremony serves all rounds, or `batch_rounds` of them; patience is the least where none is given. `start`
+    is every starting weight: where the same hospitals play several studies with the same records, each has its own,
+    since nodes open one set for a model.
     """
     base = small_plan()
     return replace(
@@ -49,10 +55,27 @@ def study_plan(
         title=title,
         model=replace(base.model, initial=(start,) * len(base.model.initial)),
         clip_warning_share_ppm=clip_warning_share_ppm,
-        encryption=replace(base.encryption, attempts=attempts),
-        participation=Participation(3, hospitals, rounds, rounds if batch_rounds is None else batch_rounds),
-        phases=Phases(confirmations, enrol, ceremony_step, submit, attest, open),
-        money=Money(str(BOND * UNIT), str(REWARD), 5_000, 2),
+        encryption=replace(base.encryption, openings=PADS_ALONE if pads_only else CKKS_THEN_PADS),
+        participation=Participation(3, hospitals, rounds, rounds if batch_rounds is None else batch_rounds, joining),
+        phases=Phases(
+            confirmations,
+            enrol,
+            ceremony_step,
+            submit,
+            attest,
+            open,
+            patience=unopened_rounds * (submit + attest + 2 * open) if patience is None else patience,
+            recovery=submit,
+        ),
+        money=Money(
+            str(BOND * UNIT),
+            str(REWARD),
+            unopened_rounds,
+            service_budget=str(SERVICE_BUDGET),
+            service_fee=str(SERVICE_FEE),
+            absence_fine=str(ABSENCE_FINE),
+            absence_cap=str(3 * ABSENCE_FINE),
+        ),
     )
 
 

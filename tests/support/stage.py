@@ -11,7 +11,7 @@ from typing import Any
 
 from ape.api import AccountAPI, ReceiptAPI
 
-from node.types import CeremonyStep, Phase, StudyState, Submission
+from node.types import CeremonyStep, Charge, Phase, StudyState, Submission
 from tests.support.shares import sign_share
 from tests.support.suite import (
     BASE,
@@ -23,7 +23,11 @@ from tests.support.suite import (
     multiply,
     pass_until,
     rapidly,
+    salt_commitment,
 )
+
+#: Two scalars of 32 bytes: the contract looks at the length alone.
+PAD_SHARE = b"\x05" * 64
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,16 @@ class Stage:
         """Enrol several, in order, with their own rows and data roots."""
         enrol = self.suite.studies.enrol
         for hospital in hospitals:
-            rapidly(enrol, self.study, hospital.id, rows_of(hospital), bytes(32), sender=hospital.operator)
+            given = (hospital.id, rows_of(hospital), bytes(32), salt_commitment(salt_of(hospital)))
+            rapidly(enrol, self.study, *given, sender=hospital.operator)
 
     def enrol(
-        self, hospital: Hospital, rows: int | None = None, root: int | None = None, payout: bytes = bytes(32)
+        self,
+        hospital: Hospital,
+        rows: int | None = None,
+        root: int | None = None,
+        payout: bytes = bytes(32),
+        salted: bytes | None = None,
     ) -> ReceiptAPI:
         """Enrol with the hospital's own rows and data root, unless told otherwise."""
         return self.suite.studies.enrol(
@@ -88,6 +98,7 @@ class Stage:
             hospital.id if root is None else root,
             rows_of(hospital) if rows is None else rows,
             payout,
+            salt_commitment(salt_of(hospital)) if salted is None else salted,
             sender=hospital.operator,
         )
 
@@ -95,24 +106,52 @@ class Stage:
         """Let the enrolment's deadline pass."""
         pass_until(self.suite.studies.enrolmentEnd(self.study))
 
-    def post(self, hospital: Hospital, step: CeremonyStep, digest: bytes = DIGEST, ceremony: int = 1) -> ReceiptAPI:
-        """Post one file of the ceremony."""
-        return self.suite.studies.postCeremony(self.study, ceremony, int(step), digest, 32, sender=hospital.operator)
+    def ceremony(self) -> Any:
+        """Where the ceremony stands that goes on, or was completed last."""
+        return self.suite.ceremony.ceremonyState(self.study)
+
+    def post(self, hospital: Hospital, step: CeremonyStep, ceremony: int = 1, **changes: Any) -> ReceiptAPI:
+        """Do what a step asks of a hospital that has nothing to complain of; `changes` replace arguments by name."""
+        method, arguments = self._act(hospital, step, ceremony, self.ceremony(), changes)
+        return method(*arguments, sender=hospital.operator)
 
     def hold_ceremony(
-        self, hospitals: Iterable[Hospital], ceremony: int = 1, until: CeremonyStep = CeremonyStep.ACKNOWLEDGEMENT
+        self, hospitals: Iterable[Hospital], ceremony: int = 1, until: CeremonyStep = CeremonyStep.ACKNOWLEDGE
     ) -> None:
-        """Play a ceremony up to and with step `until`."""
+        """Play a ceremony in which nobody complains, up to and with step `until`."""
         everyone = list(hospitals)
         for step in CeremonyStep:
-            if step <= until:
+            if step <= until and step is not CeremonyStep.COMPLAIN:
                 self.hold_step(everyone, step, ceremony)
 
-    def hold_step(self, hospitals: Iterable[Hospital], step: CeremonyStep, ceremony: int = 1) -> None:
-        """These hospitals post the same file in one step of a ceremony."""
+    def hold_step(self, hospitals: Iterable[Hospital], step: CeremonyStep, ceremony: int = 1, **changes: Any) -> None:
+        """These hospitals do what a step asks, and are content with everything unless `changes` say otherwise."""
+        state = self.ceremony()
         for hospital in hospitals:
-            post = self.suite.studies.postCeremony
-            rapidly(post, self.study, ceremony, int(step), DIGEST, 32, sender=hospital.operator)
+            method, arguments = self._act(hospital, step, ceremony, state, changes)
+            rapidly(method, *arguments, sender=hospital.operator)
+
+    def move_on(self, by: AccountAPI | None = None) -> ReceiptAPI:
+        """Let the open step's deadline pass, and have the ceremony moved on by a stranger, unless told otherwise."""
+        pass_until(self.ceremony().deadline)
+        return self.suite.ceremony.moveOn(self.study, sender=by or self.stranger)
+
+    def _act(
+        self, hospital: Hospital, step: CeremonyStep, ceremony: int, state: Any, changes: dict[str, Any]
+    ) -> tuple[Any, list[Any]]:
+        contract = self.suite.ceremony
+        method, given = {
+            CeremonyStep.KEY: (contract.postKeys, ceremony_keys(hospital)),
+            CeremonyStep.DEAL: (
+                contract.postDealing,
+                {"keys_hash": state.keysHash, "digest": DIGEST, "size": 32},
+            ),
+            CeremonyStep.HOLD: (contract.postHolding, {"bitmap": state.dealt, "satisfied": True}),
+            CeremonyStep.COMPLAIN: (contract.beSatisfied, {}),
+            CeremonyStep.ACKNOWLEDGE: (contract.acknowledge, {"digest": DIGEST, "guilty": 0}),
+        }[step]
+        assert not changes.keys() - given.keys(), f"{step.name} has no {changes.keys() - given.keys()}"
+        return method, [self.study, ceremony, *{**given, **changes}.values()]
 
     def run(self, count: int = 4, **changes: Any) -> list[Hospital]:
         """A study with `count` hospitals, its members from now on, at the beginning of round 1."""
@@ -144,29 +183,55 @@ class Stage:
         updates = self.included(rounds.includable(self.study, round_), round_)
         return rounds.includeUpdates(self.study, round_, [_fields(one) for one in updates], sender=self.stranger)
 
-    def sign(
-        self, signer: AccountAPI, attempt: int, digest: bytes, round_: int = 1, included: int | None = None
-    ) -> bytes:
-        """An opening share's signature, for the round's included set unless told otherwise."""
-        rounds = self.suite.rounds
-        bitmap = rounds.roundState(self.study, round_).includedBitmap if included is None else included
-        return sign_share(rounds.address, signer, self.study, round_, bitmap, attempt, digest)
+    def sign(self, signer: AccountAPI, digest: bytes, round_: int = 1, included: int | None = None) -> bytes:
+        """A CKKS share's signature, for the round's included set unless told otherwise."""
+        bitmap = self.record(round_).includedBitmap if included is None else included
+        return sign_share(self.suite.openings.address, signer, self.study, round_, bitmap, digest)
 
-    def share(self, hospital_id: int, attempt: int = 0, round_: int = 1, digest: bytes = DIGEST) -> ReceiptAPI:
-        """Post an opening share."""
+    def share(self, hospital_id: int, round_: int = 1, digest: bytes = DIGEST) -> ReceiptAPI:
+        """Post a CKKS share."""
         operator = self.operators[hospital_id]
-        signature = self.sign(operator, attempt, digest, round_)
-        return self.suite.rounds.postShare(self.study, round_, attempt, digest, 500, signature, sender=operator)
+        signature = self.sign(operator, digest, round_)
+        return self.suite.openings.postShare(self.study, round_, digest, 500, signature, sender=operator)
 
-    def share_all(self, attempt: int = 0, round_: int = 1, digest: bytes = DIGEST, but: Iterable[int] = ()) -> None:
+    def share_all(self, round_: int = 1, digest: bytes = DIGEST, but: Iterable[int] = ()) -> None:
         """The whole quorum posts, but for the hospitals of these numbers."""
-        post = self.suite.rounds.postShare
-        included = int(self.suite.rounds.roundState(self.study, round_).includedBitmap)
-        for number in self.quorum(attempt, round_):
+        included = int(self.record(round_).includedBitmap)
+        for number in self.quorum(round_):
             if number not in but:
                 operator = self.operators[number]
-                signature = self.sign(operator, attempt, digest, round_, included)
-                rapidly(post, self.study, round_, attempt, digest, 500, signature, sender=operator)
+                signature = self.sign(operator, digest, round_, included)
+                rapidly(self.suite.openings.postShare, self.study, round_, digest, 500, signature, sender=operator)
+
+    def pad_share(self, hospital: Hospital, round_: int = 1, share: bytes = PAD_SHARE) -> ReceiptAPI:
+        """Post a pad share."""
+        return self.suite.openings.postPadShare(self.study, round_, share, sender=hospital.operator)
+
+    def pad_share_all(self, members: Iterable[Hospital] | None = None, round_: int = 1) -> None:
+        """Everybody (or those named) posts a pad share."""
+        for hospital in self.members if members is None else members:
+            post = self.suite.openings.postPadShare
+            rapidly(post, self.study, round_, PAD_SHARE, sender=hospital.operator)
+
+    def accuse(self, hospital: Hospital, accused: int, charge: Charge, round_: int = 1) -> ReceiptAPI:
+        """Accuse hospitals (bitmap) of a lie."""
+        return self.suite.court.accuse(self.study, round_, int(charge), accused, sender=hospital.operator)
+
+    def record_absence(self, round_: int = 1) -> ReceiptAPI:
+        """Have those fined who posted no pad share; a stranger does it."""
+        return self.suite.openings.recordAbsence(self.study, round_, sender=self.stranger)
+
+    def reach_pads(self, round_: int = 1) -> None:
+        """Let the first window pass, of a round that opens by CKKS first."""
+        pass_until(self.record(round_).padsFrom)
+
+    def reach_suspension(self, round_: int = 1) -> None:
+        """Let the pads' window pass."""
+        pass_until(self.record(round_).padsUntil)
+
+    def record(self, round_: int = 1) -> Any:
+        """A round as the chain has it."""
+        return self.suite.rounds.roundState(self.study, round_)
 
     def finalise(self, root: int = 777, round_: int = 1) -> ReceiptAPI:
         """Set a new model; a stranger does it."""
@@ -241,9 +306,20 @@ class Stage:
         """The study's state now."""
         return StudyState(self.suite.studies.studyState(self.study))
 
-    def quorum(self, attempt: int = 0, round_: int = 1) -> list[int]:
-        """Hospital numbers of an attempt's quorum."""
-        return [int(number) for number in self.suite.rounds.quorum(self.study, round_, attempt)]
+    def quorum(self, round_: int = 1) -> list[int]:
+        """Hospital numbers of those named to open a round by CKKS."""
+        return [int(number) for number in self.suite.openings.quorum(self.study, round_)]
+
+
+def ceremony_keys(hospital: Hospital) -> dict[str, Any]:
+    """What a hospital posts in a ceremony's first step."""
+    px, py = multiply(BASE, 7_000 + hospital.id)
+    return {"px": px, "py": py, "box_key": hospital.id.to_bytes(32), "salt": salt_of(hospital)}
+
+
+def salt_of(hospital: Hospital) -> bytes:
+    """The salt that a hospital commits to when it enrols."""
+    return hashlib.sha256(f"salt of {hospital.id}".encode()).digest()
 
 
 def rows_of(hospital: Hospital) -> int:

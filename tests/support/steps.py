@@ -7,19 +7,16 @@ Only the chain is a fake: it answers what the test sets, and writes down what is
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from node.bytecode import verifier_code
-from node.chain.round_reads import sum_digest
-from node.crypto.context import RoundContext
-from node.errors import ChainUnavailable, ContentNotFound
-from node.group.babyjubjub import Point, add
+from node.errors import ChainUnavailable, ConsiliumError, ContentNotFound
 from node.learning.datasets.images import Images
 from node.plan import HeadPlan, NetworkPlan, TrainingPlan
 from node.proofs.artefacts import DEFAULT_CACHE, circuits, find_artefacts
@@ -29,35 +26,25 @@ from node.proofs.published import published_terms
 from node.proofs.verifying_key import load_verifying_key
 from node.secrets import SecretStore
 from node.state import NodeState
-from node.steps.ceremony import acknowledgement, keys_name
+from node.steps.advance import advance
 from node.steps.context import Hospital, StudyContext
 from node.steps.head_records import HeadRecords
 from node.steps.image_records import ImageRecords
-from node.steps.opening import finalise, post_share
-from node.steps.submission import round_context
+from node.steps.salt import commit_to_salt
 from node.steps.trained import Trained
 from node.storage.cid import Address
 from node.storage.local import LocalStore
-from node.types import (
-    Circuit,
-    CircuitKind,
-    CircuitRecord,
-    Phase,
-    PhaseState,
-    Proof,
-    Study,
-)
-from tests.support.fake_chain import ADDRESS, CEREMONY, STUDY, FakeChain, FakeLedger, round_state
+from node.types import CeremonyState, Circuit, CircuitKind, CircuitRecord, Phase, Proof, Study
+from tests.support.fake_chain import ADDRESS, STUDY, FakeChain
+from tests.support.fake_ledger import FakeLedger
 from tests.support.plans import small_plan
 from tests.support.small_study import records as made_up_records
-from tests.support.threshold import dealt_keys
 from tests.support.xrays import synthetic
 
 #: Hospital numbers by enrolment index: not the indices, so that a mix-up shows.
 NUMBERS = (3, 5, 7, 9)
 VERIFIERS = ("0x" + "b1" * 20, "0x" + "b2" * 20)
-#: The block that a share is posted in, and one long ago: by then everybody's turn to finalise has come.
-CONFIRMED, LONG_AGO = 98, 1
+_LOOKS_MOST = 400
 NO_PROOF = Proof((0, 0), ((0, 0), (0, 0)), (0, 0))
 
 
@@ -136,19 +123,17 @@ class Party:
 
 
 def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None) -> tuple[FakeChain, list[Party]]:
-    """Hospitals of a running study in round 1, with keys as a ceremony would leave them."""
+    """Hospitals of a study whose enrolment has just ended: its first key ceremony begins."""
     plan = plan or small_plan()
     numbers = NUMBERS[:count]
     tables = [_records(number, plan) for number in numbers]
-    study = Study(STUDY, ADDRESS, 0, 0, 0, count, False, 1, plan.participation.rounds, published_terms(plan, 1, 2))
-    root = study.plan.initial_root
+    rounds = plan.participation.rounds
+    study = Study(STUDY, ADDRESS, 0, 0, count, 0, False, rounds, published_terms(plan, 1, 2))
     rows, roots = tuple(t.rows for t in tables), tuple(t.commitment() for t in tables)
     chain = FakeChain(plan, study, numbers, rows, roots, _circuits(plan))
-    chain.ceremony = replace(chain.ceremony, participants=(1 << count) - 1)
-    chain.rounds[1] = round_state(root)
-    chain.phases[1] = PhaseState(Phase.SUBMIT, int(time.time()) + plan.phases.submit)
     chain.deployment = replace(chain.deployment, circuits=_listed(plan))
     chain.codes = _codes(plan)
+    chain.ceremonies().begin()
     stores: list[FakeStore] = []
     parties = []
     for number, table in zip(numbers, tables, strict=True):
@@ -172,50 +157,43 @@ def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None)
         )
         context = StudyContext(hospital, study, plan, chain.enrolment(STUDY, number))
         hospital.secrets.put(f"{context.key}/records", table.to_bytes())
+        commit_to_salt(hospital, STUDY)
         parties.append(Party(context, ledger, store, prover, table))
-    deal(parties, 1)
     return chain, parties
 
 
-def deal(parties: Sequence[Party], round_number: int) -> RoundContext:
-    """Give the parties their secrets for a round."""
-    binding = round_context(parties[0].context, round_number)
-    keys = dealt_keys(binding, binding.parties, binding.parties)
+def look(parties: Iterable[Party]) -> None:
+    """Every node looks at the study once; what is in the way of one is left to its next look, as a node does."""
     for party in parties:
-        party.hospital.secrets.put(keys_name(party.context, CEREMONY, round_number), keys[party.number])
-        party.hospital.state.done(acknowledgement(party.context, CEREMONY))
-    return binding
+        with contextlib.suppress(ConsiliumError):
+            advance(party.context)
 
 
-def reach_open(chain: FakeChain, parties: Sequence[Party], included: Sequence[Party] | None = None) -> None:
-    """Put submitted updates on record as included, released, and about to be opened in attempt 0."""
-    chosen = list(included or parties)
-    now = int(time.time())
-    for party in chosen:
-        entry = chain.submitted[1, party.number]
-        party.store.release(entry.digest, entry.size)
-    points = [Point(entry.cx, entry.cy) for entry in (chain.submitted[1, party.number] for party in chosen)]
-    total = points[0]
-    for point in points[1:]:
-        total = add(total, point)
-    indices = [chain.enrolled.index(party.number) for party in chosen]
-    chain.total = (total.x, total.y)
-    chain.change_round(
-        submit_ended_at=now, attest_ended_at=now, included_at=now, sum_digest=sum_digest(*chain.total),
-        included_bitmap=sum(1 << index for index in indices),
-        sum_rows=sum(chain.enrolment(STUDY, party.number).rows for party in chosen),
-    )  # fmt: skip
-    chain.phases[1] = PhaseState(Phase.OPEN, now + chain.plan.phases.open)
-    chain.quorums[0] = tuple(party.number for party in parties[1:3])
+def look_until(chain: FakeChain, parties: Sequence[Party], condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """The nodes look again and again, and time passes in between, until a condition holds."""
+    for _ in range(_LOOKS_MOST):
+        if condition():
+            return
+        look(parties)
+        chain.wait(seconds)
+    raise AssertionError(f"never came: {chain.books.ceremony}, {chain.books.rounds.get(chain.books.round_number)}")
 
 
-def open_and_finalise(chain: FakeChain, parties: Sequence[Party]) -> None:
-    """Post the quorum's shares, let them become final, and finalise as the first hospital; after `reach_open`."""
-    for party in parties[1:3]:
-        post_share(party.context, 1, CONFIRMED)
-    for number, given in chain.shares[0].items():
-        chain.shares[0][number] = replace(given, block_number=LONG_AGO)
-    finalise(parties[0].context, 1)
+def hold_ceremony(chain: FakeChain, parties: Sequence[Party]) -> CeremonyState:
+    """These nodes hold the key ceremony that is due, up to its end."""
+    number = chain.books.ceremony.number
+    look_until(chain, parties, lambda: chain.books.ceremony.number > number or chain.books.ceremony.completed)
+    return chain.books.ceremony
+
+
+def reach_phase(chain: FakeChain, parties: Sequence[Party], phase: Phase, round_number: int = 1) -> None:
+    """These nodes play a round up to a phase."""
+    look_until(chain, parties, lambda: chain.phase(STUDY, round_number).phase is phase)
+
+
+def finish_round(chain: FakeChain, parties: Sequence[Party], round_number: int = 1) -> None:
+    """These nodes play a round to its end, whatever that is."""
+    look_until(chain, parties, lambda: chain.books.rounds[round_number].closed_as is not Phase.NONE)
 
 
 def lost_connection() -> ChainUnavailable:

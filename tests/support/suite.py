@@ -10,6 +10,7 @@ from typing import Any
 
 import ape
 from ape.api import AccountAPI
+from eth_utils import keccak
 
 from node.chain.deployment import CONTRACTS
 from scripts.deployment import Parameters, load_parameters
@@ -18,6 +19,8 @@ from scripts.deployment import deploy as deploy_suite
 UNIT = 10**18
 BOND = 100 * UNIT
 REWARD = 1_000_000_007  # a prime: it never splits evenly
+SERVICE_FEE, SERVICE_BUDGET = 10_001, 1_000_003
+ABSENCE_FINE = UNIT // 7
 FIELD_ORDER = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 NO_PROOF = ((0, 0), ((0, 0), (0, 0)), (0, 0))
 DIGEST = b"\x11" * 32
@@ -32,7 +35,9 @@ class Suite:
     catalogue: Any
     vault: Any
     studies: Any
+    ceremony: Any
     rounds: Any
+    openings: Any
     court: Any
     rewards: Any
     blocks: Any
@@ -144,7 +149,7 @@ def make_circuit(verifier: str, training: bool = True, **changes: Any) -> dict[s
 
 
 def make_plan(training: int, aggregation: int, **changes: Any) -> dict[str, Any]:
-    """A plan for 3 to 5 hospitals with t = 2 and two opening attempts."""
+    """A plan for 3 to 5 hospitals with t = 2, that opens by CKKS and then by pads."""
     plan = {
         "documentDigest": b"\x33" * 32,
         "documentSize": 2000,
@@ -156,7 +161,8 @@ def make_plan(training: int, aggregation: int, **changes: Any) -> dict[str, Any]
         "threshold": 2,
         "minimum": 3,
         "maximum": 5,
-        "attempts": 2,
+        "padsOnly": False,
+        "approvedJoining": False,
         "unopenedRounds": 2,
         "rounds": 3,
         "batchRounds": changes.get("rounds", 3),
@@ -166,9 +172,14 @@ def make_plan(training: int, aggregation: int, **changes: Any) -> dict[str, Any]
         "submitLength": 300,
         "attestLength": 200,
         "openLength": 100,
+        "patience": 2_000,
+        "recovery": 400,
         "bond": BOND,
         "rewardPerRound": REWARD,
-        "verifiedShareBps": 3_333,
+        "serviceBudget": SERVICE_BUDGET,
+        "serviceFee": SERVICE_FEE,
+        "absenceFine": ABSENCE_FINE,
+        "absenceCap": 3 * ABSENCE_FINE,
         "updateBound": 0,
         "privacyBudget": 0,
         "privacyCost": 0,
@@ -221,3 +232,8 @@ def multiply(point: tuple[int, int], factor: int) -> tuple[int, int]:
 def payout_commitment(payout: str, salt: bytes) -> bytes:
     """What a hospital gives at enrolment: SHA-256 of the address (20 bytes) and a salt (32 bytes)."""
     return hashlib.sha256(bytes.fromhex(payout.removeprefix("0x")) + salt).digest()
+
+
+def salt_commitment(salt: bytes) -> bytes:
+    """What a hospital commits to its salt (32 bytes) by: keccak256(abi.encode(salt))."""
+    return bytes(keccak(salt))

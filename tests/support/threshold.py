@@ -41,12 +41,13 @@ from node.crypto import (
 )
 from node.crypto.boxes import secret_key, stored_share_size
 from node.crypto.context import index_of
-from node.crypto.prf import SEED_BYTES, Words, public_hash, public_polynomial, uniform
+from node.crypto.prf import SEED_BYTES, Words, public_polynomial, uniform
 from node.crypto.ring import ring
 from node.crypto.round_secrets import PadSecrets, RoundSecrets, write_round_secrets
 from node.crypto.shamir import interpolate
 from node.crypto.words import lift
 from node.group.pedersen import limb_count
+from node.hashing import public_hash
 
 CONTRACT = "0x" + "5c" * 20
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "threshold.json"

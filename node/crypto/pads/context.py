@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from node.crypto.prf import Field, encode
 from node.errors import ParameterError
 from node.group.babyjubjub import ORDER
+from node.hashing import Field, encode
 
 TAG = "consilium/pads/v1/"
 KEYS_HASH_BYTES = 32

@@ -13,7 +13,6 @@ from node.crypto.pads.boxes import TAG_BYTES, seal
 from node.crypto.pads.context import PadContext
 from node.crypto.pads.keys import SEED_BYTES, Proof, base, prove_key, proves_key, require_seed
 from node.crypto.pads.polynomials import Vector, commit, evaluate, through
-from node.crypto.prf import Field
 from node.errors import MalformedEncoding, MalformedPadDealing, ParameterError
 from node.group.babyjubjub import ORDER, Point, multiply
 from node.group.encoding import (
@@ -26,6 +25,7 @@ from node.group.encoding import (
     write_scalars,
 )
 from node.group.native import read_points
+from node.hashing import Field
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from node.crypto.pads.context import PadContext, key_scalar
-from node.crypto.prf import Field
 from node.errors import ParameterError
 from node.group.babyjubjub import COFACTOR, ORDER, Point, combine, multiply, negate
 from node.group.encoding import write_point, write_scalar
 from node.group.pedersen import hash_to_curve
+from node.hashing import Field
 
 SEED_BYTES = 32
 

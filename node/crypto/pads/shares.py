@@ -14,10 +14,10 @@ from node.crypto.pads.context import PadContext
 from node.crypto.pads.dealing import PadDealing, expanded, polynomial
 from node.crypto.pads.keys import Proof, base, is_scalar, prove_equal, proves_equal
 from node.crypto.pads.polynomials import Vector, commit, commitment_at, evaluate
-from node.crypto.prf import Field
 from node.errors import FalseBox, MalformedEncoding, ParameterError
 from node.group.babyjubjub import Point, multiply
 from node.group.encoding import checked_point, read_scalars, write_point
+from node.hashing import Field
 
 Guilty = Literal["dealer", "complainer"]
 

@@ -49,6 +49,7 @@ def card(text: str) -> dict[str, Any]:
         "data": [{"hospital": text, "included": True, "rows": 8, "sampled": None, "commitment": "7"}] * 2,
         "proved": ["training"],
         "proofs": [{"of": text, "circuit": text, "transaction": "0x1", "sha256": "ab"}] * 2,
+        "opening": {"way": "pads", "threshold": 2, "updates": 3, "convicted": [text]},
         "privacy": {"level": "none"},
         "quality": {"file": text, "split": text, "sha256": "cd", "figures": {"auc": 0.5}},
         "limits": ["none"],
@@ -92,5 +93,5 @@ def test_card__of_strangers_texts__has_the_shape_of_an_honest_one() -> None:
     assert not {token.type for token in hostile} & {"html_inline", "html_block", "image", "link_open", "em_open"}
     assert len([token for token in hostile if token.type == "tr_open"]) == 3 + 3 + 2
     shown = [text_of(token) for token in hostile if token.type == "inline"]
-    # Title and question, the label's three, two hospitals, two proofs with their circuits, the quality's two.
-    assert sum(line.count(HOSTILE) for line in shown) == 2 + 3 + 2 + 4 + 2
+    # Title and question, the label's three, two hospitals, two proofs with their circuits, who lied, the quality's two.
+    assert sum(line.count(HOSTILE) for line in shown) == 2 + 3 + 2 + 4 + 1 + 2

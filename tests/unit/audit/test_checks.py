@@ -20,8 +20,12 @@ from node.audit.studies import read_study
 from node.audit.views import StudyView
 from node.chain.client import ChainReader
 from node.storage.cid import cid_of
-from node.types import CeremonyStep, StudyState
-from tests.support.played_study import Played, Stage
+from node.types import StudyState
+from tests.support.local_suite import Played
+from tests.support.played_study import Stage
+
+#: Of the played study.
+CHECKS = 63
 
 
 @pytest.fixture
@@ -67,8 +71,9 @@ def test_checks__of_a_good_study__all_hold(played_study: Played, contents: Conte
     checks = check_study(played_study.reader(), contents, view)
     assert bad(checks) == []
     subjects = dict.fromkeys(check.subject for check in checks)
-    assert list(subjects) == ["Plan", "Key ceremony", "Round 1", "Round 2", "Round 3", "Money"]
-    assert len(checks) == 35
+    ceremonies, rounds = ("Key ceremony 1", "Key ceremony 2"), ("Round 1", "Round 2", "Round 3", "All rounds")
+    assert list(subjects) == ["Plan", *ceremonies, *rounds, "Money"]
+    assert len(checks) == CHECKS
 
 
 def test_checks__of_a_study_that_has_just_begun__hold_or_wait(stage: Stage) -> None:
@@ -91,11 +96,18 @@ def test_checks__with_damaged_files__fail_where_they_belong(played_study: Played
     shutil.copytree(played_study.store, store)
     reader, contents = played_study.reader(), open_contents([store], [])
     view = read_study(reader, contents, 1)
-    for file in (view.rounds[0].submissions[0].file, view.rounds[2].shares[0].file, view.rounds[2].model_files[0]):
+    files = (
+        view.ceremonies[1].dealings[0].file,
+        view.rounds[0].submissions[0].file,
+        view.rounds[2].pad_shares[1].file,
+        view.rounds[2].model_files[0],
+    )
+    for file in files:
         damage(store, file.digest, file.size)
     again = read_study(reader, contents, 1)
     assert bad(check_study(reader, contents, again)) == [
-        ("Round 1", "The included ciphertexts match what was posted", Verdict.FAILED),
+        ("Key ceremony 2", "The dealings that count match what was posted", Verdict.FAILED),
+        ("Round 1", "The included payloads match what was posted", Verdict.FAILED),
         ("Round 3", "The opening shares match what was posted", Verdict.FAILED),
         ("Round 3", "The model's weights hash to the root on chain", Verdict.FAILED),
     ]
@@ -124,7 +136,7 @@ def test_checks__with_proofs_that_the_verifier_refuses__fail(
     assert {verdict for *_, verdict in found} == {Verdict.FAILED}
 
 
-def test_checks__where_transactions_are_not_kept__say_that_proofs_are_not_reachable(
+def test_checks__where_transactions_are_not_kept__say_that_proofs_and_dealings_calls_are_not_reachable(
     played_study: Played, contents: ContentReader, view: StudyView
 ) -> None:
     class Pruned(ChainReader):
@@ -134,7 +146,7 @@ def test_checks__where_transactions_are_not_kept__say_that_proofs_are_not_reacha
     reader = played_study.reader()
     found = bad(check_study(Pruned([played_study.anvil.url], reader.deployment), contents, view))
     assert {verdict for *_, verdict in found} == {Verdict.UNREACHABLE}
-    assert all("proof" in statement for _, statement, _ in found)
+    assert all("proof" in statement or "Every dealing" in statement for _, statement, _ in found)
 
 
 def test_checks__of_a_round_from_another_model__fail(
@@ -156,38 +168,29 @@ def test_checks__of_an_included_set_that_the_attestations_do_not_give__fail(
     ]
 
 
-@pytest.mark.parametrize(
-    ("earlier", "later", "budget", "holds"),
-    [
-        ((1, 2, 3), (1, 2, 3), 0, True),
-        ((1, 2), (1, 2), 0, True),
-        ((1, 2), (1, 2, 3), 0, False),
-        ((1, 2, 3), (1, 2), 0, False),
-        ((1, 2), (1, 2, 3), 1, True),
-    ],
-    ids=["the same", "the same of more", "more than it", "fewer than it", "more, and a budget pays"],
-)
-def test_checks__of_two_sets_from_one_model__hold_only_the_second_to_the_first(
-    played_study: Played,
-    contents: ContentReader,
-    view: StudyView,
-    earlier: tuple[int, ...],
-    later: tuple[int, ...],
-    budget: int,
-    holds: bool,
+def test_checks__of_two_sets_from_one_model__fail(
+    played_study: Played, contents: ContentReader, view: StudyView
 ) -> None:
-    terms = replace(view.plan.terms, minimum=2, privacy_budget=budget)
-    told = replace(view, plan=replace(view.plan, terms=terms))
-    told = with_round(told, 0, included=earlier)
-    told = with_round(told, 2, included=later, root_before=view.rounds[0].root_before)
-    statements = {
-        check.statement: check.verdict
-        for check in check_study(played_study.reader(), contents, told)
-        if check.subject == "Round 3" and check.statement.startswith("Included are exactly")
-    }
-    bound = "" if budget else " of the set of round 1, which started from the same model"
-    verdict = Verdict.PASSED if holds else Verdict.FAILED
-    assert statements == {f"Included are exactly the updates with at least 2 attestations{bound}": verdict}
+    lied = with_round(view, 2, root_before=view.rounds[0].root_before)
+    found = bad(check_study(played_study.reader(), contents, lied))
+    statement = "No starting model has two sets: no two sums differ by one hospital's update"
+    assert ("All rounds", statement, Verdict.FAILED) in found
+
+
+def test_checks__of_a_set_that_another_was_bound_for__fail(
+    played_study: Played, contents: ContentReader, view: StudyView
+) -> None:
+    found = bad(check_study(played_study.reader(), contents, with_round(view, 2, bound=(1, 2))))
+    statement = "The set is the one that the study bound to the starting model"
+    assert found == [("Round 3", statement, Verdict.FAILED)]
+
+
+def test_checks__of_a_model_that_came_back_and_did_not_end_the_study__fail(
+    played_study: Played, contents: ContentReader, view: StudyView
+) -> None:
+    lied = with_round(view, 0, root_after=view.rounds[0].root_before)
+    found = bad(check_study(played_study.reader(), contents, lied))
+    assert ("All rounds", "Had a round's model come back, the study would have ended", Verdict.FAILED) in found
 
 
 @pytest.mark.parametrize("changes", [{"sum_rows": 20}, {"sum_commitment": (0, 1)}, {"sum_digest": bytes(32)}])
@@ -219,25 +222,19 @@ def test_checks__of_a_circuit_with_another_key__fail(
     ]
 
 
-def test_checks__of_a_transcript_that_one_did_not_acknowledge__fail(
-    played_study: Played, contents: ContentReader, view: StudyView
-) -> None:
-    (run,) = view.ceremonies
-    posts = tuple(post for post in run.posts if (post.step, post.hospital_id) != (CeremonyStep.ACKNOWLEDGEMENT, 2))
-    lied = replace(view, ceremonies=(replace(run, posts=posts),))
-    assert bad(check_study(played_study.reader(), contents, lied)) == [
-        ("Key ceremony", "All hospitals acknowledged one transcript", Verdict.FAILED),
-    ]
-
-
 @pytest.mark.parametrize(
     ("changes", "statement"),
     [
         ({"pool_record": 1}, "What was paid in is in the pool's own record"),
-        ({"refundable": 1}, "Paid in = rewards paid + rewards not yet taken + given back + refund not yet taken"),
+        (
+            {"refundable": 1},
+            "Paid in = rewards paid + rewards not yet taken + services + given back + refund not yet taken",
+        ),
         ({"pool_balance": 1}, "The pool's tokens cover what is left of this study"),
-        ({"held": 1}, "Bonds locked = given back + cut + still held"),
-        ({"vault_balance": 1}, "The vault's tokens cover the bonds still held and the cut ones not yet taken"),
+        ({"held": 1}, "Bonds locked = given back + cut for lies + fined + charged + still held"),
+        ({"vault_balance": 1}, "The vault's tokens cover bonds still held, parts not yet taken, and fines not spent"),
+        ({"fines_left": 0}, "Fines = spent for services + left"),
+        ({"services": ()}, "Services earned what the plan says, each once, out of the plan's budget and then of fines"),
     ],
 )
 def test_checks__of_money_that_does_not_add_up__fail(
@@ -253,7 +250,25 @@ def test_checks__of_rewards_that_are_one_unit_short__fail(
     first, *rest = view.money.rewards
     lied = replace(view, money=replace(view.money, rewards=(replace(first, earned=first.earned - 1), *rest)))
     statements = [statement for _, statement, _ in bad(check_study(played_study.reader(), contents, lied))]
-    assert "Each round's rewards add up to the plan's amount exactly" in statements
+    assert "Each finalised round's rewards add up to the plan's amount exactly, and no other earns any" in statements
+
+
+def test_checks__of_fines_above_the_plans__fail(played_study: Played, contents: ContentReader, view: StudyView) -> None:
+    (fine,) = view.money.fines
+    statement = "No absence cost more than the plan's fine, no hospital more than its cap in a batch"
+    for fines in ((replace(fine, amount=2 * fine.amount),), (fine,) * 4):
+        lied = replace(view, money=replace(view.money, fines=fines))
+        assert ("Money", statement, Verdict.FAILED) in bad(check_study(played_study.reader(), contents, lied))
+
+
+def test_checks__of_a_service_that_was_paid_twice__fail(
+    played_study: Played, contents: ContentReader, view: StudyView
+) -> None:
+    money = view.money
+    twice = replace(money, services=(*money.services, *money.services), service_spent=2 * money.service_spent)
+    statement = "Services earned what the plan says, each once, out of the plan's budget and then of fines"
+    found = bad(check_study(played_study.reader(), contents, replace(view, money=twice)))
+    assert ("Money", statement, Verdict.FAILED) in found
 
 
 def test_model__of_which_somebody_posted_a_wrong_file__is_the_one_that_fits(

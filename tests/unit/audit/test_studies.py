@@ -12,12 +12,13 @@ from node.audit.basics import Verdict
 from node.audit.contents import open_contents
 from node.audit.reproof import aggregation_signals, training_signals
 from node.audit.studies import list_studies, read_study
-from node.audit.views import StudyView
+from node.audit.views import Move, StudyView
 from node.cli import main
 from node.errors import ChainUnavailable, ContractReverted
 from node.types import FailureReason, Phase, StudyState
 from node.words import FAILURE
-from tests.support.played_study import NAMES, ROWS, UNIT, Played, Stage
+from tests.support.local_suite import ABSENCE_FINE, NAMES, ROWS, SERVICE_BUDGET, SERVICE_FEE, UNIT, Played
+from tests.support.played_study import Stage
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +51,6 @@ def test_read_study__gives_plan_people_and_rounds(view: StudyView) -> None:
     assert view.rounds[2].sum_rows == sum(ROWS)
 
 
-def test_read_study__of_a_round_finalised_in_its_first_attempt__names_one_quorum(view: StudyView) -> None:
-    assert [len(item.quorums) for item in view.rounds] == [1, 0, 1]
-    assert {share.hospital_id for share in view.rounds[0].shares} == set(view.rounds[0].quorums[0])
-
-
 def test_read_study__gives_the_model_after_each_finalised_round(view: StudyView) -> None:
     assert [model.round_number for model in view.models] == [0, 1, 3]
     assert view.models[0].weights == (0,) * 5
@@ -63,18 +59,21 @@ def test_read_study__gives_the_model_after_each_finalised_round(view: StudyView)
 
 def test_read_study__gives_the_money_to_the_last_unit(view: StudyView) -> None:
     money = view.money
-    assert money.paid_in == money.pool_record == 300 * UNIT
+    assert money.paid_in == money.pool_record == 300 * UNIT + SERVICE_BUDGET
     assert money.earned == 200 * UNIT
     assert money.paid_out == view.hospitals[0].earned == view.hospitals[0].claimed
-    assert money.refundable == 100 * UNIT
-    assert (money.locked, money.held) == (120 * UNIT, 120 * UNIT)
+    # Two rounds were included and finalised, one recorded as failed.
+    assert money.served == money.service_spent == 4 * SERVICE_FEE + SERVICE_FEE // 2
+    assert money.refundable == 100 * UNIT + SERVICE_BUDGET - money.served
+    # The third hospital missed the second round.
+    assert [fine.hospital_id for fine in money.fines] == [3]
+    assert (money.locked, money.held, money.fines_left) == (120 * UNIT, 120 * UNIT - ABSENCE_FINE, ABSENCE_FINE)
 
 
-def test_read_study__gives_a_ceremony_that_all_acknowledged(view: StudyView) -> None:
-    (ceremony,) = view.ceremonies
-    assert ceremony.completed is not None and ceremony.failed is None
-    assert len(ceremony.posts) == 18
-    assert sum(post.file is not None for post in ceremony.posts) == 9
+def test_read_study__gives_what_changed_who_takes_part(view: StudyView) -> None:
+    (cut,) = view.moves
+    assert (cut.what, cut.of) == (Move.CUT_SHORT, (3,))
+    assert [item.left or item.excluded for item in view.hospitals] == [False] * 3
 
 
 def test_read_study__without_its_files__says_which_part_is_missing(played_study: Played, tmp_path: Path) -> None:
@@ -82,7 +81,7 @@ def test_read_study__without_its_files__says_which_part_is_missing(played_study:
     assert view.plan.document is None and view.plan.verdict is Verdict.UNREACHABLE
     assert "--store" in view.plan.problem
     assert view.model.weights is None and view.model.verdict is Verdict.UNREACHABLE
-    assert len(view.rounds) == 3 and view.money.paid_in == 300 * UNIT
+    assert len(view.rounds) == 3 and view.money.paid_in == 300 * UNIT + SERVICE_BUDGET
 
 
 def test_read_study__in_the_middle_of_a_round__shows_what_is_there(stage: Stage) -> None:
@@ -92,7 +91,7 @@ def test_read_study__in_the_middle_of_a_round__shows_what_is_there(stage: Stage)
     stage.submit(study, 1, members=(0,))
     view = read_study(stage.played().reader(), open_contents([stage.store_folder], []), study)
     assert (view.state, view.rounds[0].phase) == (StudyState.RUNNING, Phase.SUBMIT)
-    assert len(view.rounds[0].submissions) == 1 and view.rounds[0].quorums == ()
+    assert len(view.rounds[0].submissions) == 1 and view.rounds[0].quorum == ()
     assert view.model.round_number == 0
 
 

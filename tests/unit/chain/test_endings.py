@@ -15,7 +15,8 @@ from node.chain.records import to_struct
 from node.cli.publishing import plan_terms
 from node.types import CeremonyStep
 from tests.support.chain import running_anvil
-from tests.support.played_study import NAMES, Stage
+from tests.support.local_suite import NAMES
+from tests.support.played_study import Stage
 
 MODEL = (9_000, -52_000, 31_000, 77_000, -4_000)
 

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import re
+from typing import Any, cast
 
 import pytest
 from eth_abi.abi import encode
@@ -13,23 +15,29 @@ from eth_abi.abi import encode
 from node.chain.abi import ABI_FOLDER, load_interfaces
 from node.chain.client import ChainReader
 from node.chain.records import to_record, to_struct
-from node.chain.round_reads import RoundReader
+from node.chain.writes import Ledger
 from node.errors import ChainMismatch
 from node.types import (
+    Batch,
+    BlockDraw,
+    CeremonyFailure,
     CeremonyState,
     CeremonyStep,
+    Charge,
     Circuit,
     CircuitKind,
     Enrolment,
     FailureReason,
     Hospital,
     Offence,
+    Opening,
     Outcome,
     Phase,
     PlanTerms,
     Pot,
     Proof,
     RoundState,
+    Service,
     Standing,
     Study,
     StudyState,
@@ -53,7 +61,11 @@ def members(kind: str, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "kind", [Standing, StudyState, CeremonyStep, Phase, CircuitKind, Outcome, FailureReason, Offence]
+    "kind",
+    [
+        *(Standing, StudyState, CeremonyStep, CeremonyFailure, Phase, Opening, CircuitKind, Outcome, FailureReason),
+        *(Offence, Charge, Service),
+    ],
 )
 def test_enum__mirrors_the_interface(kind: type) -> None:
     expected = [snake(member.rstrip(",")).upper() for member in members("enum", kind.__name__)]
@@ -70,9 +82,11 @@ def test_enum__mirrors_the_interface(kind: type) -> None:
         (Circuit, "Circuit", set()),
         (Enrolment, "Enrolment", set()),
         (CeremonyState, "CeremonyState", set()),
+        (Batch, "Batch", set()),
+        (BlockDraw, "Draw", set()),
         (RoundState, "RoundState", set()),
         (Submission, "Submission", set()),
-        (Pot, "Pot", {"id", "offence", "stage"}),
+        (Pot, "Pot", {"id"}),
         (Proof, "Proof", set()),
     ],
 )
@@ -82,23 +96,62 @@ def test_record__mirrors_the_interface(record: type, struct: str, own: set[str])
     assert [name for name in names if name not in own] == expected
 
 
-def test_reader__every_view_it_calls__is_in_the_interfaces() -> None:
-    import inspect
-
-    known = {
-        (path.stem, entry["name"])
+def in_the_interfaces(*kinds: str) -> dict[tuple[str, str], int]:
+    """Functions and events of the committed ABIs, with how many values each takes."""
+    return {
+        (path.stem, entry["name"]): len(entry["inputs"])
         for path in ABI_FOLDER.glob("*.json")
         for entry in json.loads(path.read_text())
-        if entry["type"] in ("function", "event")
+        if entry["type"] in kinds
     }
-    source = inspect.getsource(ChainReader) + inspect.getsource(RoundReader)
-    called = set(re.findall(r'self\.(?:call|events)\(\s*"(\w+)", "(\w+)"', source))
-    called |= {("RoundManager", event) for event in re.findall(r'self\._of_round\(\s*"(\w+)"', source)}
-    assert {("StudyRegistry", "study"), ("RoundManager", "UpdateSubmitted")} <= called <= known
+
+
+def test_reader__every_view_and_event_it_names__is_in_the_interfaces() -> None:
+    source = "\n".join(inspect.getsource(kind) for kind in ChainReader.__mro__ if kind is not object)
+    called = set(re.findall(r'self\.call\(\s*"(\w+)", "(\w+)"', source))
+    heard = set(re.findall(r'self\.(?:events|_of_round)\(\s*"(\w+)", "(\w+)"', source))
+    heard |= {("KeyCeremony", event) for event in re.findall(r'self\._of_ceremony\(\s*"(\w+)"', source)}
+    assert {("StudyRegistry", "study"), ("KeyCeremony", "batchOf"), ("Openings", "quorum")} <= called
+    assert called <= in_the_interfaces("function").keys()
+    assert {("RoundManager", "UpdateSubmitted"), ("KeyCeremony", "Complained"), ("Court", "Accused")} <= heard
+    assert heard <= in_the_interfaces("event").keys()
+
+
+class Recording:
+    """In the place of a key: notes the function of each order, and how many values it is given."""
+
+    def __init__(self) -> None:
+        self.orders: dict[tuple[str, str], int] = {}
+
+    def send(self, intent: str, contract: str, function: str, *arguments: object, repeatable: bool = False) -> None:
+        self.orders[contract, function] = len(arguments)
+
+
+def test_ledger__every_step_of_ceremonies_and_openings__fits_its_function() -> None:
+    key = Recording()
+    ledger, digest = Ledger(cast(Any, key)), bytes(32)
+    ledger.post_keys(1, 1, 2, 3, digest, digest)
+    ledger.post_dealing(1, 1, digest, digest, 9)
+    ledger.post_holding(1, 1, 0b11, True)
+    ledger.name_lacking(1, 1, 0b1)
+    ledger.complain(1, 1, 0, 1, (2, 3), 4, 5)
+    ledger.be_satisfied(1, 1)
+    ledger.acknowledge(1, 1, digest, 0)
+    ledger.move_on(1, 1, CeremonyStep.KEY)
+    ledger.request_ceremony("rotate", 1)
+    ledger.post_pad_share(1, 1, b"share")
+    ledger.post_pad_share_file(1, 1, digest, 9)
+    ledger.record_absence(1, 1)
+    ledger.accuse(1, 1, Charge.PAYLOAD, 0b1)
+    ledger.approve_newcomer(1, 2)
+    ledger.leave_study(1, 2)
+    ledger.enrol(1, 2, 3, digest)
+    ledger.enrol_blocks(1, digest, 3, digest)
+    assert len(key.orders) == 17 and key.orders.items() <= in_the_interfaces("function").items()
 
 
 def test_struct__there_and_back__is_the_same() -> None:
-    terms = PlanTerms(*range(27))
+    terms = PlanTerms(*range(33))  # type: ignore[arg-type]
     assert to_record(PlanTerms, to_struct(terms)) == terms
     assert to_struct(Proof((1, 2), ((3, 4), (5, 6)), (7, 8))) == {"a": (1, 2), "b": ((3, 4), (5, 6)), "c": (7, 8)}
 

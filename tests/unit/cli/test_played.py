@@ -16,9 +16,10 @@ from node.cli.plans import in_words, short_title
 from node.storage.gateway import Gateway
 from node.storage.local import LocalStore
 from tests.support.chain import development_key, running_anvil
+from tests.support.local_suite import UNIT, Played
 from tests.support.network import PASSPHRASE, Run
 from tests.support.plans import small_plan
-from tests.support.played_study import UNIT, Played, play_study
+from tests.support.played_study import play_study
 
 #: What a transaction may use (EIP-7825).
 GAS_MOST = 1 << 24

@@ -98,7 +98,7 @@ def test_plan__draft_with_many_faults__tells_all_of_them_at_once_with_value_and_
     draft["encryption"]["threshold"] = 4
     draft["participation"] |= {"minimum": 2, "batch_rounds": 4}
     draft["phases"]["submit"] = 31 * 86_400
-    draft["money"] |= {"bond": "0", "verified_share_bps": 20_000}
+    draft["money"] |= {"bond": "0", "absence_fine": "-1"}
     draft["quantisation"]["value_bits"] = 24
     draft["aggregation"]["circuit"] = "aggregation_5"
     draft["colour"] = "red"
@@ -118,7 +118,7 @@ def test_plan__draft_with_many_faults__tells_all_of_them_at_once_with_value_and_
         "participation.batch_rounds is more than the study's 3 rounds: it is 4",
         "phases.submit is not an integer in [1, 2592000]: it is 2678400",
         "money.bond is not from 1 to 2^128 − 1",
-        "money.verified_share_bps is not an integer in [0, 10000]: it is 20000",
+        'money.absence_fine is not a whole number as text, such as "1000": it is "-1"',
         "money.unopened_rounds is missing",
         "quantisation.value_bits is not 26, as training_192x30 has it: it is 24",
         "aggregation.circuit has 5 weights and values of 26 bits, and training_192x30 31 of 26",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -93,9 +94,9 @@ def test_trust_keys__verified_set_up__is_known_from_then_on_on_any_chain(
     offline: Run, initialised: Path, held: Held, tiny: Path
 ) -> None:
     transcript = held.folder / "transcript.json"
-    files = ("--powers", held.powers, "--digest", held.digest, "--receipt", held.folder / "0002.json")
+    files = ("--powers", held.powers, "--digest", held.digest, "--receipt", held.folder / "0002.json", "--yes")
     value = offline("node", "trust-keys", transcript, *files, "--json").value
-    assert value["contributors"] == list(CONTRIBUTORS)
+    assert value["contributors"] == list(CONTRIBUTORS) and value["own_contribution"] == CONTRIBUTORS[1]
     kept = load_config(initialised).transcripts
     assert [str(path) for path in kept] == [value["transcript"]] and kept[0].stat().st_mode & 0o077 == 0
     known = known_key(NAME, value["verifying_key_digest"], SEPOLIA, kept, tiny)
@@ -105,16 +106,63 @@ def test_trust_keys__verified_set_up__is_known_from_then_on_on_any_chain(
     assert offline("node", "trust-keys", transcript, *files).code == 0, "again does no harm"
 
 
+def test_trust_keys__neither_own_receipt_nor_waived__keeps_nothing(offline: Run, initialised: Path, held: Held) -> None:
+    """Without the rule that asks for one's own receipt, all who contributed may be one party that forges proofs."""
+    transcript = held.folder / "transcript.json"
+    files = ("--powers", held.powers, "--digest", held.digest, "--yes")
+    ended = offline("node", "trust-keys", transcript, *files)
+    assert ended.code == 2 and "your own contribution" in ended.err
+    both = offline(
+        "node", "trust-keys", transcript, *files, "--receipt", held.folder / "0001.json", "--without-receipt"
+    )
+    assert both.code == 2 and load_config(initialised).transcripts == ()
+
+
+def test_trust_keys__one_contributor_alone__is_refused(
+    offline: Run, initialised: Path, held: Held, tmp_path: Path
+) -> None:
+    """Without the rule of two contributors, whoever made the keys alone may know their secret."""
+    first = held.transcript.steps[0]
+    alone = dataclasses.replace(
+        held.transcript,
+        steps=(first,),
+        beacon_step=dataclasses.replace(held.transcript.beacon_step, before=first.after),
+    )
+    (tmp_path / "alone.json").write_text(alone.to_json())
+    files = ("--powers", held.powers, "--digest", held.digest, "--key", held.key, "--yes")
+    for given in (("--without-receipt",), ("--receipt", held.folder / "0001.json")):
+        ended = offline("node", "trust-keys", tmp_path / "alone.json", *files, *given)
+        assert ended.code == 7 and f"only {first.name} contributed" in ended.err
+    assert load_config(initialised).transcripts == ()
+
+
+@pytest.mark.parametrize("answer", ["n\n", "y\n"])
+def test_trust_keys__in_a_terminal__shows_who_contributed_and_asks(
+    offline: Run, initialised: Path, held: Held, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    transcript = held.folder / "transcript.json"
+    files = ("--powers", held.powers, "--digest", held.digest, "--receipt", held.folder / "0001.json")
+    unasked = offline("node", "trust-keys", transcript, *files)
+    assert unasked.code == 2 and "--yes" in unasked.err, "nobody is there to be asked"
+    terminal = io.StringIO(answer)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+    ended = offline("node", "trust-keys", transcript, *files)
+    assert f"1. {CONTRIBUTORS[0]} (yours)" in ended.err and f"2. {CONTRIBUTORS[1]} " in ended.err
+    assert (ended.code, len(load_config(initialised).transcripts)) == ((0, 1) if answer == "y\n" else (2, 0))
+
+
 def test_trust_keys__anything_wrong__keeps_nothing(
     offline: Run, initialised: Path, held: Held, tiny: Path, tmp_path: Path
 ) -> None:
     transcript = held.folder / "transcript.json"
-    unknown = offline("node", "trust-keys", transcript, "--powers", held.powers)
+    waived = ("--without-receipt", "--yes")
+    unknown = offline("node", "trust-keys", transcript, "--powers", held.powers, *waived)
     assert unknown.code == 7 and "none of the public files" in unknown.err
     tampered = tmp_path / "tampered.zkey"
     tampered.write_bytes(held.key.read_bytes()[:-1] + b"\1")
     files = ("--powers", held.powers, "--digest", held.digest)
-    refused = offline("node", "trust-keys", transcript, *files, "--key", tampered)
+    refused = offline("node", "trust-keys", transcript, *files, "--key", tampered, *waived)
     assert refused.code == 7 and "do not belong together" in refused.err
     receipt = json.loads((held.folder / "0001.json").read_text())
     (tmp_path / "mine.json").write_text(json.dumps({**receipt, "hash": "ab" * 64}))

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.crypto.parameters import MODULI, NOISE_SUMMANDS, smudging_bound
-from node.crypto.prf import encode, expand, smudging_limbs, ternary, uniform
+from node.crypto.prf import smudging_limbs, ternary, uniform
 from node.crypto.ring import ring
 from node.crypto.shamir import interpolate, lagrange
 from node.crypto.transform import bit_reversed, minimal_root
+from node.hashing import encode, expand
 from tests.support.threshold import compose
 
 PRIMES = MODULI[8192]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from node.errors import DataError
-from node.plan import TrainingPlan
-from tests.support.plans import fewer_features, small_plan
+from node.plan import Participation, TrainingPlan, survives
+from tests.support.plans import fewer_features, pads_alone, small_plan
 
 
 def edited(change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -45,7 +45,9 @@ def test_root__packs_the_proved_numbers_injectively() -> None:
         (lambda d: d.pop("question"), "question is missing"),
         (lambda d: d["money"].pop("bond"), "money.bond is missing"),
         (lambda d: d["training"].update(momentum=1), "training.momentum' is a key that no plan has"),
-        (lambda d: d.update(consilium="plan/1"), "is it a plan"),
+        (lambda d: d.update(consilium="plan/4"), "is it a plan"),
+        (lambda d: d.update(consilium="plan/1"), "is of the older format plan/1: have it drafted anew as plan/3"),
+        (lambda d: d.update(consilium="plan/2"), "is of the older format plan/2: have it drafted anew as plan/3"),
         (lambda d: d.update(model=[]), "model is not an object"),
         (lambda d: d.update(scaling={}), "scaling is not a list"),
         (lambda d: d.update(title=""), "title is not a text"),
@@ -75,7 +77,23 @@ def test_root__packs_the_proved_numbers_injectively() -> None:
         (lambda d: d["training"].update(rows_maximum=10), "training.rows_maximum is not a multiple"),
         (lambda d: d["quantisation"].update(weight_bits=32), "quantisation.weight_bits is not 24"),
         (lambda d: d["encryption"].update(threshold=1), "encryption.threshold"),
-        (lambda d: d["encryption"].update(attempts=17), r"encryption.attempts is not an integer in \[1, 16\]"),
+        (lambda d: d["encryption"].update(attempts=3), "encryption.attempts' is a key that no plan has"),
+        (lambda d: d["encryption"].update(openings=["ckks"]), "encryption.openings is neither"),
+        (lambda d: d["encryption"].update(openings=["pads", "ckks"]), "encryption.openings is neither"),
+        (lambda d: d["encryption"].update(openings=["rsa"]), r"encryption.openings\[0\] is not one of: ckks, pads"),
+        (lambda d: d["participation"].update(joining="open"), "participation.joining is not one of: closed, approved"),
+        (
+            lambda d: d["money"].update(unopened_rounds=1),
+            "money.unopened_rounds is below encryption.threshold 2: it is 1",
+        ),
+        (lambda d: d["money"].update(verified_share_bps=1), "money.verified_share_bps' is a key that no plan has"),
+        (lambda d: d["money"].update(absence_fine="51"), "money.absence_fine is above the absence_cap 50"),
+        (lambda d: d["money"].update(absence_cap="250"), "money.absence_cap is not below a quarter of the bond, 250"),
+        (lambda d: d["money"].update(service_fee="101"), "money.service_fee is above the service_budget 100"),
+        (lambda d: d["money"].update(service_fee="0"), "money.service_fee is 0: nobody could earn"),
+        (lambda d: d["phases"].update(patience=479), "phases.patience is below 480 s, the length of"),
+        (lambda d: d["phases"].update(patience=361 * 86_400), "phases.patience is not an integer in"),
+        (lambda d: d["phases"].update(recovery=59), "phases.recovery is below the length of submit, 60: it is 59"),
         (lambda d: d["encryption"].update(threshold=3), "participation.minimum is below"),
         (lambda d: d["participation"].update(minimum=2), "participation.minimum"),
         (lambda d: d["participation"].update(minimum=5, maximum=4), "participation.maximum is below"),
@@ -110,8 +128,8 @@ def test_parse__one_wrong_key__is_refused_by_its_name(change: Callable[[dict[str
         b"null",
         b"[]",
         b"[" * 100_000,
-        b'{"consilium":"plan/2","clip_warning_share_ppm":NaN}',
-        b'{"consilium":"plan/2","clip_warning_share_ppm":' + b"9" * 5000 + b"}",
+        b'{"consilium":"plan/3","clip_warning_share_ppm":NaN}',
+        b'{"consilium":"plan/3","clip_warning_share_ppm":' + b"9" * 5000 + b"}",
         b" " * 262_145,
         small_plan().canonical() + b"\n",
         small_plan().canonical().replace(b":", b": ", 1),
@@ -136,3 +154,19 @@ def test_plan__built_wrong__is_refused_like_one_that_was_read() -> None:
         replace(small_plan(), question="")
     with pytest.raises(DataError, match="training is not an object: it is null"):
         replace(small_plan(), training=None)  # type: ignore[arg-type]
+
+
+def test_survives__counts_what_may_fall_away_before_too_few_submit() -> None:
+    plan = replace(small_plan(), participation=Participation(3, 9, 3, 3))
+    assert [plan.survives(hospitals) for hospitals in (2, 3, 4, 9)] == [0, 0, 1, 6]
+    assert survives(9, minimum=4, threshold=6) == 3
+
+
+def test_plan__funding_and_noise__count_services_and_only_the_honest() -> None:
+    plan = small_plan()
+    assert plan.required_funding == 300 * 3 + 100
+    assert plan.noise_shares == 3 - (2 - 1)
+
+
+def test_openings__pads_alone__has_no_ckks() -> None:
+    assert not small_plan().encryption.pads_only and pads_alone(small_plan()).encryption.pads_only
