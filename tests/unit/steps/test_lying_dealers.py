@@ -198,7 +198,7 @@ def test_dealing_that_t_lack_by_the_middle__is_out_and_nobody_is_guilty(
 def test_false_box__leaves_its_recipient_with_secrets_of_all_that_stand(
     chain: FakeChain, parties: list[Party], honest: list[Party], liar: Party, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rule: round secrets are of the dealings that count and whose dealers are not guilty (`acknowledging._received`)."""
+    """Rule: secrets are of the dealings that count and whose dealers are not guilty (`acknowledging._received`)."""
     deal_falsely(monkeypatch, liar, cheat(honest[1]))
     hold_ceremony(chain, parties)
     assert honest[1].hospital.secrets.has(keys_name(honest[1].context, 1, 1))
