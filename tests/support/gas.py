@@ -18,6 +18,7 @@ from node.chain.deployment import CONTRACTS
 from node.types import CeremonyStep, Charge
 from scripts.gas_table import AVERAGE, BATCH, CONVICTING, FALL, IN_RECOVERY, OF_ALL, Table
 from tests.support.gas_meter import PAYOUT, Meter
+from tests.support.members import endow
 from tests.support.proving import WEIGHTS, proof_of, prove_aggregation, root_of, sum_of
 from tests.support.suite import BOND, DIGEST, NO_PROOF, mine, pass_until, payout_commitment, rapidly, salt_commitment
 
@@ -246,6 +247,7 @@ class Play(Meter):
         suite, council, (one, other, *_) = self.suite, self.council, self.members
         self.call(suite.registry.proposeOwner, other.id, PAYOUT, sender=other.owner)
         pass_until(suite.registry.proposedOwner(other.id)[1])
+        endow(PAYOUT)
         self.call(suite.registry.acceptOwner, other.id, sender=PAYOUT)
         self.call(suite.registry.rotateOperator, one.id, *one.successor(suite), sender=one.owner)
         self.call(suite.studies.adoptOperator, self.study, one.id, sender=one.owner)
