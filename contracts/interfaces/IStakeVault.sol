@@ -139,7 +139,9 @@ interface IStakeVault {
 
     /// @notice Takes `amount` from a hospital's bond into a pot for `beneficiaries`, for a ceremony asked for too soon;
     /// only the KeyCeremony. Reverts where less than a slice would be left.
-    function charge(uint256 studyId, uint8 index, uint64 beneficiaries, uint256 amount) external returns (uint256 potId);
+    function charge(uint256 studyId, uint8 index, uint64 beneficiaries, uint256 amount)
+        external
+        returns (uint256 potId);
 
     /// @notice Sets fines of a study aside for service that was done; only the RewardPool, at most what is there. Moves
     /// no token.
