@@ -259,8 +259,8 @@ contract StakeVault is Bonds {
     {
         uint64[4] memory then = _punished[studyId][stage];
         if (offence == Offence.FalseDealing) return beneficiaries & ~then[uint8(offence)];
-        return beneficiaries & ~then[uint8(Offence.FalsePayload)] & ~then[uint8(Offence.FalsePadShare)]
-            & ~then[uint8(Offence.Equivocation)];
+        uint64 liars = then[uint8(Offence.FalsePayload)] | then[uint8(Offence.FalsePadShare)];
+        return beneficiaries & ~(liars | then[uint8(Offence.Equivocation)]);
     }
 
     /// @dev A beneficiary's bit; 0 for anybody else, and for a pot that is none.

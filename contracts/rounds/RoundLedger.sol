@@ -151,8 +151,8 @@ abstract contract RoundLedger is IRoundManager {
         return STUDIES.roundTerms(studyId, round);
     }
 
-    /// @dev A batch's first round begins with the ceremony's end, without a transaction here. Whom a round waits for and
-    /// how it opens follows from the rounds before; it is written down with the first thing done in it.
+    /// @dev A batch's first round begins with the ceremony's end, without a transaction here. Whom a round waits for
+    /// and how it opens follows from the rounds before; it is written down with the first thing done in it.
     function _clock(uint256 studyId, uint32 round, IStudyRegistry.RoundTerms memory terms)
         internal
         view
