@@ -152,6 +152,7 @@ SENTENCES: Mapping[str, str] = {
     "StakeVaultNotJudge": "Only the suite's own contracts cut bonds.",
     "StakeVaultNotOwner": "Only the owner of hospital {hospitalId} may do that, and {caller} is not.",
     "StakeVaultNotRewardPool": "Only the suite's own contracts spend fines.",
+    "StakeVaultNotSetAside": "Only {setAside:tokens} of fines are set aside for services, not {amount:tokens}.",
     "StakeVaultNotStudyRegistry": "Only the suite's own contracts lock bonds.",
     "StakeVaultNothingLocked": "Hospital {hospitalId} has no bond locked for study {studyId}.",
     "StakeVaultNothingPending": "Hospital {hospitalId} has asked no bond back: name an amount first.",
