@@ -103,6 +103,8 @@ class Play(Meter):
         self.call(draws.redraw, self.study, sender=other.operator)
         self.enrol(self.members[2:])
         self.post_keys(self.members)
+        # Later services of the same hospital cost it what they do from its second on.
+        self._move_on(one.operator)
         drawn = draws.drawnBlock(self.study, one.id)
         opened = *tree.blocks[drawn], list(tree.path(drawn))
         self.call(draws.useBlock, self.study, *opened, sender=one.operator)
@@ -216,9 +218,9 @@ class Play(Meter):
             shown += [digest, liar.sign(openings.openingShareHash(self.study, round_, included, digest))]
         return shown
 
-    def _move_on(self) -> None:
+    def _move_on(self, by: Any = None) -> None:
         pass_until(self.state().deadline)
-        self.call(self.suite.ceremony.moveOn, self.study, sender=self.stranger)
+        self.call(self.suite.ceremony.moveOn, self.study, sender=by or self.stranger)
 
     def _settle(self) -> None:
         """The study was cancelled with round 4: everybody takes what is theirs."""
