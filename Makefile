@@ -12,6 +12,7 @@ HOSPITALS ?=
 ROUNDS ?=
 DATA ?=
 STORAGE ?= local
+LIAR ?=
 TORCH ?= cpu
 CALLS ?= 1000000
 
@@ -23,9 +24,9 @@ setup: ## environment, tools, circuits and development keys; does nothing when a
 	@test -n "$(PYTHON)" || { echo "Consilium needs Python 3.11 or 3.12 (python3.11 or python3.12 on PATH)."; exit 2; }
 	@$(PYTHON) scripts/setup.py --torch $(TORCH)
 
-demo: setup ## a study from end to end on real records (STUDY=masses|pneumonia|pneumonia-head DATA=FILE HOSPITALS=3 ROUNDS=3 STORAGE=local|ipfs)
+demo: setup ## a study from end to end on real records (STUDY=masses|pneumonia|pneumonia-head DATA=FILE HOSPITALS=3 ROUNDS=3 STORAGE=local|ipfs LIAR=dealing|ciphertext|share|withhold|hostage|absent|ckks-ciphertext|ckks-share)
 	@$(VENV)/python scripts/demo.py --study $(STUDY) --storage $(STORAGE) $(if $(DATA),--data $(DATA)) \
-	  $(if $(HOSPITALS),--hospitals $(HOSPITALS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+	  $(if $(HOSPITALS),--hospitals $(HOSPITALS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(LIAR),--liar $(LIAR))
 
 app: setup ## the audit page in a browser: of the network that CONSILIUM_RPC and CONSILIUM_DEPLOYMENT name, else of the latest demo
 	@bin/consilium app

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole study on this machine: real chain, records, encryption and proofs, each hospital a process.
 
-Writes `out/demo/report.json`. Ends with 1 when a round is not finalised, money is missing, or the final AUC
-is more than 0.01 below pooled training.
+Writes `out/demo/report.json`. Ends with 1 when a round is not finalised, money is missing, the final AUC is more than
+0.01 below pooled training, or a hospital that lies (`--liar`) is not found out as it should be.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ from node.words import plain
 from scripts.children import ROOT
 from scripts.circuits import build, current
 from scripts.demo_head import head_cast
+from scripts.demo_hospital import WAITS_UNTIL
 from scripts.demo_images import image_cast
+from scripts.demo_liars import LIES, ROUND
 from scripts.demo_plan import BOND_TOKENS, HOSPITALS_LEAST, NAMES, Cast, table_cast
 from scripts.demo_progress import Progress
 from scripts.demo_report import Measured, build_report, problems, summary
@@ -47,6 +49,8 @@ from scripts.localnet import Anvil, LocalnetError, deploy, spawn
 SPONSOR_TOKENS = 1_000_000
 # Hospitals and rounds of each study, unless somebody wants others.
 SIZES = {"masses": 3, "pneumonia": 5, "pneumonia-head": 5}
+# With a hospital more than the plan's minimum the study can do without the one that lies.
+HOSPITALS_WITH_A_LIAR = 4
 _PATIENCE_SECONDS = 1800.0
 
 
@@ -63,6 +67,7 @@ class Demo:
     cast: Cast
     progress: Progress
     storage: str
+    liar: str | None = None
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -104,6 +109,7 @@ def main() -> int:
     parser.add_argument("--storage", choices=["local", "ipfs"], default="local")
     parser.add_argument("--seed", type=int, default=0, help="which records go where")
     parser.add_argument("--prover", choices=["native", "snarkjs"], default="native")
+    parser.add_argument("--liar", choices=sorted(LIES), help=f"one hospital lies, in the ceremony or in round {ROUND}")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "demo", help="where the report goes")
     options = parser.parse_args()
     started = time.monotonic()
@@ -112,7 +118,7 @@ def main() -> int:
         if options.storage == "ipfs":
             _check_daemon(players.plan)
         folder = options.out.resolve() / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-        demo = Demo(options.out.resolve(), folder, players, Progress(started), options.storage)
+        demo = Demo(options.out.resolve(), folder, players, Progress(started), options.storage, options.liar)
         demo.progress.title(players)
         return run(demo, options.prover, started)
     except (DemoFailed, LocalnetError, ConsiliumError) as error:
@@ -125,7 +131,10 @@ def main() -> int:
 
 def _cast(options: argparse.Namespace) -> Cast:
     size = SIZES[options.study]
-    hospitals, rounds = options.hospitals or size, options.rounds or size
+    least = HOSPITALS_WITH_A_LIAR if options.liar else HOSPITALS_LEAST
+    hospitals, rounds = options.hospitals or max(size, least), options.rounds or size
+    if options.liar and (hospitals < least or rounds <= ROUND):
+        raise UsageError(f"A hospital that lies takes {least} hospitals and {ROUND + 1} rounds at least.")
     if options.study == "masses":
         if options.data is not None:
             raise UsageError("The study of breast masses has its own records: --data is for X-rays.")
@@ -187,7 +196,8 @@ def run(demo: Demo, prover: str, started: float) -> int:
         if reader.refundable(1):
             demo.command("sponsor", "study", "refund", "1")
         demo.progress.say("report", "measuring the models on the held-out records")
-        report = build_report(Measured(demo.folder, demo.cast, reader, anvil, time.monotonic() - started))
+        measured = Measured(demo.folder, demo.cast, reader, anvil, time.monotonic() - started, demo.liar)
+        report = build_report(measured)
     _publish_report(demo, anvil, report)
     print(summary(report, demo.cast))
     found = problems(report, demo.cast)
@@ -241,6 +251,7 @@ def _start_hospitals(demo: Demo, anvil: Anvil, prover: str) -> None:
         command += ["--plan", str(demo.folder / "plan.json"), "--bond", str(BOND_TOKENS), "--study", "1"]
         command += ["--rpc", anvil.url, "--deployment", str(demo.folder / "deployment.json")]
         command += ["--storage", demo.storage, "--prover", prover, *demo.named_extractor]
+        command += ["--liar", demo.liar] if demo.liar else []
         # Two cores serve all hospitals: one thread each keeps them from waiting for one another.
         environment = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         demo.children.append(spawn(command, home / "commands.log", environment))
@@ -271,14 +282,15 @@ def _admit(demo: Demo, reader: ChainReader, anvil: Anvil) -> None:
 
 def _follow(demo: Demo, reader: ChainReader, anvil: Anvil) -> None:
     """Show what happens on the chain until every hospital has ended by itself."""
-    deadline, is_unbonding = time.monotonic() + _PATIENCE_SECONDS, False
+    deadline, recovered = time.monotonic() + _PATIENCE_SECONDS, False
     while any(child.poll() is None for child in demo.children):
         _check_children(demo)
-        if not is_unbonding and all(reader.pending_withdrawal(hospital.id).amount for hospital in reader.hospitals()):
-            # Until then an equivocation can be shown, and nobody waits here for a week.
-            is_unbonding, delay = True, int(reader.call("StakeVault", "UNBONDING_DELAY"))
-            anvil.pass_time(delay)
-            demo.progress.say("money", f"bonds are asked back; the chain's clock is put forward by {delay} s")
+        if not recovered and reader.study_state(1).ended:
+            # Nodes serve the last model for as long, in case that another one lacks it.
+            recovered = True
+            anvil.pass_time(demo.cast.plan.phases.recovery)
+            demo.progress.say("study", "ended; the chain's clock is put forward by the time for recovery")
+        _pass_time(demo, reader, anvil)
         if demo.progress.look():
             deadline = time.monotonic() + _PATIENCE_SECONDS
         if time.monotonic() > deadline:
@@ -286,6 +298,26 @@ def _follow(demo: Demo, reader: ChainReader, anvil: Anvil) -> None:
         time.sleep(0.5)
     _check_children(demo)
     demo.progress.look()
+
+
+def _pass_time(demo: Demo, reader: ChainReader, anvil: Anvil) -> None:
+    """Put the chain's clock forward where all that still run wait for a time: nobody waits here for a week."""
+    notes = [
+        demo.home(f"hospital-{number}") / WAITS_UNTIL
+        for number, child in enumerate(demo.children, start=1)
+        if child.poll() is None
+    ]
+    try:
+        seconds = [int(note.read_text()) for note in notes]
+    except (OSError, ValueError):
+        # One is busy, or is just writing its note.
+        return
+    ahead = max(seconds, default=0) - reader.head().timestamp
+    if ahead > 0:
+        anvil.pass_time(ahead)
+        demo.progress.say("money", f"evidence and bonds have their time: the clock is put forward by {ahead} s")
+        while reader.head().timestamp < max(seconds):
+            time.sleep(0.2)
 
 
 def _check_children(demo: Demo) -> None:

@@ -11,8 +11,8 @@ from rich.markup import escape
 from node.chain.client import ChainReader
 from node.chain.events import EventScanner, MemoryCheckpoints
 from node.errors import ChainUnavailable
-from node.types import CeremonyStep, ChainEvent, FailureReason, Offence
-from node.words import FAILURE, OFFENCE, plain
+from node.types import CeremonyStep, ChainEvent, Charge, FailureReason, Offence
+from node.words import CHARGE, FAILURE, OFFENCE, plain
 from scripts.demo_plan import Cast
 
 _QUIET_SECONDS = 5.0
@@ -28,6 +28,7 @@ class Progress:
         self._scanner: EventScanner | None = None
         self._seen: set[tuple[str, int]] = set()
         self._names: dict[int, str] = {}
+        self._enrolled: dict[int, str] = {}
         self._ceremony: set[tuple[int, CeremonyStep]] = set()
         self._waiting_for = "the hospitals to start"
         self._rounds = 0
@@ -86,25 +87,38 @@ class Progress:
             case "StudyPublished":
                 self.say("sponsor", f"published study {said['studyId']}")
             case "HospitalEnrolled":
+                self._enrolled[said["index"]] = self._names.get(said["hospitalId"], "")
                 self.say("enrolment", f"{who} locked its bond and committed to its records")
                 self._waiting_for = "the key ceremony"
             case "BlockUsed":
                 self.say("enrolment", f"{who}: block {said['index'] + 1} of its rows was drawn, {said['rows']} rows")
-            case "CeremonyPosted":
-                self._tell_ceremony(said["ceremony"], CeremonyStep(said["step"]))
+            case "KeysPosted" | "DealingPosted" | "HoldingPosted" | "LackingNamed" | "TranscriptAcknowledged":
+                self._tell_ceremony(said["ceremony"], _STEP_OF[event.name])
+            case "Complained":
+                self._tell_ceremony(said["ceremony"], CeremonyStep.COMPLAIN)
+                dealer = escape(self._enrolled[said["dealer"]])
+                self.say("ceremony", f"[red]{who} complains of {dealer}'s dealing[/], and shows everybody the box")
             case "CeremonyCompleted":
-                self.say("ceremony", "complete: every hospital acknowledged the same transcript")
+                count = bin(said["participants"]).count("1")
+                self.say("ceremony", f"complete: {count} hospitals acknowledged the same transcript and take part")
                 self._waiting_for = "training and proofs of the next round"
+            case "CeremonyFailed":
+                self.say("ceremony", "[red]failed[/]: it begins anew with new keys")
             case "UpdateSubmitted":
                 self.say(f"round {number}", f"{who}'s update is proved and verified on chain")
-                self._waiting_for = f"the others' proofs and ciphertexts of round {number}"
+                self._waiting_for = f"the others' proofs and payloads of round {number}"
             case "UpdatesIncluded":
                 count = bin(said["bitmap"]).count("1")
                 self.say(f"round {number}", f"{count} updates included")
                 self._waiting_for = f"opening shares of round {number}"
             case "SharePosted":
-                self.say(f"round {number}", f"{who} posted an opening share")
+                self.say(f"round {number}", f"{who} posted a CKKS share")
                 self._waiting_for = f"the sum and the aggregation proof of round {number}"
+            case "PadSharePosted" | "PadShareFilePosted":
+                self.say(f"round {number}", f"{who} posted a pad share")
+                self._waiting_for = f"the sum and the aggregation proof of round {number}"
+            case "Accused":
+                self.say(f"round {number}", f"{who} accuses a hospital of {CHARGE[Charge(said['charge'])]}")
             case "RoundFinalised":
                 self.say(f"round {number}", "[green]finalised[/]: the new model is proved and on record")
                 last = number == self._rounds
@@ -113,6 +127,8 @@ class Progress:
                 self.say(f"round {number}", f"[red]failed[/]: {FAILURE[FailureReason(said['reason'])]}")
             case "BondSlashed":
                 self.say("money", f"[red]{who}'s bond is cut[/]: {OFFENCE[Offence(said['offence'])]}")
+            case "AbsenceFined":
+                self.say("money", f"{who} is fined {said['amount'] / 10**18:,.2f} tokens for absence")
             case "RewardClaimed":
                 self.say("money", f"{who} was paid {said['amount'] / 10**18:,.2f} tokens")
             case "BondWithdrawn":
@@ -125,11 +141,17 @@ class Progress:
             self.say("ceremony", f"step {step + 1} of {len(CeremonyStep)}: {_STEPS[step]}")
 
 
+_STEP_OF = {
+    "KeysPosted": CeremonyStep.KEY,
+    "DealingPosted": CeremonyStep.DEAL,
+    "HoldingPosted": CeremonyStep.HOLD,
+    "LackingNamed": CeremonyStep.COMPLAIN,
+    "TranscriptAcknowledged": CeremonyStep.ACKNOWLEDGE,
+}
 _STEPS = {
-    CeremonyStep.KEY: "sealing keys",
-    CeremonyStep.DEALING: "shares of each round's secrets, sealed to their recipients",
-    CeremonyStep.TEST_COMMITMENT: "commitments to test keys",
-    CeremonyStep.TEST_KEY: "test keys",
-    CeremonyStep.TEST_SHARES: "test openings that use every hospital's shares",
-    CeremonyStep.ACKNOWLEDGEMENT: "acknowledgement of the transcript",
+    CeremonyStep.KEY: "new keys",
+    CeremonyStep.DEAL: "shares of each round's pads and secrets, sealed to their recipients",
+    CeremonyStep.HOLD: "who holds and serves which dealings",
+    CeremonyStep.COMPLAIN: "what is lacking, and complaints",
+    CeremonyStep.ACKNOWLEDGE: "acknowledgement of the transcript",
 }

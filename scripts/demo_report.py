@@ -22,20 +22,26 @@ from node.chain.client import ChainReader
 from node.proofs.artefacts import circuits
 from node.proofs.model_document import read_model_document
 from node.storage.local import LocalStore
-from node.types import CeremonyStep, ChainEvent, Phase, indices
+from node.types import ChainEvent, Phase, indices
 from node.words import plain
+from scripts.demo_liar_report import liar_found, told, unexpected
 from scripts.demo_plan import NAMES, Cast
 from scripts.localnet import Anvil
 
 Report = dict[str, Any]
 STUDY = 1
+#: Where what was paid in can be.
+MONEY_OUT = ("rewards_paid", "services_paid", "bonds_returned", "refunded", "burnt", "left_in_contracts")
 
 #: Which event each kind of transaction leaves, by contract.
 TRANSACTIONS = {
     "submitUpdate": ("RoundManager", "UpdateSubmitted"),
     "attest": ("RoundManager", "CiphertextsAttested"),
     "includeUpdates": ("RoundManager", "UpdatesIncluded"),
-    "postShare": ("RoundManager", "SharePosted"),
+    "postShare": ("Openings", "SharePosted"),
+    "postPadShare": ("Openings", "PadSharePosted"),
+    "postPadShareFile": ("Openings", "PadShareFilePosted"),
+    "accuse": ("Court", "Accused"),
     "finalise": ("RoundManager", "RoundFinalised"),
     "postModel": ("RoundManager", "ModelPosted"),
     "failRound": ("RoundManager", "RoundFailed"),
@@ -51,6 +57,7 @@ class Measured:
     reader: ChainReader
     anvil: Anvil
     seconds: float
+    liar: str | None = None
 
 
 def build_report(run: Measured) -> Report:
@@ -76,6 +83,7 @@ def build_report(run: Measured) -> Report:
         },
         "encryption": _encryption(run),
         "ledger": _ledger(run),
+        **({"liar": liar_found(run.liar, run.folder, run.reader)} if run.liar else {}),
         "seconds_total": round(run.seconds, 1),
     }
 
@@ -90,8 +98,10 @@ def problems(report: Report, players: Cast) -> list[str]:
     final, pooled = report["rounds"][-1]["auc"], report["baseline"]["pooled_auc"]
     if final is None or final < pooled - players.auc_margin:
         found.append(f"the final AUC {final} is more than {players.auc_margin} below pooled training's {pooled:.4f}")
+    if "liar" in report:
+        found += unexpected(report["liar"])
     money = report["ledger"]
-    out = money["rewards_paid"] + money["bonds_returned"] + money["refunded"] + money["left_in_contracts"]
+    out = sum(money[part] for part in MONEY_OUT)
     if money["paid_in"] != out:
         found.append(f"money is missing: {money['paid_in']} came in, {out} is accounted for")
     if money["left_in_contracts"]:
@@ -141,11 +151,13 @@ def summary(report: Report, players: Cast) -> str:
         f"{proof['training']['verify_gas']:,} gas to verify. "
         f"Aggregation: {proof['aggregation']['constraints']:,}, "
         f"{proof['aggregation']['prove_seconds']:.1f} s, {proof['aggregation']['verify_gas']:,} gas.\n"
-        f"Encryption: {encryption['upload_bytes']:,} bytes uploaded for {encryption['parameters']} parameters; "
+        + (f"Liar: {told(report['liar'])}\n" if "liar" in report else "")
+        + f"Encryption: {encryption['upload_bytes']:,} bytes uploaded for {encryption['parameters']} parameters; "
         f"any {encryption['threshold']} hospitals open; "
         f"ceremony {encryption['ceremony_bytes_per_round']:,} bytes a hospital and round.\n"
         f"Money: {money['paid_in'] / unit:,.2f} tokens in; {money['rewards_paid'] / unit:,.2f} rewards, "
-        f"{money['bonds_returned'] / unit:,.2f} bonds and {money['refunded'] / unit:,.2f} refunds out; "
+        f"{money['services_paid'] / unit:,.2f} for services, {money['bonds_returned'] / unit:,.2f} bonds and "
+        f"{money['refunded'] / unit:,.2f} refunds out; {money['burnt'] / unit:,.2f} of fines burnt, "
         f"{money['left_in_contracts']} units left.\n"
         f"{report['seconds_total']:.0f} s in all on {report['machine']}."
     )
@@ -264,14 +276,13 @@ def _verify_gas(reader: ChainReader, circuit: str, event: str) -> int | None:
 def _encryption(run: Measured) -> Report:
     reader, plan = run.reader, run.cast.plan
     sizes = [event.arguments["size"] for event in reader.events("RoundManager", "UpdateSubmitted", studyId=STUDY)]
-    ceremony = reader.ceremony_state(STUDY).number
-    files = (CeremonyStep.DEALING, CeremonyStep.TEST_KEY, CeremonyStep.TEST_SHARES)
-    posted = [post.size for step in files for post in reader.ceremony_posts(STUDY, ceremony, step).values()]
+    dealings = [event.arguments["size"] for event in reader.events("KeyCeremony", "DealingPosted", studyId=STUDY)]
     return {
         "upload_bytes": max(sizes, default=0),
         "parameters": len(plan.model.initial),
         "threshold": plan.encryption.threshold,
-        "ceremony_bytes_per_round": sum(posted) // (run.cast.hospitals * plan.participation.rounds),
+        "openings": list(plan.encryption.openings),
+        "ceremony_bytes_per_round": max(dealings, default=0) // plan.participation.batch_rounds,
     }
 
 
@@ -282,15 +293,21 @@ def _ledger(run: Measured) -> Report:
     def total(contract: str, event: str) -> int:
         return sum(int(e.arguments["amount"]) for e in reader.events(contract, event))
 
+    # Fines that no service was paid with are nobody's once the study has ended: they stay in the vault for good.
+    burnt = reader.fines(STUDY)
     return {
         "paid_in": total("RewardPool", "StudyFunded") + total("StakeVault", "BondDeposited"),
         "rewards_paid": total("RewardPool", "RewardClaimed"),
+        "services_paid": total("RewardPool", "ServicePaid"),
         "bonds_returned": total("StakeVault", "BondWithdrawn"),
         "refunded": total("RewardPool", "StudyRefunded"),
+        "burnt": burnt,
         "left_in_contracts": sum(
-            reader.token_balance(reader.address(name))
-            for name in ("RewardPool", "StakeVault", "StudyRegistry", "RoundManager")
-        ),
+            reader.token_balance(address)
+            for name, address in reader.deployment.contracts.items()
+            if name != "ConsiliumToken"
+        )
+        - burnt,
     }
 
 

@@ -18,7 +18,7 @@ SENTENCES: Mapping[str, str] = {
     "HospitalRegistryOperatorTaken": "{operator} operates hospital {hospitalId} already: use another key.",
     "HospitalRegistryOwnerTaken": "{owner} owns hospital {hospitalId} already: an address owns one.",
     "HospitalRegistryTextTooLong": "A name or endpoint has {length} bytes; at most {maximum} are allowed.",
-    "HospitalRegistryTooEarly": "Hospital {hospitalId}'s new owner can accept from {from:time} on.",
+    "HospitalRegistryTooEarly": "Hospital {hospitalId}'s new owner can accept from {start:time} on.",
     "HospitalRegistryUnknownHospital": "There is no hospital {hospitalId}.",
     "HospitalRegistryWrongSignature": (
         "{operator} did not sign that it operates a hospital of this owner: make the signature with `consilium "
@@ -134,7 +134,7 @@ SENTENCES: Mapping[str, str] = {
     "OpeningsEmptyDigest": "What is posted needs a digest.",
     "OpeningsNotInQuorum": "Hospital {hospitalId} is not named for the opening of round {round} by CKKS.",
     "OpeningsNotParticipant": "Hospital {hospitalId} takes no part in this round.",
-    "OpeningsNotYet": "Who was absent from the opening of round {round} can be recorded from {from:time} on.",
+    "OpeningsNotYet": "Who was absent from the opening of round {round} can be recorded from {start:time} on.",
     "OpeningsWrongLength": "A share of {length} bytes is empty, or longer than the {limit} that an event tells.",
     "OpeningsWrongPhase": "Round {round} takes no such share now.",
     "OpeningsWrongSignature": "The share of round {round} is not signed by hospital {hospitalId}'s operator.",

@@ -68,7 +68,11 @@ def _root(square: int) -> int:
     while odd % 2 == 0:
         odd, twos = odd // 2, twos + 1
     value = next(x for x in range(2, 100) if pow(x, (FIELD_ORDER - 1) // 2, FIELD_ORDER) != 1)
-    root, rest, unit = pow(square, (odd + 1) // 2, FIELD_ORDER), pow(square, odd, FIELD_ORDER), pow(value, odd, FIELD_ORDER)
+    root, rest, unit = (
+        pow(square, (odd + 1) // 2, FIELD_ORDER),
+        pow(square, odd, FIELD_ORDER),
+        pow(value, odd, FIELD_ORDER),
+    )
     while rest != 1:
         order = next(k for k in range(1, twos) if pow(rest, 1 << k, FIELD_ORDER) == 1)
         step = pow(unit, 1 << (twos - order - 1), FIELD_ORDER)

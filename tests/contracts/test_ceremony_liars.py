@@ -69,9 +69,7 @@ def test_dealing__withheld_from_all__is_out_and_the_others_go_on(stage: Stage, s
     assert bonds(stage) == [0] * 6
 
 
-def test_dealing__held_by_fewer_than_t__is_out_whoever_says_that_it_holds_it(
-    stage: Stage, six: list[Hospital]
-) -> None:
+def test_dealing__held_by_fewer_than_t__is_out_whoever_says_that_it_holds_it(stage: Stage, six: list[Hospital]) -> None:
     """t − 1 liars vouch for a file that no honest hospital has. Rule: as above, with t and not t − 1."""
     stage.hold_step(six[:4], HOLD, bitmap=0b011111, satisfied=False)
     stage.hold_step(six[4:], HOLD)
@@ -318,9 +316,7 @@ def test_transcript__the_same_digest_with_other_guilty_ones__is_another(stage: S
     stage.hold_step(six[2:4], ACKNOWLEDGE, guilty=0b010000)
     stage.hold_step(six[4:5], ACKNOWLEDGE, guilty=0)
     receipt = stage.move_on()
-    failed = stage.suite.ceremony.CeremonyFailed(
-        stage.study, 1, ACKNOWLEDGE, CeremonyFailure.NO_TRANSCRIPT, 0b111111
-    )
+    failed = stage.suite.ceremony.CeremonyFailed(stage.study, 1, ACKNOWLEDGE, CeremonyFailure.NO_TRANSCRIPT, 0b111111)
     assert failed in receipt.events
     assert bonds(stage) == [0] * 5 + [ABSENCE_FINE]
 
@@ -354,9 +350,7 @@ def test_guilty__so_many_that_too_few_are_left__pay_and_are_not_in_the_next(stag
     stage.hold_step(stage.members[:4], ACKNOWLEDGE, guilty=0b100000)
     stage.hold_step(stage.members[5:], ACKNOWLEDGE, digest=OTHER)
     receipt = stage.move_on()
-    failed = stage.suite.ceremony.CeremonyFailed(
-        stage.study, 1, ACKNOWLEDGE, CeremonyFailure.TOO_FEW, 0b011111
-    )
+    failed = stage.suite.ceremony.CeremonyFailed(stage.study, 1, ACKNOWLEDGE, CeremonyFailure.TOO_FEW, 0b011111)
     assert failed in receipt.events
     assert bonds(stage) == [0] * 4 + [ABSENCE_FINE, SLICE]
     stage.hold_ceremony(stage.members[:5], ceremony=2)

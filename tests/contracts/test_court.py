@@ -275,7 +275,7 @@ def test_report__after_the_bond_was_released__takes_what_is_leaving_and_then_wha
     assert vault.pending(guilty.id)[0] == 0
     assert vault.available(guilty.id) == 3 * BOND - SLICE
     with ape.reverts(vault.StakeVaultNothingPending):
-        vault.withdraw(guilty.id, sender=guilty.owner)
+        vault.withdraw(guilty.id, guilty.owner, sender=guilty.owner)
 
 
 def test_report__against_one_that_left_while_the_study_goes_on__reaches_what_it_took_along(opening: Stage) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A watcher copies a transaction out of the pool and pays more for it: it gains nothing and takes nothing."""
+"""A watcher copies a transaction out of the pool and pays more for it: it gains the fee of a service, and no more."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_submission__copied_by_a_hospital_and_a_stranger__counts_for_its_maker_a
     assert rounds.roundState(proving.study, 1).submittedBitmap == 1 << proving.index(maker)
 
 
-def test_finalising__copied_by_a_stranger__sets_the_same_model_and_pays_the_same(
+def test_finalising__copied_by_a_stranger__sets_the_same_model_and_takes_the_services_fee_alone(
     proved_round: Stage, works: dict[int, Work], accounts: Any
 ) -> None:
     root, proved = prove_sum(proved_round, works)
@@ -43,6 +43,9 @@ def test_finalising__copied_by_a_stranger__sets_the_same_model_and_pays_the_same
     ) == [False, True, False]
     assert rounds.roundState(proved_round.study, 1).rootAfter == root
     assert open_books(proved_round).wallets == books.wallets
+    # Whoever does it first is paid for it, once; the hospital pays for a call that reverts.
+    fee = proved_round.plan["serviceFee"]
+    assert [rewards.serviceOwed(one) for one in (watcher, finaliser)] == [fee, 0]
     assert (
         sum(rewards.earned(proved_round.study, 1, one.id) for one in proved_round.members)
         == proved_round.plan["rewardPerRound"]

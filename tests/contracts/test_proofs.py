@@ -85,6 +85,7 @@ def test_proof__for_another_ciphertext__reverts(proving: Stage, works: dict[int,
 def test_proof__of_another_round__reverts(proving: Stage, works: dict[int, Work]) -> None:
     proving.end_phase()
     proving.fail_round()
+    proving.hold_ceremony(proving.members, ceremony=2)
     hospital = proving.members[0]
     # The model is still the same: only the context tells the rounds apart.
     with refused(proving):

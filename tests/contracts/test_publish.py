@@ -15,9 +15,12 @@ from node.steps.plan_rules import Venue, rules_of_network
 from node.types import StudyState
 from tests.support.plans import small_plan
 from tests.support.stage import Stage
-from tests.support.suite import FIELD_ORDER, REWARD, make_circuit
+from tests.support.suite import BOND, FIELD_ORDER, REWARD, SERVICE_BUDGET, make_circuit
 
 DAY = 86_400
+SLICE = BOND // 4
+#: Two of these in a row take 2 · (300 + 200 + 2 · 100) seconds.
+ROUND = {"unopenedRounds": 2, "submitLength": 300, "attestLength": 200, "openLength": 100}
 REFUSED: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ({"documentDigest": bytes(32)}, "StudyRegistryPlanDocumentMissing", {"size": 2000}),
     ({"documentSize": 0}, "StudyRegistryPlanDocumentMissing", {"size": 0}),
@@ -29,18 +32,25 @@ REFUSED: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ({"threshold": 4, "minimum": 5, "maximum": 6}, "StudyRegistryMaximumOutOfRange", {"maximum": 6, "needed": 7}),
     ({"minimum": 4, "maximum": 3}, "StudyRegistryMaximumOutOfRange", {"maximum": 3, "needed": 4}),
     ({"maximum": 65}, "StudyRegistryMaximumOutOfRange", {"maximum": 65, "limit": 64}),
-    ({"attempts": 0}, "StudyRegistryAttemptsOutOfRange", {"attempts": 0, "limit": 16}),
-    ({"attempts": 17}, "StudyRegistryAttemptsOutOfRange", {"attempts": 17, "limit": 16}),
     ({"rounds": 0}, "StudyRegistryRoundsOutOfRange", {"rounds": 0}),
     ({"batchRounds": 0}, "StudyRegistryBatchOutOfRange", {"batchRounds": 0, "rounds": 3}),
     ({"batchRounds": 4}, "StudyRegistryBatchOutOfRange", {"batchRounds": 4, "rounds": 3}),
-    ({"unopenedRounds": 0}, "StudyRegistryRoundsOutOfRange", {"unopenedRounds": 0}),
+    ({"unopenedRounds": 0}, "StudyRegistryFewerFailuresThanThreshold", {"unopenedRounds": 0, "threshold": 2}),
+    ({"unopenedRounds": 1}, "StudyRegistryFewerFailuresThanThreshold", {"unopenedRounds": 1, "threshold": 2}),
+    ({**ROUND, "patience": 1_399}, "StudyRegistryPatienceOutOfRange", {"patience": 1_399, "least": 1_400}),
+    ({"patience": 360 * DAY + 1}, "StudyRegistryPatienceOutOfRange", {"most": 360 * DAY}),
+    ({**ROUND, "recovery": 299}, "StudyRegistryRecoveryOutOfRange", {"recovery": 299, "least": 300}),
+    ({"recovery": 360 * DAY + 1}, "StudyRegistryRecoveryOutOfRange", {"most": 360 * DAY}),
     ({"enrolLength": 2}, "StudyRegistryPhaseTooShort", {"length": 2, "needed": 3}),
     ({"ceremonyStepLength": 2}, "StudyRegistryPhaseTooShort", {"length": 2}),
     ({"submitLength": 2}, "StudyRegistryPhaseTooShort", {"length": 2}),
     ({"attestLength": 2}, "StudyRegistryPhaseTooShort", {"length": 2}),
     ({"openLength": 9, "confirmations": 8}, "StudyRegistryPhaseTooShort", {"length": 9, "needed": 10}),
-    ({"verifiedShareBps": 10_001}, "StudyRegistryShareOutOfRange", {"basisPoints": 10_001}),
+    ({"absenceFine": 2, "absenceCap": 1}, "StudyRegistryFineOutOfRange", {"fine": 2, "cap": 1, "slice": SLICE}),
+    ({"absenceCap": SLICE}, "StudyRegistryFineOutOfRange", {"cap": SLICE, "slice": SLICE}),
+    ({"bond": 3, "absenceFine": 0, "absenceCap": 0}, "StudyRegistryFineOutOfRange", {"cap": 0, "slice": 0}),
+    ({"serviceFee": 3, "serviceBudget": 2}, "StudyRegistryServiceOutOfRange", {"fee": 3, "budget": 2}),
+    ({"serviceFee": 0}, "StudyRegistryServiceOutOfRange", {"fee": 0}),
     ({"privacyBudget": 1}, "StudyRegistryPrivacyCostOutOfRange", {"cost": 0, "budget": 1}),
     ({"privacyCost": 1}, "StudyRegistryPrivacyCostOutOfRange", {"cost": 1, "budget": 0}),
     ({"privacyCost": 3, "privacyBudget": 2}, "StudyRegistryPrivacyCostOutOfRange", {"cost": 3, "budget": 2}),
@@ -64,7 +74,7 @@ REFUSED: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(
-    ("changes", "error", "values"), REFUSED, ids=[f"{next(iter(c))}-{e}-{n}" for n, (c, e, _) in enumerate(REFUSED)]
+    ("changes", "error", "values"), REFUSED, ids=[f"{[*c][-1]}-{e}-{n}" for n, (c, e, _) in enumerate(REFUSED)]
 )
 def test_publish__plan_that_does_not_hold__reverts(
     stage: Stage, changes: dict[str, Any], error: str, values: dict[str, Any]
@@ -77,13 +87,17 @@ def test_publish__plan_that_does_not_hold__reverts(
 #: Where a plan's document says what the contract holds; the rest follows from the document's bytes.
 PATHS = {
     "threshold": "encryption.threshold",
-    "attempts": "encryption.attempts",
     "minimum": "participation.minimum",
     "maximum": "participation.maximum",
     "rounds": "participation.rounds",
     "batchRounds": "participation.batch_rounds",
     "unopenedRounds": "money.unopened_rounds",
-    "verifiedShareBps": "money.verified_share_bps",
+    "serviceBudget": "money.service_budget",
+    "serviceFee": "money.service_fee",
+    "absenceFine": "money.absence_fine",
+    "absenceCap": "money.absence_cap",
+    "patience": "phases.patience",
+    "recovery": "phases.recovery",
     "bond": "money.bond",
     "confirmations": "phases.confirmations",
     "enrolLength": "phases.enrol",
@@ -100,6 +114,8 @@ PATHS = {
     "trainingCircuit": "training.circuit",
     "aggregationCircuit": "aggregation.circuit",
 }
+#: In token units, which a plan writes as text.
+MONEY = {"bond", "serviceBudget", "serviceFee", "absenceFine", "absenceCap"}
 CIRCUITS = {1: "training_8x4", 2: "aggregation_5", 99: "training_1x1"}
 #: The stage's network: a block each second, and two seconds more.
 NETWORK = Venue(Venue.anywhere().circuits, rules_of_network(1, 2))
@@ -110,7 +126,7 @@ def drafted(changes: dict[str, Any]) -> bytes:
     draft = json.loads(small_plan().canonical())
     for name, value in changes.items():
         section, key = PATHS[name].split(".")
-        value = str(value) if name == "bond" else CIRCUITS[value] if key == "circuit" else value
+        value = str(value) if name in MONEY else CIRCUITS[value] if key == "circuit" else value
         draft[section][key] = value
     return json.dumps(draft).encode()
 
@@ -127,20 +143,24 @@ def test_draft__of_a_plan_that_the_contract_refuses__is_refused_naming_the_key(c
 #: As far as each can go.
 FURTHEST: dict[str, Any] = {
     "maximum": 64,
-    "attempts": 16,
     "rounds": 65_535,
     "batchRounds": 1,
-    "unopenedRounds": 255,
     "enrolLength": 180 * DAY,
     "ceremonyStepLength": 30 * DAY,
     "submitLength": 30 * DAY,
     "attestLength": 30 * DAY,
     "openLength": 4,
     "confirmations": 2,
-    "verifiedShareBps": 10_000,
+    "unopenedRounds": 5,
+    "patience": 360 * DAY,
+    "recovery": 360 * DAY,
     "epochs": 2,
     "learningRate": 1023,
     "bond": (1 << 128) - 1,
+    "absenceFine": (1 << 126) - 2,
+    "absenceCap": (1 << 126) - 2,
+    "serviceFee": (1 << 128) - 1,
+    "serviceBudget": (1 << 128) - 1,
 }
 
 
@@ -154,9 +174,12 @@ def test_publish__sound_plan__is_published_until_funded(stage: Stage) -> None:
     studies = stage.suite.studies
     stage.publish(funded=False)
     assert stage.state() is StudyState.PUBLISHED
-    assert studies.requiredFunding(stage.study) == 3 * REWARD
+    assert studies.requiredFunding(stage.study) == 3 * REWARD + SERVICE_BUDGET
+    assert tuple(studies.serviceTerms(stage.study)) == (SERVICE_BUDGET, stage.plan["serviceFee"])
+    assert tuple(studies.fineTerms(stage.study)) == (stage.plan["absenceFine"], stage.plan["absenceCap"])
+    assert (studies.slice(stage.study), studies.rewardPerRound(stage.study)) == (SLICE, REWARD)
     assert studies.sponsorOf(stage.study) == stage.sponsor
-    stage.fund(3 * REWARD - 1)
+    stage.fund(3 * REWARD + SERVICE_BUDGET - 1)
     assert stage.state() is StudyState.PUBLISHED
     stage.fund(1)
     assert stage.state() is StudyState.ENROLLING

@@ -140,11 +140,11 @@ class Play(Meter):
         return spent
 
     def _complain(self) -> None:
-        """A ceremony in which one complains, one lacks a dealing, and one is silent in that step."""
+        """A ceremony in which one complains, one lacks a dealing, one is satisfied late, and the others are silent."""
         ceremony, (one, *others, last) = self.suite.ceremony, self.members
         self.post_keys(self.members)
         self.deal()
-        self.hold(but=[one])
+        self.hold(satisfied=False)
         complaint = {"dealer": 1, "round": 3, "dx": self.sum[0], "dy": self.sum[1], "challenge": 5, "response": 7}
         self.call(ceremony.complain, self.study, self.ceremony, *complaint.values(), sender=one.operator)
         self.call(ceremony.nameLacking, self.study, self.ceremony, 1, sender=others[0].operator)

@@ -99,13 +99,12 @@ class Meter:
             self.members, ceremony.postDealing, lambda _: (self.ceremony, bytes(state.keysHash), DIGEST, 9_000)
         )
 
-    def hold(self, but: Iterable[Member] = ()) -> None:
-        """Everybody holds all dealings, and is satisfied, but for these."""
-        unsatisfied = set(but)
+    def hold(self, satisfied: bool = True) -> None:
+        """Everybody holds all dealings, and is satisfied or not yet."""
         self.for_each(
             self.members,
             self.suite.ceremony.postHolding,
-            lambda member: (self.ceremony, self.everything, member not in unsatisfied),
+            lambda _: (self.ceremony, self.everything, satisfied),
         )
 
     def acknowledge(self) -> None:

@@ -6,8 +6,6 @@ Every example begins at the same moment of the same chain, so a proof that was m
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 import ape
@@ -17,8 +15,8 @@ from eth_utils import keccak
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from node.types import Phase
-from tests.support.members import Member, endow
+from node.types import Charge, Phase, StudyState
+from tests.support.members import endow
 from tests.support.proving import (
     WEIGHTS,
     Work,
@@ -28,39 +26,16 @@ from tests.support.proving import (
     root_of,
     sum_of,
 )
-from tests.support.suite import BOND, DIGEST, Suite, pass_until, rapidly
+from tests.support.round_world import World
+from tests.support.suite import DIGEST, pass_until, rapidly
 
 COUNT, THRESHOLD, MINIMUM, ROUNDS = 4, 2, 3, 2
 NUMBERS, SETS = st.integers(0, COUNT - 1), st.integers(0, 2**COUNT - 1)
-OFFENCES = 4
 
 
 def when(*phases: Phase) -> Any:
     """A rule for rounds that were in one of these phases when last looked at."""
     return precondition(lambda self: self.seen in phases)
-
-
-@dataclass(frozen=True)
-class World:
-    """A study at the beginning of round 1, and what was reached in all examples together."""
-
-    suite: Suite
-    study: int
-    stranger: Any
-    members: list[Member]
-    reached: Counter[str]
-
-
-def error_of(suite: Suite, method: Any, *arguments: Any, sender: Any) -> str:
-    """The custom error that a call ends with; empty where it would go through."""
-    data = "0x" + method.encode_input(*arguments).hex().removeprefix("0x")
-    call = {"from": str(sender), "to": method.contract.address, "data": data, "gas": hex(5_000_000)}
-    answer = ape.chain.provider.web3.provider.make_request("eth_call", [call, "latest"])
-    if "error" not in answer:
-        return ""
-    errors = [error for contract in (suite.rounds, suite.court, suite.vault) for error in contract.contract_type.errors]
-    names = {"0x" + keccak(text=error.selector)[:4].hex(): error.name for error in errors}
-    return names[answer["error"]["data"][:10]]
 
 
 class Rounds(RuleBasedStateMachine):
@@ -74,6 +49,7 @@ class Rounds(RuleBasedStateMachine):
         self.round, self.weights = 1, WEIGHTS
         self.seen = Phase.SUBMIT
         self.roots: dict[int, int] = {}
+        self.recorded: set[int] = set()
         self.begin()
 
     def begin(self) -> None:
@@ -81,6 +57,8 @@ class Rounds(RuleBasedStateMachine):
         self.submitted: dict[int, Work] = {}
         self.attested: dict[int, int] = {}
         self.included = 0
+        self.accusations: dict[Charge, list[int]] = {charge: [0] * COUNT for charge in Charge}
+        self.participants = int(self.world.suite.ceremony.batchOf(self.study, self.round).participants)
 
     def teardown(self) -> None:
         """Once more all of it; then back to where all examples begin."""
@@ -95,7 +73,7 @@ class Rounds(RuleBasedStateMachine):
     def try_to(self, refusal: str, method: Any, *arguments: Any, sender: Any) -> bool:
         """Send it where nothing is to be said against it; see it refused, for that reason, where there is."""
         if refusal:
-            assert error_of(self.world.suite, method, *arguments, sender=sender) == refusal
+            assert self.world.error_of(method, *arguments, sender=sender) == refusal
             self.world.reached["refused"] += 1
         else:
             rapidly(method, *arguments, sender=sender)
@@ -104,8 +82,16 @@ class Rounds(RuleBasedStateMachine):
 
     def refusal(self, needed: Phase, *others: tuple[bool, str]) -> str:
         """The first of the reasons against a call, in the order in which the contract looks."""
-        reasons = [(self.phase is not needed, "RoundManagerWrongPhase"), *others]
+        return self.first((self.phase is not needed, "RoundManagerWrongPhase"), *others)
+
+    @staticmethod
+    def first(*reasons: tuple[bool, str]) -> str:
+        """The first reason that holds; empty where none does."""
         return next((name for holds, name in reasons if holds), "")
+
+    def outside(self, number: int) -> bool:
+        """Whether a hospital has no place in the batch."""
+        return not self.participants >> number & 1
 
     def work(self, number: int) -> Work:
         """The hospital's update of this round, from the model that it begins with."""
@@ -122,7 +108,11 @@ class Rounds(RuleBasedStateMachine):
     def submit(self, number: int) -> None:
         """An honest update; a second one is refused."""
         work = self.work(number)
-        refusal = self.refusal(Phase.SUBMIT, (number in self.submitted, "RoundManagerAlreadySubmitted"))
+        refusal = self.refusal(
+            Phase.SUBMIT,
+            (self.outside(number), "RoundManagerNotParticipant"),
+            (number in self.submitted, "RoundManagerAlreadySubmitted"),
+        )
         given = self.study, self.round, *self.world.members[number].entry(work), proof_of(work.proved)
         if self.try_to(refusal, self.rounds.submitUpdate, *given, sender=self.act(number)):
             self.submitted[number] = work
@@ -131,7 +121,7 @@ class Rounds(RuleBasedStateMachine):
     @rule(number=NUMBERS, other=NUMBERS, how=st.sampled_from(["copied", "other ciphertext", "other commitment"]))
     def forge(self, number: int, other: int, how: str) -> None:
         """A real proof in the wrong place."""
-        if number == other or number in self.submitted:
+        if number == other or number in self.submitted or self.outside(number):
             return
         own, theirs, member = self.work(number), self.work(other), self.world.members[number]
         digest, size, *point = member.entry(theirs if how == "other commitment" else own)
@@ -148,6 +138,7 @@ class Rounds(RuleBasedStateMachine):
         """Any set: only what was submitted can be attested, once."""
         refusal = self.refusal(
             Phase.ATTEST,
+            (self.outside(number), "RoundManagerNotParticipant"),
             (number in self.attested, "RoundManagerAlreadyAttested"),
             (
                 any(bitmap >> one & 1 and one not in self.submitted for one in range(COUNT)),
@@ -188,33 +179,7 @@ class Rounds(RuleBasedStateMachine):
         """The round as the chain has it."""
         return self.rounds.roundState(self.study, self.round)
 
-    @when(Phase.OPEN)
-    @rule(number=NUMBERS, honest=st.booleans())
-    def share(self, number: int, honest: bool) -> None:
-        """With a signature of its own, by whom the attempt names, once."""
-        attempt = self.rounds.currentAttempt(self.study, self.round)
-        posted = self.rounds.sharesPosted(self.study, self.round, attempt)
-        named = self.rounds.quorum(self.study, self.round, attempt)
-        member = self.world.members[number]
-        refusal = self.refusal(
-            Phase.OPEN,
-            (member.id not in named, "RoundManagerNotInQuorum"),
-            (bool(posted >> number & 1), "RoundManagerAlreadyPosted"),
-            (not honest, "RoundManagerWrongSignature"),
-        )
-        signed = self.share_hash(attempt, DIGEST if honest else bytes(31) + b"\x01")
-        given = self.study, self.round, attempt, DIGEST, 500, self.sign(number, signed)
-        self.try_to(refusal, self.rounds.postShare, *given, sender=self.act(number))
-
-    def share_hash(self, attempt: int, digest: bytes) -> bytes:
-        """What is signed with a share."""
-        return bytes(self.rounds.openingShareHash(self.study, self.round, self.included, attempt, digest))
-
-    def sign(self, number: int, digest: bytes) -> bytes:
-        """With the key that the hospital has now."""
-        return bytes(self.keys[number].unsafe_sign_hash(digest).signature)
-
-    @when(Phase.OPEN)
+    @when(Phase.OPEN, Phase.SUSPENDED)
     @rule(how=st.sampled_from(["honest", "honest", "other root", "other sum", "proof of training"]))
     def finalise(self, how: str) -> None:
         """Only the model that follows from the sum, and only with its proof."""
@@ -222,8 +187,10 @@ class Rounds(RuleBasedStateMachine):
         after, proved = prove_aggregation(self.works(), self.weights, context)
         x, y = sum_of(self.works())
         root = root_of(after)
-        refusal = self.refusal(
-            Phase.OPEN, (how == "other sum", "RoundManagerWrongSum"), (how != "honest", "RoundManagerProofInvalid")
+        refusal = self.first(
+            (not self.phase.opens, "RoundManagerWrongPhase"),
+            (how == "other sum", "RoundManagerWrongSum"),
+            (how != "honest", "RoundManagerProofInvalid"),
         )
         given = {"other root": (x, y, root + 1), "other sum": (y, x, root)}.get(how, (x, y, root))
         proof = proof_of(self.works()[0].proved if how == "proof of training" else proved)
@@ -250,26 +217,11 @@ class Rounds(RuleBasedStateMachine):
     def rotate(self, number: int) -> None:
         """Another key acts for the hospital from now on."""
         member, suite = self.world.members[number], self.world.suite
-        self.keys[number] = Account.from_key(keccak(self.keys[number].key))
-        endow(self.keys[number].address)
-        rapidly(suite.registry.rotateOperator, member.id, self.keys[number].address, sender=member.owner)
+        key = self.keys[number] = Account.from_key(keccak(self.keys[number].key))
+        endow(key.address)
+        agreed = key.unsafe_sign_hash(bytes(suite.registry.operatorHash(member.owner, key.address))).signature
+        rapidly(suite.registry.rotateOperator, member.id, key.address, bytes(agreed), sender=member.owner)
         rapidly(suite.studies.adoptOperator, self.study, member.id, sender=member.owner)
-
-    @when(Phase.OPEN)
-    @rule(number=NUMBERS)
-    def equivocate(self, number: int) -> None:
-        """Two signed shares for one attempt cost a slice, once, for the good of the others."""
-        member, vault = self.world.members[number], self.world.suite.vault
-        punished = [vault.punished(self.study, offence, self.round) for offence in range(OFFENCES)]
-        others = self.included & ~(punished[1] | punished[2] | punished[3] | 1 << number)
-        used = bool(punished[3] >> number & 1)
-        nothing = not others or not vault.locked(self.study, member.id)
-        evidence = []
-        for digest in (DIGEST, bytes(31) + b"\x01"):
-            evidence += [digest, self.sign(number, self.share_hash(0, digest))]
-        refusal = "StakeVaultEvidenceUsed" if used else "EquivocationCourtNothingToSlash" if nothing else ""
-        shown = self.study, self.round, member.id, self.included, 0, *evidence
-        self.try_to(refusal, self.world.suite.court.reportEquivocation, *shown, sender=self.world.stranger)
 
     @rule(number=NUMBERS)
     def act_out_of_turn(self, number: int) -> None:
@@ -283,7 +235,7 @@ class Rounds(RuleBasedStateMachine):
             Phase.OPEN: (rounds.finalise, 0, 1, 0, proof),
         }
         for phase, (method, *rest) in turns.items():
-            if phase is not self.phase:
+            if phase is not self.phase and not (phase.opens and self.phase.opens):
                 self.try_to("RoundManagerWrongPhase", method, *place, *rest, sender=sender)
 
     @rule()
@@ -312,6 +264,8 @@ class Rounds(RuleBasedStateMachine):
         self.world.reached[phase.name] += 1
         assert (phase is Phase.FINALISED) == (self.round in self.roots)
         self.compare()
+        if self.world.state is StudyState.CEREMONY:
+            self.world.hold_ceremony(self.keys)
         current = self.rounds.currentRound(self.study)
         if current != self.round:
             assert self.rounds.roundState(self.study, current).rootBefore == root_of(self.weights)
@@ -320,18 +274,12 @@ class Rounds(RuleBasedStateMachine):
 
     def compare(self) -> None:
         """Submissions and roots are as they were made; the vault and the pool hold what they owe."""
-        suite, held = self.world.suite, self.world.suite.vault.bounty(self.world.stranger)
         for number, member in enumerate(self.world.members):
             kept = bytes(32)
             if number in self.submitted:
                 entry = member.entry(self.submitted[number])
                 kept = keccak(encode(["bytes32", "uint64", "uint256", "uint256"], entry))
             assert self.rounds.submission(self.study, self.round, member.id) == kept
-            held += suite.vault.available(member.id) + suite.vault.locked(self.study, member.id)
         for round_, root in self.roots.items():
             assert self.rounds.roundState(self.study, round_).rootAfter == root
-        for number in range(1, suite.vault.potCount() + 1):
-            held += suite.vault.pot(number).amount
-            self.world.reached["pot"] += 1
-        assert suite.token.balanceOf(suite.vault) == held == COUNT * BOND
-        assert suite.token.balanceOf(suite.rewards) == suite.studies.requiredFunding(self.study)
+        self.world.owes_what_it_holds()

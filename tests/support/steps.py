@@ -42,10 +42,15 @@ from tests.support.small_study import records as made_up_records
 from tests.support.xrays import synthetic
 
 #: Hospital numbers by enrolment index: not the indices, so that a mix-up shows.
-NUMBERS = (3, 5, 7, 9)
+NUMBERS = (3, 5, 7, 9, 11, 13)
 VERIFIERS = ("0x" + "b1" * 20, "0x" + "b2" * 20)
 _LOOKS_MOST = 400
 NO_PROOF = Proof((0, 0), ((0, 0), (0, 0)), (0, 0))
+
+
+def brief(plan: TrainingPlan, rounds: int = 1) -> TrainingPlan:
+    """The plan with batches of so few rounds, of which there are three: a ceremony takes as long as they are many."""
+    return replace(plan, participation=replace(plan.participation, batch_rounds=rounds))
 
 
 class FakeStore:
@@ -66,7 +71,11 @@ class FakeStore:
         self.local.release(digest, size)
 
     def holds(self, digest: bytes, size: int) -> bool:
-        return self.local.holds(digest, size)
+        return digest not in self.failure and self.local.holds(digest, size)
+
+    def lose(self, digest: bytes) -> None:
+        """A file is gone from here, and cannot be had elsewhere."""
+        self.failure[digest] = ContentNotFound("nobody has it")
 
     def get(self, digest: bytes, size: int) -> bytes:
         if digest in self.failure:
@@ -111,6 +120,11 @@ class Party:
     @property
     def hospital(self) -> Hospital:
         return self.context.hospital
+
+    @property
+    def bit(self) -> int:
+        """Its bit in bitmaps."""
+        return 1 << self.context.enrolment.index
 
     @property
     def proving(self) -> Party:
@@ -169,6 +183,14 @@ def look(parties: Iterable[Party]) -> None:
             advance(party.context)
 
 
+def restored(party: Party) -> Party:
+    """The hospital's node with another memory: as from a backup that was made before it did anything."""
+    path = party.hospital.metrics.with_name("older.sqlite")
+    hospital = replace(party.hospital, state=NodeState(path), findings={}, dealings={})
+    hospital.state.done(f"study-{STUDY}/salt", party.hospital.state.result(f"study-{STUDY}/salt"))
+    return replace(party, context=replace(party.context, hospital=hospital))
+
+
 def look_until(chain: FakeChain, parties: Sequence[Party], condition: Callable[[], bool], seconds: float = 5.0) -> None:
     """The nodes look again and again, and time passes in between, until a condition holds."""
     for _ in range(_LOOKS_MOST):
@@ -205,7 +227,7 @@ def _records(number: int, plan: TrainingPlan) -> HeadRecords | ImageRecords:
     if isinstance(plan, NetworkPlan):
         return ImageRecords(plan, Images(*synthetic(6 + number, seed=number)), 100 + number)
     assert isinstance(plan, HeadPlan)
-    count = {3: 8, 5: 6, 7: 5, 9: 7}[number]
+    count = {3: 8, 5: 6, 7: 5, 9: 7, 11: 4, 13: 6}[number]
     rows = [[int(float(value) * 8) for value in row[:-1]] for row in made_up_records(number, count)]
     width = len(plan.model.features)
     table = tuple(tuple(itertools.islice(itertools.cycle(row), width)) for row in rows)

@@ -13,7 +13,7 @@ from node.chain.client import ChainReader
 from node.chain.endings import Ending, Result, ending, hospital_name
 from node.chain.records import to_struct
 from node.cli.publishing import plan_terms
-from node.types import CeremonyStep
+from node.group.pedersen import hash_to_curve
 from tests.support.chain import running_anvil
 from tests.support.local_suite import NAMES
 from tests.support.played_study import Stage
@@ -27,6 +27,10 @@ class Theatre:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.reader: ChainReader = stage.played().reader()
+        # A bond for each study.
+        for hospital in (1, 2, 3):
+            stage.send(stage.sponsor, "ConsiliumToken", "approve", stage.contracts["StakeVault"], 10**21)
+            stage.send(stage.sponsor, "StakeVault", "deposit", hospital, 10**21)
 
     def publish(self, *, rounds: int = 2, unopened_rounds: int = 2) -> int:
         """A funded study in which nobody is enrolled."""
@@ -90,6 +94,7 @@ def test_ending__every_round_finalised__is_completed_without_a_reason(theatre: T
 def test_ending__one_round_of_two_failed__is_completed_and_counts_it(theatre: Theatre) -> None:
     study = theatre.run(rounds=2)
     theatre.stage.fail_round(study, 1)
+    theatre.stage.hold_ceremony(study, 2)
     theatre.stage.play_round(study, 2, MODEL)
     assert theatre.end(study).told(str) == "completed; 1 of 2 rounds finalised"
 
@@ -99,7 +104,7 @@ def test_ending__rewards_never_escrowed__is_the_sponsors_doing(theatre: Theatre)
     theatre.stage.anvil.warp(theatre.stage.plan.phases.enrol + 1)
     end = theatre.end(study)
     assert (end.result, end.missing, end.finalised) == (Result.CANCELLED, (), 0) and not end.completed
-    assert "sponsor had not escrowed" in end.reason
+    assert "sponsor had not escrowed rewards and services" in end.reason
 
 
 def test_ending__nobody_enrolled__says_how_many_it_needed(theatre: Theatre) -> None:
@@ -110,19 +115,39 @@ def test_ending__nobody_enrolled__says_how_many_it_needed(theatre: Theatre) -> N
     )
 
 
-def test_ending__dealing_missing__names_ceremony_step_and_hospital(theatre: Theatre) -> None:
+def test_ending__keys_missing__names_ceremonies_step_and_hospital(theatre: Theatre) -> None:
     study, stage = theatre.publish(), theatre.stage
     stage.enrol(study)
-    for step, operators in ((CeremonyStep.KEY, stage.operators), (CeremonyStep.DEALING, stage.operators[:2])):
-        for operator in operators:
-            stage.send(operator, "StudyRegistry", "postCeremony", study, 1, int(step), bytes([7] * 32), 32)
-    stage.anvil.warp(stage.plan.phases.ceremony_step + 1)
-    stage.send(stage.sponsor, "StudyRegistry", "failCeremony", study)
+    for ceremony in (1, 2):
+        keys = (*hash_to_curve(f"key {ceremony}"), bytes([ceremony]) * 32)
+        for place, operator in enumerate(stage.operators[:2]):
+            stage.send(operator, "KeyCeremony", "postKeys", study, ceremony, *keys, stage.salt(place))
+        stage.anvil.warp(stage.plan.phases.ceremony_step + 1)
+        stage.send(stage.sponsor, "KeyCeremony", "moveOn", study)
     end = theatre.end(study)
-    assert (end.result, end.missing) == (Result.CANCELLED, (3,))
-    assert "key ceremony 1 failed at its step 'dealing'" in end.reason
+    assert (end.result, end.missing, end.lied) == (Result.CANCELLED, (3,), ())
+    assert (
+        "key ceremony 1 failed at its step key, since fewer hospitals than the plan's minimum were left" in end.reason
+    )
+    assert "key ceremony 2 failed at its step key" in end.reason
     named = end.told(lambda number: f"hospital {hospital_name(theatre.reader, number)}")
     assert f"missing: hospital 3 ({NAMES[2]}); 0 of 2 rounds" in named
+
+
+def test_ending__a_liar_leaves_too_few__is_told_with_who_lied(theatre: Theatre) -> None:
+    study, stage = theatre.publish(), theatre.stage
+    stage.enrol(study)
+    stage.post_keys(study, 1)
+    stage.deal(study, 1)
+    stage.hold(study, 1, satisfied=False)
+    stage.complain(study, 1, by=0, dealer=2)
+    for operator in stage.operators:
+        stage.send(operator, "KeyCeremony", "beSatisfied", study, 1)
+    stage.acknowledge(study, 1, guilty=0b100)
+    end = theatre.end(study)
+    assert (end.result, end.lied) == (Result.CANCELLED, (3,)) and "slashed for lies: 3" in end.told(str)
+    alone = ending(theatre.reader, study, 3)
+    assert alone is not None and alone.result is Result.CANCELLED
 
 
 def test_ending__two_rounds_in_a_row_without_updates__names_rounds_reason_and_who_was_silent(
@@ -130,6 +155,7 @@ def test_ending__two_rounds_in_a_row_without_updates__names_rounds_reason_and_wh
 ) -> None:
     study = theatre.run(rounds=3)
     theatre.stage.fail_round(study, 1)
+    theatre.stage.hold_ceremony(study, 2)
     theatre.stage.fail_round(study, 2)
     end = theatre.end(study)
     assert (end.result, end.missing, end.finalised, end.planned) == (Result.CANCELLED, (3,), 0, 3)
@@ -137,12 +163,14 @@ def test_ending__two_rounds_in_a_row_without_updates__names_rounds_reason_and_wh
 
 
 def test_ending__failures_after_a_model__is_ended_early(theatre: Theatre) -> None:
-    study = theatre.run(rounds=3, unopened_rounds=1)
+    study = theatre.run(rounds=4)
     theatre.stage.play_round(study, 1, MODEL)
     theatre.stage.fail_round(study, 2)
+    theatre.stage.hold_ceremony(study, 2)
+    theatre.stage.fail_round(study, 3)
     end = theatre.end(study)
     assert (end.result, end.missing, end.finalised) == (Result.EARLY, (3,), 1)
-    assert end.reason.startswith("round 2 failed")
+    assert end.reason.startswith("rounds 2, 3 failed")
 
 
 def test_ending__completed_on_chain_and_no_round_gave_a_model__is_failed(theatre: Theatre) -> None:
@@ -152,32 +180,45 @@ def test_ending__completed_on_chain_and_no_round_gave_a_model__is_failed(theatre
     assert (end.result, end.missing) == (Result.FAILED, (3,)) and not end.completed
 
 
-def test_ending__nobody_opened_the_sum__names_who_posted_no_share(theatre: Theatre) -> None:
-    study, stage = theatre.run(rounds=2, unopened_rounds=1), theatre.stage
+def test_ending__nobody_opened_the_sum_in_time__names_who_gave_no_pad_share(theatre: Theatre) -> None:
+    study, stage = theatre.run(rounds=2), theatre.stage
     stage.submit(study, 1)
     stage.include(study, 1)
-    named = set(theatre.reader.quorum(study, 1, 0))
-    stage.anvil.warp(stage.plan.phases.open * stage.plan.encryption.attempts + 1)
+    stage.anvil.warp(stage.plan.phases.open)
+    stage.post_pad_shares(study, 1, members=(1,))
+    stage.anvil.warp(stage.plan.phases.patience)
     stage.send(stage.sponsor, "RoundManager", "failRound", study, 1)
     end = theatre.end(study)
-    assert end.result is Result.CANCELLED and set(end.missing) >= named
-    assert "shares were missing" in end.reason
+    assert (end.result, end.missing) == (Result.CANCELLED, (1, 3))
+    assert end.reason == (
+        "round 1 failed, since fewer hospitals than the threshold gave pad shares within the plan's patience"
+    )
 
 
 def test_ending__too_few_attested__names_who_did_not(theatre: Theatre) -> None:
-    study, stage = theatre.run(rounds=2, unopened_rounds=1), theatre.stage
-    stage.submit(study, 1)
-    stage.send(stage.operators[1], "RoundManager", "attest", study, 1, 0b111)
+    study, stage = theatre.run(rounds=3), theatre.stage
+    theatre.stage.fail_round(study, 1)
+    stage.hold_ceremony(study, 2)
+    stage.submit(study, 2)
+    stage.send(stage.operators[1], "RoundManager", "attest", study, 2, 0b111)
     stage.anvil.warp(stage.plan.phases.attest + 1)
-    stage.send(stage.sponsor, "RoundManager", "includeUpdates", study, 1, [])
+    stage.send(stage.sponsor, "RoundManager", "includeUpdates", study, 2, [])
     end = theatre.end(study)
     assert (end.result, end.missing) == (Result.CANCELLED, (1, 3))
     assert "attested by enough hospitals" in end.reason
 
 
+def test_ending__model_that_a_set_was_opened_from__is_ended_early(theatre: Theatre) -> None:
+    study, stage = theatre.run(rounds=3), theatre.stage
+    stage.play_round(study, 1, stage.plan.model.initial)
+    end = theatre.end(study)
+    assert (end.result, end.missing, end.finalised) == (Result.EARLY, (), 1)
+    assert end.reason == "round 1 came back to a model that an earlier set was opened from"
+
+
 def test_ending__too_few_left_after_one_left__names_who_left(theatre: Theatre) -> None:
     study, stage = theatre.run(rounds=2), theatre.stage
-    stage.send(stage.operators[1], "StudyRegistry", "leaveStudy", study)
+    stage.send(stage.owners[1], "StudyRegistry", "leaveStudy", study, 2)
     stage.play_round(study, 1, MODEL)
     end = theatre.end(study)
     assert (end.result, end.missing) == (Result.EARLY, ())
