@@ -192,11 +192,12 @@ def restored(party: Party) -> Party:
 
 
 def look_until(chain: FakeChain, parties: Sequence[Party], condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """The nodes look again and again, and time passes in between, until a condition holds."""
+    """The nodes look again and again, and time passes in between, until a condition holds; nobody acts after that."""
     for _ in range(_LOOKS_MOST):
-        if condition():
-            return
-        look(parties)
+        for party in parties:
+            if condition():
+                return
+            look([party])
         chain.wait(seconds)
     raise AssertionError(f"never came: {chain.books.ceremony}, {chain.books.rounds.get(chain.books.round_number)}")
 
