@@ -153,7 +153,7 @@ contract StakeVault is Bonds {
 
     /// @inheritdoc IStakeVault
     function payFines(address to, uint256 amount) external onlyRewardPool nonReentrant {
-        // Reverts where more is asked for than was set aside.
+        if (amount > _setAside) revert StakeVaultNotSetAside(amount, _setAside);
         _setAside -= amount;
         TOKEN.safeTransfer(to, amount);
         emit FinesPaid(to, amount);

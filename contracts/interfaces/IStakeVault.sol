@@ -41,6 +41,7 @@ interface IStakeVault {
     error StakeVaultNotStudyRegistry(address caller);
     error StakeVaultNotJudge(address caller);
     error StakeVaultNotRewardPool(address caller);
+    error StakeVaultNotSetAside(uint256 amount, uint256 setAside);
     error StakeVaultZeroAddress();
     error StakeVaultZeroAmount();
     error StakeVaultInsufficient(uint32 hospitalId, uint256 available, uint256 wanted);
