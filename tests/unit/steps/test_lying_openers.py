@@ -25,7 +25,17 @@ from node.types import Charge, Opening, Phase, StudyState
 from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.lying_nodes import share_falsely, submit_falsely, turned
 from tests.support.plans import pads_alone, small_plan
-from tests.support.steps import Party, brief, finish_round, hold_ceremony, look, look_until, make_parties, reach_phase
+from tests.support.steps import (
+    Party,
+    brief,
+    finish_round,
+    hold_ceremony,
+    look,
+    look_until,
+    make_parties,
+    make_running,
+    reach_phase,
+)
 
 Cast = tuple[FakeChain, list[Party]]
 
@@ -33,16 +43,14 @@ Cast = tuple[FakeChain, list[Party]]
 @pytest.fixture
 def cast(tmp_path: Path) -> Iterator[Cast]:
     """Four hospitals in round 1 of a study that opens by pads alone; the last one is the liar."""
-    chain, parties = make_parties(tmp_path, 4, brief(pads_alone(small_plan())))
-    hold_ceremony(chain, parties)
+    chain, parties = make_running(tmp_path, 4, brief(pads_alone(small_plan())))
     yield chain, parties
 
 
 @pytest.fixture
 def with_ckks(tmp_path: Path) -> Cast:
     """The same where CKKS opens first."""
-    chain, parties = make_parties(tmp_path, 4, brief(small_plan()))
-    hold_ceremony(chain, parties)
+    chain, parties = make_running(tmp_path, 4, brief(small_plan()))
     return chain, parties
 
 
@@ -119,9 +127,7 @@ def test_false_share_of_one_endpoint_alone__accuses_nobody(
     assert chain.books.accusations == {}
 
 
-def test_false_ckks_share__names_nobody_and_pads_open(
-    with_ckks: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_false_ckks_share__names_nobody_and_pads_open(with_ckks: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: pads follow where CKKS does not open, in the window after (`opening.open_round`)."""
     chain, parties = with_ckks
     reach_phase(chain, parties, Phase.OPEN)
@@ -157,7 +163,11 @@ def test_two_failed_ckks_openings__later_rounds_open_by_pads_at_once(tmp_path: P
     chain.books.change_round(1, opening=Opening.PADS)
     finish_round(chain, parties)
     state = chain.books.rounds[1]
-    assert state.closed_as is Phase.FINALISED and chain.share_posts(STUDY, 1) == {} and state.pads_from == state.included_at
+    assert (
+        state.closed_as is Phase.FINALISED
+        and chain.share_posts(STUDY, 1) == {}
+        and state.pads_from == state.included_at
+    )
     size = {chain.books.submitted[1, party.number].size for party in parties}
     assert size == {32 * 6}
 
@@ -197,7 +207,9 @@ def test_hostage__model_that_the_finaliser_keeps__is_brought_back_by_all_the_oth
     take_hostage(chain, liar, honest)
     look(honest)
     for party in honest:
-        assert party.hospital.secrets.has(f"study-{STUDY}/ceremony-1/round-1") and known_weights(party.context, 1) is None
+        assert (
+            party.hospital.secrets.has(f"study-{STUDY}/ceremony-1/round-1") and known_weights(party.context, 1) is None
+        )
     look_until(chain, honest, lambda: all(known_weights(p.context, 1) for p in honest), seconds=3.0)
     assert weights_root(known_weights(honest[0].context, 1) or ()) == chain.books.rounds[1].root_after
     assert chain.is_recovering(STUDY, 1)
@@ -237,8 +249,10 @@ def test_hostage_while_a_ceremony_is_due__is_brought_back_all_the_same(
 def test_another_set_from_the_same_model__no_share_of_it_is_ever_made(
     chain: FakeChain, parties: list[Party], honest: list[Party], liar: Party
 ) -> None:
-    """The difference of two sums from one model is somebody's update. Rule: the one set is recorded, durably, before the
-    first share (`one_set.remember_set`)."""
+    """The difference of two sums from one model is somebody's update.
+
+    Rule: the one set is recorded, durably, before the first share (`one_set.remember_set`).
+    """
     reach_phase(chain, parties, Phase.OPEN)
     hospital = honest[0]
     post_pad_share(hospital.context, 1, final_set(hospital.context, 1, 98))
@@ -267,7 +281,9 @@ def test_refused_second_share__is_nowhere_that_others_can_fetch_from(with_ckks: 
         return sum(1 for path in public.rglob("*") if path.is_file())
 
     chain.books.shares.clear()
-    member.hospital.state.record_set(STUDY, chain.books.rounds[1].root_before, 1, final_set(member.context, 1, 98).payloads)
+    member.hospital.state.record_set(
+        STUDY, chain.books.rounds[1].root_before, 1, final_set(member.context, 1, 98).payloads
+    )
     post_share(member.context, 1, final_set(member.context, 1, 98))
     before = files()
     chain.books.shares.clear()

@@ -23,6 +23,7 @@ from tests.support.steps import (
     look,
     look_until,
     make_parties,
+    make_running,
     reach_phase,
     restored,
 )
@@ -33,8 +34,7 @@ Cast = tuple[FakeChain, list[Party]]
 @pytest.fixture
 def cast(tmp_path: Path) -> Iterator[Cast]:
     """Four hospitals in round 1 of a study that opens by pads alone."""
-    chain, parties = make_parties(tmp_path, 4, brief(pads_alone(small_plan())))
-    hold_ceremony(chain, parties)
+    chain, parties = make_running(tmp_path, 4, brief(pads_alone(small_plan())))
     yield chain, parties
 
 
@@ -67,8 +67,7 @@ def test_round__by_pads__t_give_their_shares_at_once_and_the_others_none_where_t
 
 
 def test_round__by_ckks__is_opened_by_its_quorum_alone(tmp_path: Path) -> None:
-    chain, parties = make_parties(tmp_path, 3, brief(small_plan()))
-    hold_ceremony(chain, parties)
+    chain, parties = make_running(tmp_path, 3, brief(small_plan()))
     reach_phase(chain, parties, Phase.OPEN)
     model = expected_model(chain, parties)
     finish_round(chain, parties)
@@ -78,8 +77,7 @@ def test_round__by_ckks__is_opened_by_its_quorum_alone(tmp_path: Path) -> None:
 
 
 def test_round__quorum_away__pads_open_in_the_second_window_and_ckks_counts_as_failed(tmp_path: Path) -> None:
-    chain, parties = make_parties(tmp_path, 4, brief(small_plan()))
-    hold_ceremony(chain, parties)
+    chain, parties = make_running(tmp_path, 4, brief(small_plan()))
     reach_phase(chain, parties, Phase.OPEN)
     # So long ago on the pretended chain that everybody's turn to finalise has come.
     chain.block_number = 1
