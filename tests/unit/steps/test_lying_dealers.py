@@ -16,7 +16,7 @@ from node.steps.ceremony.dealing import release_own
 from node.steps.ceremony.names import keys_name
 from node.types import CeremonyStep, indices
 from tests.support.fake_chain import STUDY, FakeChain
-from tests.support.liars import inconsistent
+from tests.support.liars import with_false_share
 from tests.support.lying_nodes import deal_falsely, never_release, turned
 from tests.support.plans import pads_alone, small_plan
 from tests.support.steps import Party, brief, hold_ceremony, look, look_until, make_parties
@@ -48,7 +48,7 @@ def cheat(victim: Party):  # type: ignore[no-untyped-def]
     """A dealing whose box for one hospital holds another share than is committed to."""
 
     def forge(ctx: CeremonyContext, me: int, seed: bytes, keys: CeremonyKeys, file: bytes) -> bytes:
-        return inconsistent(ctx, me, seed, keys.pads, victim.number, file)
+        return with_false_share(ctx, file, me, seed, victim.number, keys)
 
     return forge
 
