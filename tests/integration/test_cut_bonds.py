@@ -97,7 +97,7 @@ def test_evidence__reported__cuts_the_bond_for_the_others_and_pays_the_reporter(
 
     (pot,) = consortium.command(first.home, "slashed", "list", story.study, "--json").value
     assert pot["offence"] == "equivocation" and pot["hospitals"] == [first.number, third.number]
-    assert "two different opening shares" in consortium.command(first.home, "slashed", "list", story.study).out
+    assert "two different CKKS shares" in consortium.command(first.home, "slashed", "list", story.study).out
     early = consortium.command(first.home, "slashed", "claim", story.study)
     assert early.code == 4, early.err
     consortium.anvil.pass_time(EVIDENCE_WINDOW)
