@@ -102,6 +102,7 @@ interface IKeyCeremony {
     error KeyCeremonyNotDealt(uint256 studyId, uint64 without);
     error KeyCeremonyNotSatisfied(uint256 studyId, uint64 lacking);
     error KeyCeremonyNotCounted(uint256 studyId, uint64 without);
+    error KeyCeremonyNothingLacking(uint256 studyId);
     error KeyCeremonyTooLateToLack(uint256 studyId, uint64 middle);
     error KeyCeremonyAlreadyComplained(uint256 studyId, uint32 hospitalId, uint8 dealer);
     error KeyCeremonyRoundOutOfRange(uint256 studyId, uint32 round);

@@ -80,14 +80,21 @@ interface IRoundManager {
         bytes32 sumDigest;
     }
 
-    /// @dev What an opening or an accusation asks of a round: its record, where it is now, and the terms of its study.
+    /// @dev What an opening or an accusation asks of a round; fields as in RoundState and `IStudyRegistry.RoundTerms`.
     struct Standing {
-        RoundState state;
         Phase phase;
+        Opening opening;
         uint64 participants;
+        uint64 submitted;
+        uint64 attested;
+        uint64 included;
+        uint64 includedAt;
+        uint64 padsFrom;
+        uint64 padsUntil;
+        uint64 closedAt;
         uint8 threshold;
         uint32 batch;
-        uint32 recovery;
+        uint256 rootBefore;
     }
 
     /// @dev What `UpdateSubmitted` tells; the contract keeps keccak256(abi.encode(digest, size, cx, cy)).

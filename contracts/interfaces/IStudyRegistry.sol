@@ -116,14 +116,12 @@ interface IStudyRegistry {
     /// @param rounds Rounds there can be within the privacy budget.
     /// @param plannedRounds Rounds of the plan.
     /// @param batch Number of the batch, from 1: what fines are counted by.
-    /// @param initialRoot Root of the starting weights; told for round 1 only.
     struct RoundTerms {
         uint64 startedAt;
         uint32 firstRound;
         uint32 lastRound;
         uint64 participants;
         uint32 batch;
-        uint8 enrolled;
         uint8 threshold;
         uint8 minimum;
         uint8 unopenedRounds;
@@ -135,7 +133,6 @@ interface IStudyRegistry {
         uint32 openLength;
         uint32 patience;
         uint32 recovery;
-        uint256 initialRoot;
     }
 
     /// @dev What the KeyCeremony asks of its study.
@@ -314,11 +311,8 @@ interface IStudyRegistry {
     /// @notice What a round needs of its study.
     function roundTerms(uint256 studyId, uint32 round) external view returns (RoundTerms memory);
 
-    /// @notice The same, and whom the operator acts for; reverts if that is nobody.
-    function participantTerms(uint256 studyId, uint32 round, address operator)
-        external
-        view
-        returns (RoundTerms memory terms, uint32 hospitalId, uint8 index);
+    /// @notice Root of the starting weights.
+    function initialRoot(uint256 studyId) external view returns (uint256);
 
     /// @notice Verifier of the training proof and what it is given about the study and the hospital at an index.
     function trainingTerms(uint256 studyId, uint8 index)

@@ -108,6 +108,7 @@ SENTENCES: Mapping[str, str] = {
     "KeyCeremonyRoundOutOfRange": "The ceremony makes no keys for round {round}.",
     "KeyCeremonyStepOpen": "The ceremony's step ({step}) lasts until {deadline:time}.",
     "KeyCeremonyStepOver": "The time of the ceremony's step ({step}) was over at {deadline:time}.",
+    "KeyCeremonyNothingLacking": "There is nothing to name: no dealing is lacking.",
     "KeyCeremonyTooLateToLack": "Dealings that are lacking were named until {middle:time}.",
     "KeyCeremonyWrongCeremony": "Ceremony {ceremony} is not the one going on, which is {current}.",
     "KeyCeremonyWrongSalt": "This is not the salt that hospital {hospitalId} committed to when it enrolled.",
