@@ -32,6 +32,11 @@ def reach_step(chain: FakeChain, parties: list[Party], step: CeremonyStep) -> No
     assert chain.books.ceremony.step is step
 
 
+def dealing_with(party: Party, *peers: int) -> Party:
+    """The hospital whose operator named these as its peers."""
+    return replace(party, context=replace(party.context, hospital=replace(party.hospital, peers=peers)))
+
+
 def test_ceremony__all_honest__skips_complaining_and_everybody_takes_part(
     chain: FakeChain, parties: list[Party]
 ) -> None:
@@ -146,9 +151,7 @@ def test_dealing__keys_changed_by_a_reorganisation__is_never_made_for_others(
 def test_peers__one_that_is_not_named_posted_keys__deals_nothing_and_says_so(
     chain: FakeChain, parties: list[Party], caplog: pytest.LogCaptureFixture
 ) -> None:
-    careful = replace(
-        parties[0], context=replace(parties[0].context, hospital=replace(parties[0].hospital, peers=(5, 7)))
-    )
+    careful = dealing_with(parties[0], 5, 7)
     with caplog.at_level(logging.WARNING):
         state = hold_ceremony(chain, [careful, *parties[1:]])
     assert not careful.ledger.named("post_dealing")
@@ -158,9 +161,7 @@ def test_peers__one_that_is_not_named_posted_keys__deals_nothing_and_says_so(
 
 
 def test_peers__all_named__takes_part(chain: FakeChain, parties: list[Party]) -> None:
-    careful = replace(
-        parties[0], context=replace(parties[0].context, hospital=replace(parties[0].hospital, peers=(5, 7, 9)))
-    )
+    careful = dealing_with(parties[0], 5, 7, 9)
     assert hold_ceremony(chain, [careful, *parties[1:]]).participants == 0b1111
 
 
