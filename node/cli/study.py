@@ -214,8 +214,9 @@ def list_studies(session: Session) -> None:
 @click.argument("study_id", type=_STUDY, metavar="STUDY")
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="The plan document, where no store has it.")
 def show(session: Session, study_id: int, plan_file: Path | None) -> None:
-    """Show a study's subject, terms, money, hospitals, batch and rounds.
+    """Show a study's subject, terms, money and rounds.
 
+    With it who takes part in which rounds, how sums open, and how many hospitals may still fall away.
     Title, question, label and columns are the sponsor's words, from the plan's document. Once the study has ended also
     how, why, and who was missing.
     """

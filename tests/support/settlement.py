@@ -108,12 +108,13 @@ def everybody_is_whole(
     elsewhere: Amounts = NOTHING,
     arriving: Callable[[int], int] = lambda amount: amount,
 ) -> None:
-    """Settle, then compare every wallet: what it had, its rewards, less what it was slashed and fined, its parts of that.
+    """Settle, then compare every wallet: what it had, its rewards, less what it was slashed and fined, its parts.
 
-    The sponsor paid rewards and services, but for what came `of_fines`; what is left of fines, and of slices that nobody
-    shares, is burnt: it stays in the vault. Nobody else gained or lost a unit, and nothing else is left in vault or pool.
-    `services`: what each wallet earned by them; those that the pool told of, where none are given. `elsewhere`: rewards
-    that were paid to other wallets than these. `arriving`: what of a payment reaches its wallet, for tokens that keep some.
+    The sponsor paid rewards and services, but for what came `of_fines`; what is left of fines, and of slices that
+    none shares, is burnt: it stays in the vault. Nobody else gained or lost a unit, and nothing else is left in
+    vault or pool. `services`: what each wallet earned by them; those that the pool told of, where none are given.
+    `elsewhere`: rewards that were paid to other wallets than these. `arriving`: what of a payment reaches its
+    wallet, for tokens that keep some.
     """
     stage, token = books.stage, books.stage.suite.token
     served = services_told(books) if services is None else services

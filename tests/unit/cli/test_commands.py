@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from node.chain.studies import salt_commitment
 from node.chain.wallet import create_keyfile, keyfile_address
 from node.plan import TrainingPlan
 from node.words import format_span
@@ -104,6 +105,27 @@ def test_stake__deposited_asked_back_and_paid(run: Run, network: Network, regist
     shown = run("stake", "show").out
     assert "41 " in shown
     assert run("wallet", "show", "--json").value["tokens"] == str((500 - 41) * UNIT)
+
+
+def test_stake__given_back_by_a_study__is_shown_with_what_an_enrolment_can_lock_and_from_when(
+    run: Run, network: Network, registered: int, plan: Path, home: Path
+) -> None:
+    """A study that nobody else enrols in locks a bond of 100 tokens, ends, and gives it back."""
+    operator, council = keyfile_address(home / "operator.json"), ("--keyfile", network.council)
+    assert run("stake", "deposit", "120").code == 0
+    study = run("study", "publish", plan, "--fund", *council, "--json").value["study"]
+    network.act(operator, "StudyRegistry", "enrol", study, 77, 8, bytes(32), salt_commitment(bytes(32)))
+    network.anvil.pass_time(int(TrainingPlan.parse(plan.read_bytes()).phases.enrol))
+    network.act(operator, "StudyRegistry", "releaseBond", study, registered)
+    shown, told = run("stake", "show", "--json").value, run("stake", "show").out
+    assert (shown["available"], shown["lockable"]) == (str(120 * UNIT), str(20 * UNIT))
+    released_at = network.reader().head().timestamp
+    assert shown["lockable_rest_from"] == released_at + 7 * 24 * 3600
+    assert re.search(r"lockable +20 \w+, 100 \w+ more from 20\d\d-", told)
+    network.anvil.pass_time(7 * 24 * 3600)
+    network.anvil.request("evm_mine")
+    shown = run("stake", "show", "--json").value
+    assert (shown["lockable"], shown["lockable_rest_from"]) == (str(120 * UNIT), 0)
 
 
 def test_stake__more_than_there_is__is_refused_with_the_amounts(run: Run, registered: int) -> None:
