@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from node.errors import ContractReverted
-from node.steps.context import StudyContext
+from node.steps.context import StudyContext, is_left_to_others
 from node.types import Charge
 from node.words import CHARGE
 
@@ -17,6 +17,8 @@ from node.words import CHARGE
 def accuse(context: StudyContext, round_number: int, charge: Charge, liars: Iterable[int]) -> None:
     """Accuse hospitals of a lie in a round, each once."""
     hospital, reader = context.hospital, context.hospital.reader
+    if is_left_to_others(hospital, context.id):
+        return
     enrolled = reader.enrolled_ids(context.id)
     bitmap = sum(1 << enrolled.index(number) for number in set(liars) - {hospital.id})
     if not bitmap:
