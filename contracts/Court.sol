@@ -70,11 +70,11 @@ contract Court is ICourt {
         if (digestA == digestB) revert CourtSameDigest(digestA);
         Pair memory pair = Pair(studyId, round, hospitalId, includedBitmap, 0);
         IRoundManager.Standing memory at = _standing(studyId, round);
-        if (at.state.includedAt == 0) revert CourtNothingToSlash(studyId, round, hospitalId);
-        pair.includedAt = at.state.includedAt;
+        if (at.includedAt == 0) revert CourtNothingToSlash(studyId, round, hospitalId);
+        pair.includedAt = at.includedAt;
         bool isOwn = _signedByCaller(pair, digestA, signatureA);
         isOwn = _signedByCaller(pair, digestB, signatureB) || isOwn;
-        _punish(pair, at.state.includedBitmap, isOwn ? address(0) : msg.sender);
+        _punish(pair, at.included, isOwn ? address(0) : msg.sender);
         emit EquivocationShown(studyId, round, hospitalId, msg.sender, includedBitmap, digestA, digestB);
     }
 
@@ -83,7 +83,7 @@ contract Court is ICourt {
         (uint32 hospitalId, uint8 index) = STUDIES.memberOf(studyId, msg.sender);
         IRoundManager.Standing memory at = _standing(studyId, round);
         if (!at.participants.has(index)) revert CourtNotParticipant(studyId, hospitalId);
-        uint64 chargeable = at.state.submittedBitmap;
+        uint64 chargeable = at.submitted;
         if (charge == Charge.PadShare) (, chargeable) = OPENINGS.sharesPosted(studyId, round);
         uint64 without = accused & ~chargeable;
         if (without != 0 || accused == 0) revert CourtNothingToAccuse(studyId, round, without);
@@ -128,8 +128,8 @@ contract Court is ICourt {
     /// @dev Where the round stands, while evidence about it is accepted.
     function _standing(uint256 studyId, uint32 round) private view returns (IRoundManager.Standing memory at) {
         at = ROUNDS.standing(studyId, round);
-        uint64 deadline = at.state.closedAt + EVIDENCE_WINDOW;
-        if (at.state.closedAt != 0 && block.timestamp >= deadline) revert CourtTooLate(studyId, round, deadline);
+        uint64 deadline = at.closedAt + EVIDENCE_WINDOW;
+        if (at.closedAt != 0 && block.timestamp >= deadline) revert CourtTooLate(studyId, round, deadline);
     }
 
     /// @dev Reverts unless the hospital's operator signed the share; says whether that is the caller.

@@ -60,13 +60,13 @@ contract Openings is IOpenings, EIP712 {
         if (digest == bytes32(0)) revert OpeningsEmptyDigest();
         (uint32 hospitalId, uint8 index) = STUDIES.memberOf(studyId, msg.sender);
         IRoundManager.Standing memory at = ROUNDS.standing(studyId, round);
-        if (at.phase != IRoundManager.Phase.Open || block.timestamp >= at.state.padsFrom) {
+        if (at.phase != IRoundManager.Phase.Open || block.timestamp >= at.padsFrom) {
             revert OpeningsWrongPhase(studyId, round);
         }
         if (!_drawn(at).has(index)) revert OpeningsNotInQuorum(studyId, round, hospitalId);
         Posted storage posted = _posted[studyId][round];
         if (posted.ckks.has(index)) revert OpeningsAlreadyPosted(studyId, round, hospitalId);
-        bytes32 signed = openingShareHash(studyId, round, at.state.includedBitmap, digest);
+        bytes32 signed = openingShareHash(studyId, round, at.included, digest);
         (address signer,,) = ECDSA.tryRecover(signed, signature);
         if (signer != msg.sender) revert OpeningsWrongSignature(studyId, round, hospitalId);
 
@@ -92,10 +92,10 @@ contract Openings is IOpenings, EIP712 {
     function recordAbsence(uint256 studyId, uint32 round) external {
         IRoundManager.Standing memory at = ROUNDS.standing(studyId, round);
         // Finalised before the window was over: nobody had to post.
-        if (at.state.includedAt == 0 || (at.state.closedAt != 0 && at.state.closedAt < at.state.padsUntil)) {
+        if (at.includedAt == 0 || (at.closedAt != 0 && at.closedAt < at.padsUntil)) {
             revert OpeningsWrongPhase(studyId, round);
         }
-        if (block.timestamp < at.state.padsUntil) revert OpeningsNotYet(studyId, round, at.state.padsUntil);
+        if (block.timestamp < at.padsUntil) revert OpeningsNotYet(studyId, round, at.padsUntil);
         Posted storage posted = _posted[studyId][round];
         if (posted.absenceRecorded) revert OpeningsAlreadyRecorded(studyId, round);
 
@@ -108,7 +108,7 @@ contract Openings is IOpenings, EIP712 {
     /// @inheritdoc IOpenings
     function quorum(uint256 studyId, uint32 round) external view returns (uint32[] memory hospitalIds) {
         IRoundManager.Standing memory at = ROUNDS.standing(studyId, round);
-        if (at.state.includedAt == 0 || at.state.opening != IRoundManager.Opening.Ckks) return hospitalIds;
+        if (at.includedAt == 0 || at.opening != IRoundManager.Opening.Ckks) return hospitalIds;
         uint64 named = _drawn(at);
         uint32[] memory ids = STUDIES.enrolledIds(studyId);
         hospitalIds = new uint32[](at.threshold);
@@ -144,19 +144,20 @@ contract Openings is IOpenings, EIP712 {
         (hospitalId, index) = STUDIES.memberOf(studyId, msg.sender);
         IRoundManager.Standing memory at = ROUNDS.standing(studyId, round);
         bool opens = at.phase == IRoundManager.Phase.Suspended
-            || (at.phase == IRoundManager.Phase.Open && block.timestamp >= at.state.padsFrom);
+            || (at.phase == IRoundManager.Phase.Open && block.timestamp >= at.padsFrom);
         if (!opens && !_isRecovering(studyId, round, at)) revert OpeningsWrongPhase(studyId, round);
         if (!at.participants.has(index)) revert OpeningsNotParticipant(studyId, hospitalId);
         Posted memory posted = _posted[studyId][round];
         if (posted.pads.has(index)) revert OpeningsAlreadyPosted(studyId, round, hospitalId);
 
         posted.pads |= index.single();
-        if (block.timestamp >= at.state.padsUntil) posted.late |= index.single();
+        if (block.timestamp >= at.padsUntil) posted.late |= index.single();
         _posted[studyId][round] = posted;
     }
 
-    /// @dev A finalised round's shares are accepted until the next one's submission is over, however late that is; where
-    /// no round follows any more, for a while after the study's end. Where a ceremony ended it, that is when it ran out.
+    /// @dev A finalised round's shares are accepted until the next one's submission is over, however late that is;
+    /// where no round follows any more, for a while after the study's end. Where a ceremony ended it, that is when it
+    /// ran out.
     function _isRecovering(uint256 studyId, uint32 round, IRoundManager.Standing memory at)
         private
         view
@@ -172,10 +173,10 @@ contract Openings is IOpenings, EIP712 {
             IKeyCeremony.CeremonyState memory last = KEYS.ceremonyState(studyId);
             if (!last.completed) endedAt = last.deadline;
         }
-        return block.timestamp < endedAt + at.recovery;
+        return block.timestamp < endedAt + STUDIES.roundTerms(studyId, round).recovery;
     }
 
     function _drawn(IRoundManager.Standing memory at) private pure returns (uint64) {
-        return Quorums.draw(at.state.attestedBitmap, at.threshold, at.state.includedBitmap, at.state.rootBefore);
+        return Quorums.draw(at.attested, at.threshold, at.included, at.rootBefore);
     }
 }

@@ -7,6 +7,7 @@ import {IRewardPool} from "./interfaces/IRewardPool.sol";
 import {IRoundManager} from "./interfaces/IRoundManager.sol";
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
+import {Actors} from "./libraries/Actors.sol";
 import {BabyJubJub} from "./libraries/BabyJubJub.sol";
 import {Bitmaps} from "./libraries/Bitmaps.sol";
 import {PhaseArithmetic} from "./libraries/PhaseArithmetic.sol";
@@ -15,6 +16,7 @@ import {RoundLedger} from "./rounds/RoundLedger.sol";
 
 /// @title Rounds: submit, attest, include, finalise or fail
 contract RoundManager is ProofChecks {
+    using Actors for IStudyRegistry;
     using Bitmaps for uint64;
     using Bitmaps for uint8;
 
@@ -49,40 +51,38 @@ contract RoundManager is ProofChecks {
 
     /// @inheritdoc IRoundManager
     function attest(uint256 studyId, uint32 round, uint64 bitmap) external {
-        (IStudyRegistry.RoundTerms memory terms, uint32 hospitalId, uint8 index) =
-            STUDIES.participantTerms(studyId, round, msg.sender);
-        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Attest);
-        _requireParticipant(studyId, terms, hospitalId, index);
+        (uint32 hospitalId, uint8 index) = STUDIES.memberOf(studyId, msg.sender);
+        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, Phase.Attest);
+        _requireParticipant(studyId, clock, hospitalId, index);
         if (clock.attested.has(index)) revert RoundManagerAlreadyAttested(studyId, round, hospitalId);
         uint64 unsubmitted = bitmap & ~clock.submitted;
         if (unsubmitted != 0) revert RoundManagerAttestedUnsubmitted(studyId, round, unsubmitted);
 
         _attestations[studyId][round][index] = bitmap;
         clock.attested |= index.single();
-        if (PhaseArithmetic.haveActed(clock.attested, clock, terms)) clock.attestEndedAt = uint40(block.timestamp);
+        if (PhaseArithmetic.haveActed(clock.attested, clock)) clock.attestEndedAt = uint40(block.timestamp);
         _record(studyId, round, clock);
         emit CiphertextsAttested(studyId, round, hospitalId, bitmap);
     }
 
     /// @inheritdoc IRoundManager
     function includeUpdates(uint256 studyId, uint32 round, Submission[] calldata submissions) external {
-        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
-        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Include);
-        uint64 included = _widelyHeld(studyId, round, clock, terms);
-        uint64 leftOut = _leftOut(studyId, round, clock, terms, included);
-        if (included.count() < terms.minimum) {
-            uint64 missing = leftOut | (terms.participants & ~(clock.submitted & clock.attested));
-            _fail(studyId, round, clock, terms, FailureReason.TooFewIncluded, missing);
+        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, Phase.Include);
+        uint64 included = _widelyHeld(studyId, round, clock);
+        uint64 leftOut = _leftOut(studyId, round, clock, included);
+        if (included.count() < clock.minimum) {
+            uint64 missing = leftOut | (clock.participants & ~(clock.submitted & clock.attested));
+            _fail(studyId, round, clock, FailureReason.TooFewIncluded, missing);
             return;
         }
-        setOf[studyId][_rootBefore(studyId, round, terms)] = included;
+        setOf[studyId][_rootBefore(studyId, round)] = included;
         clock.included = included;
         clock.includedAt = uint40(block.timestamp);
         (uint256 x, uint256 y) = _addUp(studyId, round, clock, submissions);
         _record(studyId, round, clock);
         _sumDigests[studyId][round] = keccak256(abi.encode(x, y));
         emit UpdatesIncluded(studyId, round, included, x, y, clock.sumRows);
-        if (leftOut != 0) VAULT.fine(studyId, terms.batch, leftOut);
+        if (leftOut != 0) VAULT.fine(studyId, clock.batch, leftOut);
         _credit(studyId, IRewardPool.Service.Include, leftOut);
     }
 
@@ -110,59 +110,56 @@ contract RoundManager is ProofChecks {
 
     /// @inheritdoc IRoundManager
     function failRound(uint256 studyId, uint32 round) external {
-        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
-        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Failed);
+        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, Phase.Failed);
         // A round that failed and was recorded has this phase too, once and for all.
         if (clock.closedAs != Phase.None) revert RoundManagerAlreadyFailed(studyId, round);
         bool wasFixed = clock.includedAt != 0;
-        uint64 missing = wasFixed ? 0 : terms.participants & ~clock.submitted;
+        uint64 missing = wasFixed ? 0 : clock.participants & ~clock.submitted;
         FailureReason reason = wasFixed ? FailureReason.Unopened : FailureReason.TooFewSubmissions;
-        _fail(studyId, round, clock, terms, reason, missing);
+        _fail(studyId, round, clock, reason, missing);
     }
 
     function _submit(uint256 studyId, uint32 round, Submission memory entry, Proof calldata proof) private {
-        (IStudyRegistry.RoundTerms memory terms, uint32 hospitalId, uint8 index) =
-            STUDIES.participantTerms(studyId, round, msg.sender);
-        if (round > terms.rounds && round <= terms.plannedRounds) {
-            revert RoundManagerPrivacyBudgetSpent(studyId, round);
-        }
-        PhaseArithmetic.Clock memory clock = _clockIn(studyId, round, terms, Phase.Submit);
-        _requireParticipant(studyId, terms, hospitalId, index);
+        (uint32 hospitalId, uint8 index) = STUDIES.memberOf(studyId, msg.sender);
+        PhaseArithmetic.Clock memory clock = _clock(studyId, round);
+        (Phase at,) = PhaseArithmetic.phase(clock);
+        if (at == Phase.None) _requireBudget(studyId, round);
+        if (at != Phase.Submit) revert RoundManagerWrongPhase(studyId, round, at, Phase.Submit);
+        _requireParticipant(studyId, clock, hospitalId, index);
         if (clock.submitted.has(index)) revert RoundManagerAlreadySubmitted(studyId, round, hospitalId);
         if (entry.digest == bytes32(0)) revert RoundManagerEmptyDigest();
         _requireOnCurve(entry.cx, entry.cy);
-        uint256 root = _rootBefore(studyId, round, terms);
+        uint256 root = _rootBefore(studyId, round);
         uint32 rows = _requireTraining(studyId, round, hospitalId, index, root, entry, proof);
 
         _submissions[studyId][round][index] = keccak256(abi.encode(entry));
         clock.submitted |= index.single();
         // Whoever is back is waited for again.
         clock.expected |= index.single();
-        if (PhaseArithmetic.haveActed(clock.submitted, clock, terms)) clock.submitEndedAt = uint40(block.timestamp);
+        if (PhaseArithmetic.haveActed(clock.submitted, clock)) clock.submitEndedAt = uint40(block.timestamp);
         _record(studyId, round, clock);
         emit UpdateSubmitted(studyId, round, hospitalId, entry.digest, entry.size, rows, entry.cx, entry.cy);
     }
 
     function _finalise(uint256 studyId, uint32 round, Result memory result, Proof calldata proof) private {
-        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
-        PhaseArithmetic.Clock memory clock = _clock(studyId, round, terms);
-        (Phase at,) = PhaseArithmetic.phase(clock, terms);
+        PhaseArithmetic.Clock memory clock = _clock(studyId, round);
+        (Phase at,) = PhaseArithmetic.phase(clock);
         if (at != Phase.Open && at != Phase.Suspended) revert RoundManagerWrongPhase(studyId, round, at, Phase.Open);
         _requireInField(result.rootAfter);
         if (keccak256(abi.encode(result.sumCx, result.sumCy)) != _sumDigests[studyId][round]) {
             revert RoundManagerWrongSum(studyId, round);
         }
-        _requireAggregation(studyId, round, clock, result, _rootBefore(studyId, round, terms), proof);
+        _requireAggregation(studyId, round, clock, result, _rootBefore(studyId, round), proof);
 
         Progress memory reached = _progress[studyId];
         ++reached.finalisedRounds;
         reached.failedInARow = 0;
-        (uint64 padsFrom,) = PhaseArithmetic.padsWindow(clock, terms);
+        (uint64 padsFrom,) = PhaseArithmetic.padsWindow(clock);
         if (clock.opening == Opening.Ckks && block.timestamp >= padsFrom) ++reached.failedCkksOpenings;
         // The same updates would come of the same weights, and a second set would show the difference.
         bool returned = setOf[studyId][result.rootAfter] != 0;
         if (returned) reached.outcome = Outcome.Completed;
-        _close(studyId, round, clock, terms, reached, Phase.Finalised, result.rootAfter);
+        _close(studyId, round, clock, reached, Phase.Finalised, result.rootAfter);
         emit RoundFinalised(studyId, round, result.rootAfter);
         if (returned) emit ModelReturned(studyId, round, result.rootAfter);
         _credit(studyId, IRewardPool.Service.Finalise, 0);
@@ -173,29 +170,25 @@ contract RoundManager is ProofChecks {
         uint256 studyId,
         uint32 round,
         PhaseArithmetic.Clock memory clock,
-        IStudyRegistry.RoundTerms memory terms,
         FailureReason reason,
         uint64 missing
     ) private {
         Progress memory reached = _progress[studyId];
         ++reached.failedInARow;
         if (reason == FailureReason.Unopened) reached.outcome = Outcome.Cancelled;
-        // The batch ends here, whatever keys are left.
-        terms.lastRound = round;
-        _close(studyId, round, clock, terms, reached, Phase.Failed, _rootBefore(studyId, round, terms));
+        _close(studyId, round, clock, reached, Phase.Failed, _rootBefore(studyId, round));
         emit RoundFailed(studyId, round, reason);
-        if (missing != 0) VAULT.fine(studyId, terms.batch, missing);
+        if (missing != 0) VAULT.fine(studyId, clock.batch, missing);
         if (reached.outcome == Outcome.Open) KEYS.cutShort(studyId, round, missing);
         _credit(studyId, IRewardPool.Service.Fail, missing);
     }
 
-    /// @dev Records how a round ended and the weights' root, and starts the next round, where there are keys for it, or
-    /// ends the study.
+    /// @dev Records how a round ended and the weights' root, and whether the study does; the next round, where there are
+    /// keys for it, begins with that.
     function _close(
         uint256 studyId,
         uint32 round,
         PhaseArithmetic.Clock memory clock,
-        IStudyRegistry.RoundTerms memory terms,
         Progress memory reached,
         Phase closedAs,
         uint256 root
@@ -205,26 +198,18 @@ contract RoundManager is ProofChecks {
         _record(studyId, round, clock);
         _roots[studyId][round] = root;
         (reached.closed, reached.closedAt) = (round, time);
-        uint64 missed = terms.participants & ~clock.submitted;
+        uint64 missed = clock.participants & ~clock.submitted;
         (reached.missed, reached.missedTwo) = (missed, reached.missed & missed);
         if (reached.outcome == Outcome.Open) {
-            if (reached.failedInARow >= terms.unopenedRounds) reached.outcome = Outcome.Cancelled;
-            else if (round == terms.rounds) reached.outcome = Outcome.Completed;
-            // Without keys for it the next round waits for a ceremony, whose end starts it.
-            else if (round != terms.lastRound) _clocks[studyId][round + 1].startedAt = time;
+            if (reached.failedInARow >= clock.unopenedRounds) reached.outcome = Outcome.Cancelled;
+            else if (round == clock.rounds) reached.outcome = Outcome.Completed;
         }
         _progress[studyId] = reached;
     }
 
     /// @dev Credits a service to the caller, unless the call fines its hospital.
     function _credit(uint256 studyId, IRewardPool.Service service, uint64 fined) private {
-        if (fined != 0) {
-            try STUDIES.actorOf(studyId, msg.sender) returns (uint32, uint8 index) {
-                if (fined.has(index)) return;
-            } catch {
-                // A stranger's call fines no hospital of its own.
-            }
-        }
+        if (STUDIES.actsForAny(studyId, msg.sender, fined)) return;
         REWARDS.credit(studyId, msg.sender, service);
     }
 
@@ -234,10 +219,9 @@ contract RoundManager is ProofChecks {
         uint256 studyId,
         uint32 round,
         PhaseArithmetic.Clock memory clock,
-        IStudyRegistry.RoundTerms memory terms,
         uint64 included
     ) private view returns (uint64 leftOut) {
-        if (clock.attested.count() < 2 * terms.threshold - 1) return 0;
+        if (clock.attested.count() < 2 * clock.threshold - 1) return 0;
         leftOut = clock.submitted & ~included;
         if (leftOut != 0) leftOut &= ~COURT.convicted(studyId, round, ICourt.Charge.Payload);
     }
@@ -275,22 +259,30 @@ contract RoundManager is ProofChecks {
     }
 
     /// @dev The round's clock, if the round is in the phase that a call needs.
-    function _clockIn(uint256 studyId, uint32 round, IStudyRegistry.RoundTerms memory terms, Phase needed)
+    function _clockIn(uint256 studyId, uint32 round, Phase needed)
         private
         view
         returns (PhaseArithmetic.Clock memory clock)
     {
-        clock = _clock(studyId, round, terms);
-        (Phase at,) = PhaseArithmetic.phase(clock, terms);
+        clock = _clock(studyId, round);
+        (Phase at,) = PhaseArithmetic.phase(clock);
         if (at != needed) revert RoundManagerWrongPhase(studyId, round, at, needed);
+    }
+
+    /// @dev Tells a round of the plan that there is no privacy budget for from any other that did not begin.
+    function _requireBudget(uint256 studyId, uint32 round) private view {
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
+        if (round > terms.rounds && round <= terms.plannedRounds) {
+            revert RoundManagerPrivacyBudgetSpent(studyId, round);
+        }
     }
 
     function _requireParticipant(
         uint256 studyId,
-        IStudyRegistry.RoundTerms memory terms,
+        PhaseArithmetic.Clock memory clock,
         uint32 hospitalId,
         uint8 index
     ) private pure {
-        if (!terms.participants.has(index)) revert RoundManagerNotParticipant(studyId, hospitalId);
+        if (!clock.participants.has(index)) revert RoundManagerNotParticipant(studyId, hospitalId);
     }
 }

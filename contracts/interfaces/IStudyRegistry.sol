@@ -111,18 +111,17 @@ interface IStudyRegistry {
         bytes32 saltCommitment;
     }
 
-    /// @dev What a round asks of its study, and of its batch (`IKeyCeremony.Batch`); all is 0 of a batch that is not there.
+    /// @dev What a round asks of its study, and of its batch (`IKeyCeremony.Batch`); all is 0 of a batch that is not
+    /// there.
     /// @param rounds Rounds there can be within the privacy budget.
     /// @param plannedRounds Rounds of the plan.
     /// @param batch Number of the batch, from 1: what fines are counted by.
-    /// @param initialRoot Root of the starting weights; told for round 1 only.
     struct RoundTerms {
         uint64 startedAt;
         uint32 firstRound;
         uint32 lastRound;
         uint64 participants;
         uint32 batch;
-        uint8 enrolled;
         uint8 threshold;
         uint8 minimum;
         uint8 unopenedRounds;
@@ -134,11 +133,11 @@ interface IStudyRegistry {
         uint32 openLength;
         uint32 patience;
         uint32 recovery;
-        uint256 initialRoot;
     }
 
     /// @dev What the KeyCeremony asks of its study.
-    /// @param dueFrom Second from which a first ceremony can be held: enrolment is over and enough enrolled; 0 where not.
+    /// @param dueFrom Second from which a first ceremony can be held: enrolment is over and enough enrolled; 0 where
+    /// not.
     /// @param enrolled Bitmap of indices enrolled and not left, when the first ceremony is due.
     struct CeremonyTerms {
         uint64 dueFrom;
@@ -218,9 +217,9 @@ interface IStudyRegistry {
     /// `requiredFunding`, until `enrolLength` from now or until `maximum` have.
     function publish(Plan calldata plan) external returns (uint256 studyId);
 
-    /// @notice Enrols the caller's hospital and locks its bond. While the study runs only where its plan takes newcomers
-    /// and max(t, n − t + 1) of the batch's n participants approved of this one; that ends the batch with the round that is
-    /// going on, and the hospital takes part from the next ceremony on.
+    /// @notice Enrols the caller's hospital and locks its bond. While the study runs only where its plan takes
+    /// newcomers and max(t, n − t + 1) of the batch's n participants approved of this one; that ends the batch with the
+    /// round that is going on, and the hospital takes part from the next ceremony on.
     /// @param dataRoot Commitment to its rows, below the field order.
     /// @param rows Rows that every proof uses, 1 to the circuit's capacity.
     /// @param payoutCommitment SHA-256(abi.encodePacked(address payout, bytes32 salt)): rewards go to that address,
@@ -246,9 +245,9 @@ interface IStudyRegistry {
     /// @notice Names the data of the hospital at an index; only the BlockDraws, which does it once.
     function nameData(uint256 studyId, uint8 index, uint256 dataRoot, uint32 rows) external;
 
-    /// @notice Takes a hospital out of the study; only its owner. While enrolment is open at once, and its bond is free; its
-    /// place can be taken by another, its index is not given again. While the study runs, after the round that is going
-    /// on, with which the batch ends. Where too few are left, the study ends there.
+    /// @notice Takes a hospital out of the study; only its owner. While enrolment is open at once, and its bond is
+    /// free; its place can be taken by another, its index is not given again. While the study runs, after the round
+    /// that is going on, with which the batch ends. Where too few are left, the study ends there.
     function leaveStudy(uint256 studyId, uint32 hospitalId) external;
 
     /// @notice Hands an enrolment to the hospital's current operator; only its owner.
@@ -312,11 +311,8 @@ interface IStudyRegistry {
     /// @notice What a round needs of its study.
     function roundTerms(uint256 studyId, uint32 round) external view returns (RoundTerms memory);
 
-    /// @notice The same, and whom the operator acts for; reverts if that is nobody.
-    function participantTerms(uint256 studyId, uint32 round, address operator)
-        external
-        view
-        returns (RoundTerms memory terms, uint32 hospitalId, uint8 index);
+    /// @notice Root of the starting weights.
+    function initialRoot(uint256 studyId) external view returns (uint256);
 
     /// @notice Verifier of the training proof and what it is given about the study and the hospital at an index.
     function trainingTerms(uint256 studyId, uint8 index)

@@ -70,26 +70,45 @@ abstract contract RoundLedger is IRoundManager {
 
     /// @inheritdoc IRoundManager
     function phase(uint256 studyId, uint32 round) external view returns (Phase, uint64 deadline) {
-        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
-        return PhaseArithmetic.phase(_clock(studyId, round, terms), terms);
+        return PhaseArithmetic.phase(_clock(studyId, round));
     }
 
     /// @inheritdoc IRoundManager
-    function roundState(uint256 studyId, uint32 round) external view returns (RoundState memory) {
-        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
-        return _state(studyId, round, _clock(studyId, round, terms), terms);
+    function roundState(uint256 studyId, uint32 round) external view returns (RoundState memory state) {
+        PhaseArithmetic.Clock memory clock = _clock(studyId, round);
+        state.startedAt = clock.startedAt;
+        state.submittedBitmap = clock.submitted;
+        state.attestedBitmap = clock.attested;
+        state.includedBitmap = clock.included;
+        state.submitEndedAt = clock.submitEndedAt;
+        state.attestEndedAt = clock.attestEndedAt;
+        state.includedAt = clock.includedAt;
+        state.closedAt = clock.closedAt;
+        state.sumRows = clock.sumRows;
+        state.expected = clock.expected;
+        state.opening = clock.opening;
+        (state.padsFrom, state.padsUntil) = PhaseArithmetic.padsWindow(clock);
+        state.closedAs = clock.closedAs;
+        if (clock.startedAt != 0) state.rootBefore = _rootBefore(studyId, round);
+        if (clock.closedAs == Phase.Finalised) state.rootAfter = _roots[studyId][round];
+        state.sumDigest = _sumDigests[studyId][round];
     }
 
     /// @inheritdoc IRoundManager
     function standing(uint256 studyId, uint32 round) external view returns (Standing memory at) {
-        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
-        PhaseArithmetic.Clock memory clock = _clock(studyId, round, terms);
-        at.state = _state(studyId, round, clock, terms);
-        (at.phase,) = PhaseArithmetic.phase(clock, terms);
-        at.participants = terms.participants;
-        at.threshold = terms.threshold;
-        at.batch = terms.batch;
-        at.recovery = terms.recovery;
+        PhaseArithmetic.Clock memory clock = _clock(studyId, round);
+        (at.phase,) = PhaseArithmetic.phase(clock);
+        at.opening = clock.opening;
+        at.participants = clock.participants;
+        at.submitted = clock.submitted;
+        at.attested = clock.attested;
+        at.included = clock.included;
+        at.includedAt = clock.includedAt;
+        (at.padsFrom, at.padsUntil) = PhaseArithmetic.padsWindow(clock);
+        at.closedAt = clock.closedAt;
+        at.threshold = clock.threshold;
+        at.batch = clock.batch;
+        if (clock.startedAt != 0) at.rootBefore = _rootBefore(studyId, round);
     }
 
     /// @inheritdoc IRoundManager
@@ -104,8 +123,7 @@ abstract contract RoundLedger is IRoundManager {
 
     /// @inheritdoc IRoundManager
     function includable(uint256 studyId, uint32 round) external view returns (uint64) {
-        IStudyRegistry.RoundTerms memory terms = _terms(studyId, round);
-        return _widelyHeld(studyId, round, _clock(studyId, round, terms), terms);
+        return _widelyHeld(studyId, round, _clock(studyId, round));
     }
 
     /// @inheritdoc IRoundManager
@@ -147,71 +165,48 @@ abstract contract RoundLedger is IRoundManager {
         _clocks[studyId][round] = clock;
     }
 
-    function _terms(uint256 studyId, uint32 round) internal view returns (IStudyRegistry.RoundTerms memory) {
-        return STUDIES.roundTerms(studyId, round);
-    }
-
-    /// @dev A batch's first round begins with the ceremony's end, without a transaction here. Whom a round waits for and
-    /// how it opens follows from the rounds before; it is written down with the first thing done in it.
-    function _clock(uint256 studyId, uint32 round, IStudyRegistry.RoundTerms memory terms)
-        internal
-        view
-        returns (PhaseArithmetic.Clock memory clock)
-    {
+    /// @dev A round's clock; of one in which nothing was done yet as it begins, or would.
+    function _clock(uint256 studyId, uint32 round) internal view returns (PhaseArithmetic.Clock memory clock) {
         clock = _clocks[studyId][round];
-        if (clock.startedAt == 0 && round == terms.firstRound) clock.startedAt = uint40(terms.startedAt);
-        if (clock.startedAt == 0 || clock.expected != 0 || clock.closedAs != Phase.None) return clock;
-        Progress storage reached = _progress[studyId];
+        if (clock.participants != 0) return clock;
+        IStudyRegistry.RoundTerms memory terms = STUDIES.roundTerms(studyId, round);
+        if (terms.participants == 0) return clock;
+        Progress memory reached = _progress[studyId];
+        // A batch's first round begins with the ceremony's end, any other when the one before closed.
+        if (round == terms.firstRound) clock.startedAt = uint40(terms.startedAt);
+        else if (round == reached.closed + 1 && reached.outcome == Outcome.Open) clock.startedAt = reached.closedAt;
+        clock.participants = terms.participants;
         clock.expected = terms.participants & ~reached.missedTwo;
         bool byPads = terms.padsOnly || reached.failedCkksOpenings >= MOST_FAILED_CKKS_OPENINGS;
         clock.opening = byPads ? Opening.Pads : Opening.Ckks;
+        clock.submitLength = terms.submitLength;
+        clock.attestLength = terms.attestLength;
+        clock.openLength = terms.openLength;
+        clock.patience = terms.patience;
+        clock.rounds = terms.rounds;
+        clock.unopenedRounds = terms.unopenedRounds;
+        clock.batch = uint16(terms.batch);
+        clock.threshold = terms.threshold;
+        clock.minimum = terms.minimum;
     }
 
-    function _rootBefore(uint256 studyId, uint32 round, IStudyRegistry.RoundTerms memory terms)
-        internal
-        view
-        returns (uint256)
-    {
-        return round == 1 ? terms.initialRoot : _roots[studyId][round - 1];
+    function _rootBefore(uint256 studyId, uint32 round) internal view returns (uint256) {
+        return round == 1 ? STUDIES.initialRoot(studyId) : _roots[studyId][round - 1];
     }
 
     /// @dev Submitted ciphertexts that at least t hospitals attested.
-    function _widelyHeld(
-        uint256 studyId,
-        uint32 round,
-        PhaseArithmetic.Clock memory clock,
-        IStudyRegistry.RoundTerms memory terms
-    ) internal view returns (uint64) {
+    function _widelyHeld(uint256 studyId, uint32 round, PhaseArithmetic.Clock memory clock)
+        internal
+        view
+        returns (uint64)
+    {
         uint64[64] storage attestations = _attestations[studyId][round];
-        uint64[] memory bitmaps = new uint64[](terms.enrolled);
-        for (uint256 index = 0; index < bitmaps.length; ++index) {
-            if (clock.attested.has(index)) bitmaps[index] = attestations[index];
+        uint64[] memory bitmaps = new uint64[](clock.attested.count());
+        uint256 next;
+        for (uint256 index = 0; clock.attested >> index != 0; ++index) {
+            if (clock.attested.has(index)) bitmaps[next++] = attestations[index];
         }
-        return Bitmaps.inAtLeast(bitmaps, terms.threshold);
-    }
-
-    function _state(
-        uint256 studyId,
-        uint32 round,
-        PhaseArithmetic.Clock memory clock,
-        IStudyRegistry.RoundTerms memory terms
-    ) private view returns (RoundState memory state) {
-        state.startedAt = clock.startedAt;
-        state.submittedBitmap = clock.submitted;
-        state.attestedBitmap = clock.attested;
-        state.includedBitmap = clock.included;
-        state.submitEndedAt = clock.submitEndedAt;
-        state.attestEndedAt = clock.attestEndedAt;
-        state.includedAt = clock.includedAt;
-        state.closedAt = clock.closedAt;
-        state.sumRows = clock.sumRows;
-        state.expected = clock.expected;
-        state.opening = clock.opening;
-        (state.padsFrom, state.padsUntil) = PhaseArithmetic.padsWindow(clock, terms);
-        state.closedAs = clock.closedAs;
-        if (clock.startedAt != 0) state.rootBefore = _rootBefore(studyId, round, terms);
-        if (clock.closedAs == Phase.Finalised) state.rootAfter = _roots[studyId][round];
-        state.sumDigest = _sumDigests[studyId][round];
+        return Bitmaps.inAtLeast(bitmaps, clock.threshold);
     }
 
     function _context(bytes32 tag, uint256 studyId, uint32 round, uint32 hospitalId, bytes32 digest)

@@ -78,16 +78,6 @@ abstract contract Terms is Members {
     }
 
     /// @inheritdoc IStudyRegistry
-    function participantTerms(uint256 studyId, uint32 round, address operator)
-        external
-        view
-        returns (RoundTerms memory terms, uint32 hospitalId, uint8 index)
-    {
-        terms = roundTerms(studyId, round);
-        (hospitalId, index) = _memberOf(studyId, operator);
-    }
-
-    /// @inheritdoc IStudyRegistry
     function ceremonyTerms(uint256 studyId) external view returns (CeremonyTerms memory terms) {
         Study storage record = _known(studyId);
         Plan storage plan = record.plan;
@@ -103,6 +93,11 @@ abstract contract Terms is Members {
         if (_enrolmentIsOver(studyId, record) && _isFunded(studyId) && _areEnough(record)) {
             terms.dueFrom = enrolmentEnd(studyId);
         }
+    }
+
+    /// @inheritdoc IStudyRegistry
+    function initialRoot(uint256 studyId) external view returns (uint256) {
+        return _studies[studyId].plan.initialRoot;
     }
 
     /// @inheritdoc IStudyRegistry
@@ -190,7 +185,6 @@ abstract contract Terms is Members {
         terms.lastRound = batch.lastRound;
         terms.participants = batch.participants;
         terms.batch = batch.number;
-        terms.enrolled = record.enrolled;
         terms.threshold = plan.threshold;
         terms.minimum = plan.minimum;
         terms.unopenedRounds = plan.unopenedRounds;
@@ -202,7 +196,6 @@ abstract contract Terms is Members {
         terms.openLength = plan.openLength;
         terms.patience = plan.patience;
         terms.recovery = plan.recovery;
-        if (round == 1) terms.initialRoot = plan.initialRoot;
     }
 
     function _isBarred(uint256 studyId, uint8 index) internal view override returns (bool) {

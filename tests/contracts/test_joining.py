@@ -61,9 +61,7 @@ def test_join__approved_by_too_few__reverts(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("threshold", "count", "needed"), [(3, 5, 3), (2, 5, 4), (3, 6, 4)])
-def test_approvals__needed__are_t_and_more_than_n_less_t(
-    stage: Stage, threshold: int, count: int, needed: int
-) -> None:
+def test_approvals__needed__are_t_and_more_than_n_less_t(stage: Stage, threshold: int, count: int, needed: int) -> None:
     start(stage, count, threshold=threshold, minimum=4, maximum=count)
     assert stage.suite.studies.approvals(stage.study, stage.hospitals[-1].id).needed == needed
 

@@ -19,6 +19,8 @@ from tests.support.suite import BOND, FIELD_ORDER, REWARD, SERVICE_BUDGET, make_
 
 DAY = 86_400
 SLICE = BOND // 4
+#: Two of these in a row take 2 · (300 + 200 + 2 · 100) seconds.
+ROUND = {"unopenedRounds": 2, "submitLength": 300, "attestLength": 200, "openLength": 100}
 REFUSED: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ({"documentDigest": bytes(32)}, "StudyRegistryPlanDocumentMissing", {"size": 2000}),
     ({"documentSize": 0}, "StudyRegistryPlanDocumentMissing", {"size": 0}),
@@ -35,10 +37,9 @@ REFUSED: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ({"batchRounds": 4}, "StudyRegistryBatchOutOfRange", {"batchRounds": 4, "rounds": 3}),
     ({"unopenedRounds": 0}, "StudyRegistryFewerFailuresThanThreshold", {"unopenedRounds": 0, "threshold": 2}),
     ({"unopenedRounds": 1}, "StudyRegistryFewerFailuresThanThreshold", {"unopenedRounds": 1, "threshold": 2}),
-    # Two rounds of 300 + 200 + 2 · 100 seconds.
-    ({"patience": 1_399}, "StudyRegistryPatienceOutOfRange", {"patience": 1_399, "least": 1_400}),
+    ({**ROUND, "patience": 1_399}, "StudyRegistryPatienceOutOfRange", {"patience": 1_399, "least": 1_400}),
     ({"patience": 360 * DAY + 1}, "StudyRegistryPatienceOutOfRange", {"most": 360 * DAY}),
-    ({"recovery": 299}, "StudyRegistryRecoveryOutOfRange", {"recovery": 299, "least": 300}),
+    ({**ROUND, "recovery": 299}, "StudyRegistryRecoveryOutOfRange", {"recovery": 299, "least": 300}),
     ({"recovery": 360 * DAY + 1}, "StudyRegistryRecoveryOutOfRange", {"most": 360 * DAY}),
     ({"enrolLength": 2}, "StudyRegistryPhaseTooShort", {"length": 2, "needed": 3}),
     ({"ceremonyStepLength": 2}, "StudyRegistryPhaseTooShort", {"length": 2}),
@@ -73,7 +74,7 @@ REFUSED: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(
-    ("changes", "error", "values"), REFUSED, ids=[f"{next(iter(c))}-{e}-{n}" for n, (c, e, _) in enumerate(REFUSED)]
+    ("changes", "error", "values"), REFUSED, ids=[f"{[*c][-1]}-{e}-{n}" for n, (c, e, _) in enumerate(REFUSED)]
 )
 def test_publish__plan_that_does_not_hold__reverts(
     stage: Stage, changes: dict[str, Any], error: str, values: dict[str, Any]

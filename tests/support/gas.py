@@ -18,6 +18,7 @@ from node.chain.deployment import CONTRACTS
 from node.types import CeremonyStep, Charge
 from scripts.gas_table import AVERAGE, BATCH, CONVICTING, FALL, IN_RECOVERY, OF_ALL, Table
 from tests.support.gas_meter import PAYOUT, Meter
+from tests.support.members import endow
 from tests.support.proving import WEIGHTS, proof_of, prove_aggregation, root_of, sum_of
 from tests.support.suite import BOND, DIGEST, NO_PROOF, mine, pass_until, payout_commitment, rapidly, salt_commitment
 
@@ -102,6 +103,8 @@ class Play(Meter):
         self.call(draws.redraw, self.study, sender=other.operator)
         self.enrol(self.members[2:])
         self.post_keys(self.members)
+        # Later services of the same hospital cost it what they do from its second on.
+        self._move_on(one.operator)
         drawn = draws.drawnBlock(self.study, one.id)
         opened = *tree.blocks[drawn], list(tree.path(drawn))
         self.call(draws.useBlock, self.study, *opened, sender=one.operator)
@@ -215,9 +218,9 @@ class Play(Meter):
             shown += [digest, liar.sign(openings.openingShareHash(self.study, round_, included, digest))]
         return shown
 
-    def _move_on(self) -> None:
+    def _move_on(self, by: Any = None) -> None:
         pass_until(self.state().deadline)
-        self.call(self.suite.ceremony.moveOn, self.study, sender=self.stranger)
+        self.call(self.suite.ceremony.moveOn, self.study, sender=by or self.stranger)
 
     def _settle(self) -> None:
         """The study was cancelled with round 4: everybody takes what is theirs."""
@@ -246,6 +249,7 @@ class Play(Meter):
         suite, council, (one, other, *_) = self.suite, self.council, self.members
         self.call(suite.registry.proposeOwner, other.id, PAYOUT, sender=other.owner)
         pass_until(suite.registry.proposedOwner(other.id)[1])
+        endow(PAYOUT)
         self.call(suite.registry.acceptOwner, other.id, sender=PAYOUT)
         self.call(suite.registry.rotateOperator, one.id, *one.successor(suite), sender=one.owner)
         self.call(suite.studies.adoptOperator, self.study, one.id, sender=one.owner)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from node.chain.wallet import import_key
-from node.cli import participation
-from node.cli.participation import CLAIM_ROUNDS_MOST, _rounds
+from node.cli import claiming
+from node.cli.claiming import CLAIM_ROUNDS_MOST, named_rounds
 from node.cli.plans import in_words, short_title
 from node.storage.gateway import Gateway
 from node.storage.local import LocalStore
@@ -50,7 +50,7 @@ def owner(folder: Path, hospital: int) -> Path:
 def test_claim__more_rounds_than_one_transaction_holds__takes_several_and_tells_of_all(
     command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(participation, "CLAIM_ROUNDS_MOST", 1)
+    monkeypatch.setattr(claiming, "CLAIM_ROUNDS_MOST", 1)
     key = ("--keyfile", owner(tmp_path, 2))
     value = command("claim", "1", *key, "--json").value
     assert value["rounds"] == [1, 3]
@@ -74,9 +74,9 @@ def test_claim__as_many_rounds_as_it_takes_at_once__fit_into_a_transaction(
 
 
 def test_claim__rounds_in_words__are_put_as_runs() -> None:
-    assert _rounds([3]) == "round 3"
-    assert _rounds([1, 2]) == "rounds 1, 2"
-    assert _rounds([1, 2, 3, 4, 6, 8, 9, 10]) == "rounds 1 to 4, 6, 8 to 10"
+    assert named_rounds([3]) == "round 3"
+    assert named_rounds([1, 2]) == "rounds 1, 2"
+    assert named_rounds([1, 2, 3, 4, 6, 8, 9, 10]) == "rounds 1 to 4, 6, 8 to 10"
 
 
 def test_study__plan_not_at_hand__is_said_with_what_to_ask_for(command: Run, played: Played) -> None:

@@ -47,6 +47,7 @@ def test_config__every_choice_changed__is_the_same(config: NodeConfig) -> None:
         spending_cap_wei=7,
         owner_spending_cap_wei=9,
         studies=(1, 3),
+        peers=(2, 5),
     )
     save_config(changed)
     assert load_config(config.home) == changed
@@ -87,6 +88,8 @@ def test_config__paths_below_home__are_written_short(config: NodeConfig) -> None
         ("private_gateways = false", "private_gateways = 0", r"storage\.private_gateways must be true or false"),
         ('follow = "all"', "follow = [0]", r"studies\.follow"),
         ('follow = "all"', "follow = 1", r"studies\.follow"),
+        ('peers = "all"', "peers = [0]", r"studies\.peers"),
+        ('peers = "all"', 'peers = ["St. Anna"]', r"studies\.peers"),
         ('"http://127.0.0.1:8545"', '"ws://127.0.0.1:8545"', r"chain\.rpc_urls: every entry"),
         ('"http://127.0.0.1:8545"', '""', r"chain\.rpc_urls: every entry"),
         ('operator = "operator.json"', 'operator = ""', r"keys\.operator must be a path"),

@@ -1,251 +1,251 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ceremony's six messages through the steps, and what a hospital does not acknowledge."""
+"""The hospital's part in a key ceremony, with the real encryption: what it waits for, says, keeps and erases."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from node.errors import CeremonyFailed, CryptoError, SecretUnavailable, StorageError
-from node.steps.ceremony import advance_ceremony, forget_ceremony_seed, keys_name
-from node.types import CeremonyStep, FilePost, StudyState
-from tests.support.fake_chain import CEREMONY, FakeChain
-from tests.support.plans import small_plan
-from tests.support.steps import Party, make_parties
+from node.chain.ceremony_reads import running_hash
+from node.errors import ChainUnavailable
+from node.steps.ceremony.advance import advance_ceremony
+from node.steps.ceremony.names import keys_name, seed_name
+from node.types import CeremonyStep
+from tests.support.fake_chain import STUDY, FakeChain
+from tests.support.plans import pads_alone, small_plan
+from tests.support.steps import Party, brief, hold_ceremony, look, look_until, lost_connection, make_parties, restored
+
+Cast = tuple[FakeChain, list[Party]]
 
 
 @pytest.fixture
-def cast(tmp_path: Path) -> Iterator[tuple[FakeChain, list[Party]]]:
-    """A study of two rounds: each costs a ceremony's whole work once more."""
-    plan = small_plan()
-    plan = replace(plan, participation=replace(plan.participation, rounds=2, batch_rounds=2))
-    chain, parties = make_parties(tmp_path, plan=plan)
-    yield chain, parties
+def cast(tmp_path: Path) -> Cast:
+    return make_parties(tmp_path, 4, brief(pads_alone(small_plan())))
+
+
+def reach_step(chain: FakeChain, parties: list[Party], step: CeremonyStep) -> None:
+    """The nodes go on up to a step."""
+    look_until(chain, parties, lambda: chain.books.ceremony.step >= step)
+    assert chain.books.ceremony.step is step
+
+
+def dealing_with(party: Party, *peers: int) -> Party:
+    """The hospital whose operator named these as its peers."""
+    return replace(party, context=replace(party.context, hospital=replace(party.hospital, peers=peers)))
+
+
+def test_ceremony__all_honest__skips_complaining_and_everybody_takes_part(
+    chain: FakeChain, parties: list[Party]
+) -> None:
+    state = hold_ceremony(chain, parties)
+    assert state.completed and state.participants == 0b1111 and not state.guilty
+    assert all("be_satisfied" not in {name for name, *_ in party.ledger.sent} for party in parties)
+    assert chain.books.fined == []
+
+
+def test_ceremony__with_ckks__leaves_secrets_for_both_openings(tmp_path: Path) -> None:
+    chain, parties = make_parties(tmp_path, 3, brief(small_plan()))
+    state = hold_ceremony(chain, parties)
+    assert state.completed and state.with_ckks
+    sizes = {len(p.hospital.secrets.get(keys_name(p.context, 1, 1))) for p in parties}
+    assert min(sizes) > 10_000
+
+
+def test_ceremony__completed_and_final__keeps_each_rounds_secrets_and_forgets_the_seed(
+    chain: FakeChain, parties: list[Party]
+) -> None:
+    hold_ceremony(chain, parties)
+    chain.hold()
+    look(parties)
+    chain.settle()
+    look(parties)
     for party in parties:
-        party.hospital.state.close()
+        kept = party.hospital.secrets.names(f"study-{STUDY}/ceremony-1")
+        assert kept == (keys_name(party.context, 1, 1),)
+        assert party.hospital.findings == {}
 
 
-@pytest.fixture
-def ceremony(chain: FakeChain, parties: list[Party]) -> list[Party]:
-    """A ceremony that has just begun."""
+def test_seed__completion_not_final__is_kept(chain: FakeChain, parties: list[Party]) -> None:
+    reach_step(chain, parties, CeremonyStep.HOLD)
+    look_until(chain, parties[:3], lambda: chain.books.ceremony.held.bit_count() == 3)
+    parties[3].ledger.post_holding(STUDY, 1, 0b1111, True)
+    look(parties[:3])
+    chain.hold()
+    look(parties[3:])
+    look(parties)
+    assert chain.books.ceremony.completed
+    assert all(party.hospital.secrets.has(seed_name(party.context, 1)) for party in parties)
+    chain.settle()
+    look(parties)
+    assert not any(party.hospital.secrets.has(seed_name(party.context, 1)) for party in parties)
+
+
+def test_dealing__end_of_the_step_not_final__is_with_nobody(chain: FakeChain, parties: list[Party]) -> None:
+    """Whoever sees another's dealing before all have dealt could make its own from it."""
+    reach_step(chain, parties, CeremonyStep.DEAL)
+    chain.hold()
+    # The keys are final, what is dealt now is not.
+    look_until(chain, parties, lambda: chain.books.ceremony.step is CeremonyStep.HOLD)
+    look(parties)
+    posts = chain.dealings(STUDY, 1)
+    assert len(posts) == 4 and chain.books.holdings == {}
     for party in parties:
-        party.hospital.secrets.erase_all("study-1/ceremony-1")
-    chain.state = StudyState.CEREMONY
-    step_to(chain, CeremonyStep.KEY)
-    return parties
+        assert not party.store.local.released(posts[party.number].digest, posts[party.number].size)
+    chain.settle()
+    look(parties)
+    for party in parties:
+        assert party.store.local.released(posts[party.number].digest, posts[party.number].size)
 
 
-def step_to(chain: FakeChain, step: CeremonyStep, *, number: int = CEREMONY, deadline: int | None = None) -> None:
-    """Open a step, for everybody."""
-    chain.ceremony = replace(
-        chain.ceremony, number=number, step=step, posted=0, completed=False,
-        deadline=int(time.time()) + 60 if deadline is None else deadline,
-    )  # fmt: skip
+def test_dealing__keys_not_final__is_not_made(chain: FakeChain, parties: list[Party]) -> None:
+    chain.hold()
+    look_until(chain, parties, lambda: chain.books.ceremony.step is CeremonyStep.DEAL)
+    look(parties)
+    assert chain.books.dealings == {} and chain.books.ceremony.keyed == 0b1111
 
 
-def play(chain: FakeChain, parties: list[Party], last: CeremonyStep) -> None:
-    """All steps up to `last`, that included."""
-    for step in CeremonyStep:
-        if step > last:
-            return
-        step_to(chain, step)
-        for party in parties:
-            advance_ceremony(party.context)
-
-
-def test_ceremony__honest_hospitals__acknowledge_one_transcript_and_hold_every_rounds_secrets(
-    chain: FakeChain, ceremony: list[Party]
-) -> None:
-    play(chain, ceremony, CeremonyStep.ACKNOWLEDGEMENT)
-    assert len({post.digest for post in chain.posts[CeremonyStep.ACKNOWLEDGEMENT].values()}) == 1
-    for party in ceremony:
-        for number in range(1, chain.plan.participation.rounds + 1):
-            assert party.hospital.secrets.has(keys_name(party.context, CEREMONY, number))
-        forget_ceremony_seed(party.context, CEREMONY)
-        assert party.hospital.secrets.has("study-1/ceremony-1/seed"), "the completion is not final yet"
-    chain.ceremony = replace(chain.ceremony, completed=True)
-    for party in ceremony:
-        forget_ceremony_seed(party.context, CEREMONY)
-        assert not party.hospital.secrets.has("study-1/ceremony-1/seed")
-
-
-def test_message__made_again_after_a_crash__is_the_same(chain: FakeChain, ceremony: list[Party]) -> None:
-    play(chain, ceremony, CeremonyStep.TEST_SHARES)
-    for step in (CeremonyStep.KEY, CeremonyStep.DEALING, CeremonyStep.TEST_COMMITMENT, CeremonyStep.TEST_KEY):
-        step_to(chain, step)
-        advance_ceremony(ceremony[0].context)
-    sent = ceremony[0].ledger.named("post_ceremony")
-    assert sent[:4] == sent[5:]
-
-
-def test_message__already_posted_or_not_a_participant__is_not_sent(chain: FakeChain, ceremony: list[Party]) -> None:
-    chain.ceremony = replace(chain.ceremony, posted=0b001)
-    advance_ceremony(ceremony[0].context)
-    chain.ceremony = replace(chain.ceremony, participants=0b101)
-    advance_ceremony(ceremony[1].context)
-    assert ceremony[0].ledger.sent == ceremony[1].ledger.sent == []
-
-
-def test_test_key__before_it_is_due__is_not_released(chain: FakeChain, ceremony: list[Party]) -> None:
-    play(chain, ceremony, CeremonyStep.TEST_COMMITMENT)
-    commitment = chain.posts[CeremonyStep.TEST_COMMITMENT][ceremony[0].number]
-    assert not ceremony[0].store.local.released(commitment.digest, commitment.size)
-
-
-@pytest.mark.parametrize(
-    ("made", "due"),
-    [
-        (CeremonyStep.DEALING, CeremonyStep.TEST_COMMITMENT),
-        (CeremonyStep.TEST_KEY, CeremonyStep.TEST_SHARES),
-        (CeremonyStep.TEST_SHARES, CeremonyStep.ACKNOWLEDGEMENT),
-    ],
-    ids=["dealing", "test key", "test shares"],
-)
-def test_message__announced_with_another_size__is_refused_and_not_fetched(
-    chain: FakeChain, ceremony: list[Party], made: CeremonyStep, due: CeremonyStep
-) -> None:
-    play(chain, ceremony, made)
-    hospital, other = ceremony[0], ceremony[1]
-    post = chain.posts[made][other.number]
-    chain.posts[made][other.number] = FilePost(other.number, b"\x07" * 32, post.size + 1, 90)
-    step_to(chain, due)
-    sent = len(hospital.ledger.sent)
-    with pytest.raises(CeremonyFailed, match=f"Hospital {other.number} announced"):
+def test_dealing__connection_lost_as_it_is_sent__is_sent_again_the_same(chain: FakeChain, parties: list[Party]) -> None:
+    reach_step(chain, parties, CeremonyStep.DEAL)
+    hospital = parties[0]
+    made = hospital.hospital.state.result(f"study-{STUDY}/ceremony-1/dealing")
+    if made is None:
+        hospital.ledger.failure = lost_connection()
+        with pytest.raises(ChainUnavailable):
+            advance_ceremony(hospital.context)
+        made = hospital.hospital.state.result(f"study-{STUDY}/ceremony-1/dealing")
+        assert made is not None and hospital.store.holds(bytes.fromhex(made["digest"]), made["size"])
         advance_ceremony(hospital.context)
-    assert b"\x07" * 32 not in hospital.store.fetched
-    assert len(hospital.ledger.sent) == sent
+    ((_, _, digest, size),) = hospital.ledger.named("post_dealing")
+    assert (digest.hex(), size) == (made["digest"], made["size"])
 
 
-@pytest.mark.parametrize("made", [CeremonyStep.TEST_KEY, CeremonyStep.TEST_SHARES], ids=["test key", "test shares"])
-def test_transcript__one_message_changed__is_not_acknowledged(
-    chain: FakeChain, ceremony: list[Party], made: CeremonyStep
+def test_dealing__keys_changed_by_a_reorganisation__is_never_made_for_others(
+    chain: FakeChain, parties: list[Party], caplog: pytest.LogCaptureFixture
 ) -> None:
-    play(chain, ceremony, CeremonyStep.TEST_SHARES)
-    hospital, liar = ceremony[0], ceremony[1]
-    post = chain.posts[made][liar.number]
-    content = bytearray(liar.store.get(post.digest, post.size))
-    content[-16] ^= 1
-    stored = liar.store.put(bytes(content))
-    chain.posts[made][liar.number] = FilePost(liar.number, stored.digest, stored.size, 90)
-    step_to(chain, CeremonyStep.ACKNOWLEDGEMENT)
-    with pytest.raises(CryptoError):
-        advance_ceremony(hospital.context)
-    assert CeremonyStep.ACKNOWLEDGEMENT not in chain.posts
-    assert not hospital.hospital.secrets.has(keys_name(hospital.context, CEREMONY, 1))
+    """Two dealings of one seed would be two sharings, and the one that went out could be read with the other's keys."""
+    reach_step(chain, parties, CeremonyStep.DEAL)
+    hospital = parties[0]
+    before = chain.ceremonies()
+    look(parties[:1])
+    dealt = hospital.hospital.state.result(f"study-{STUDY}/ceremony-1/dealing")
+    assert dealt is not None
+    # The chain goes back: hospital 5 posts its keys first now, and nobody has dealt.
+    keys = chain.books.keys[1]
+    keys[:] = [keys[1], keys[0], *keys[2:]]
+    chain.books.change_ceremony(step=CeremonyStep.DEAL, dealt=0, keys_hash=running_hash(keys), deadline=before.now + 60)
+    chain.books.dealings.clear()
+    hospital.ledger.sent.clear()
+    with caplog.at_level(logging.WARNING):
+        look(parties[:1])
+        look(parties[:1])
+    assert hospital.ledger.sent == []
+    assert len([r for r in caplog.records if "the keys changed after this node had dealt" in r.message]) == 1
+    assert not hospital.store.local.released(bytes.fromhex(dealt["digest"]), dealt["size"])
+    state = hold_ceremony(chain, parties)
+    assert state.completed and state.participants == 0b1110
 
 
-@pytest.mark.parametrize("key", [bytes(31) + b"\x01", bytes(32), b"a copy"], ids=["small order", "zero", "a copy"])
-def test_sealing_key__one_that_nobody_can_seal_to__does_not_keep_the_others_from_posting(
-    chain: FakeChain, ceremony: list[Party], key: bytes
+def test_peers__one_that_is_not_named_posted_keys__deals_nothing_and_says_so(
+    chain: FakeChain, parties: list[Party], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A missing dealing is slashed: one hospital's bad key must not make all the others offenders."""
-    play(chain, ceremony, CeremonyStep.KEY)
-    keys, bad = chain.posts[CeremonyStep.KEY], ceremony[1].number
-    digest = keys[ceremony[0].number].digest if key == b"a copy" else key[::-1]
-    keys[bad] = replace(keys[bad], digest=digest)
-    step_to(chain, CeremonyStep.DEALING)
-    for party in (ceremony[0], ceremony[2]):
-        advance_ceremony(party.context)
-        posted = chain.posts[CeremonyStep.DEALING][party.number]
-        assert b"objection/1" in party.store.get(posted.digest, posted.size)
-    step_to(chain, CeremonyStep.TEST_COMMITMENT)
-    with pytest.raises(CryptoError):
-        advance_ceremony(ceremony[2].context)
+    careful = dealing_with(parties[0], 5, 7)
+    with caplog.at_level(logging.WARNING):
+        state = hold_ceremony(chain, [careful, *parties[1:]])
+    assert not careful.ledger.named("post_dealing")
+    (told,) = [r.message for r in caplog.records if "peers" in r.message]
+    assert "hospitals [9]" in told and "shows its own update" in told
+    assert state.completed and state.participants == 0b1110
 
 
-def test_sealing_keys__not_all_shown_yet__are_waited_for(chain: FakeChain, ceremony: list[Party]) -> None:
-    play(chain, ceremony, CeremonyStep.KEY)
-    del chain.posts[CeremonyStep.KEY][ceremony[1].number]
-    step_to(chain, CeremonyStep.DEALING)
-    with pytest.raises(CryptoError):
-        advance_ceremony(ceremony[0].context)
-    assert CeremonyStep.DEALING not in chain.posts
+def test_peers__all_named__takes_part(chain: FakeChain, parties: list[Party]) -> None:
+    careful = dealing_with(parties[0], 5, 7, 9)
+    assert hold_ceremony(chain, [careful, *parties[1:]]).participants == 0b1111
 
 
-def test_dealing__served_to_one_hospital_only__reaches_the_others_through_it(
-    chain: FakeChain, ceremony: list[Party]
+@pytest.mark.parametrize(("step", "forgotten"), [(CeremonyStep.KEY, "its keys"), (CeremonyStep.DEAL, "its keys")])
+def test_restored_memory__older_than_what_the_chain_shows__leaves_the_ceremony_alone(
+    chain: FakeChain, parties: list[Party], caplog: pytest.LogCaptureFixture, step: CeremonyStep, forgotten: str
 ) -> None:
-    """Who posted it must not choose which of the others can go on."""
-    play(chain, ceremony, CeremonyStep.DEALING)
-    post = chain.posts[CeremonyStep.DEALING][ceremony[1].number]
-    step_to(chain, CeremonyStep.TEST_COMMITMENT)
-    advance_ceremony(ceremony[0].context)
-    ceremony[1].store.failure[post.digest] = StorageError("gone")
-    for path in (ceremony[1].store.local.folder / "public").rglob("b*"):
-        if path.is_file():
-            path.unlink()
-    advance_ceremony(ceremony[2].context)
-    assert ceremony[2].number in chain.posts[CeremonyStep.TEST_COMMITMENT]
+    reach_step(chain, parties, step)
+    look(parties[:1])
+    older = restored(parties[0])
+    older.ledger.sent.clear()
+    with caplog.at_level(logging.WARNING):
+        look([older])
+        look([older])
+    assert older.ledger.sent == []
+    (told,) = [r.message for r in caplog.records if "does not remember" in r.message]
+    assert forgotten in told and "sits out the rounds" in told
 
 
-def test_dealing__nobody_serves_it__is_waited_for(chain: FakeChain, ceremony: list[Party]) -> None:
-    play(chain, ceremony, CeremonyStep.DEALING)
-    post = chain.posts[CeremonyStep.DEALING][ceremony[1].number]
-    chain.posts[CeremonyStep.DEALING][ceremony[1].number] = replace(post, digest=b"\x07" * 32)
-    step_to(chain, CeremonyStep.TEST_COMMITMENT)
-    with pytest.raises(StorageError):
-        advance_ceremony(ceremony[0].context)
-
-
-def test_ceremony__own_seed_gone__is_not_taken_part_in(chain: FakeChain, ceremony: list[Party]) -> None:
-    play(chain, ceremony, CeremonyStep.KEY)
-    ceremony[0].hospital.secrets.erase("study-1/ceremony-1/seed")
-    step_to(chain, CeremonyStep.DEALING)
-    with pytest.raises(SecretUnavailable, match="secret is gone"):
-        advance_ceremony(ceremony[0].context)
-
-
-def test_deadline__passed__the_ceremony_is_failed_by_turns(chain: FakeChain, ceremony: list[Party]) -> None:
-    step_to(chain, CeremonyStep.KEY, deadline=int(time.time()) - 3)
-    for party in ceremony:
-        advance_ceremony(party.context)
-    assert [party.ledger.named("fail_ceremony") for party in ceremony] == [[], [[1]], []]
-
-
-def test_step__machines_clock_an_hour_ahead__is_done_all_the_same(
-    chain: FakeChain, ceremony: list[Party], monkeypatch: pytest.MonkeyPatch
+def test_restored_memory__dealing_forgotten_alone__deals_no_second_one(
+    chain: FakeChain, parties: list[Party], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Else one wrong clock ends the ceremony for all, and later costs bond."""
-    now = time.time
-    monkeypatch.setattr(time, "time", lambda: now() + 3600)
-    advance_ceremony(ceremony[1].context)
-    assert len(ceremony[1].ledger.named("post_ceremony")) == 1
-    assert ceremony[1].ledger.named("fail_ceremony") == []
-    assert chain.clock.next_moment() == chain.ceremony.deadline + 1
+    reach_step(chain, parties, CeremonyStep.DEAL)
+    look(parties[:1])
+    older = restored(parties[0])
+    older.hospital.state.done(f"study-{STUDY}/ceremony-1/keys")
+    older.ledger.sent.clear()
+    with caplog.at_level(logging.WARNING):
+        look([older])
+    assert older.ledger.sent == [] and any("its dealing" in r.message for r in caplog.records)
 
 
-def test_deadline__passed_by_the_chain_alone__is_over(
-    chain: FakeChain, ceremony: list[Party], monkeypatch: pytest.MonkeyPatch
+def test_keys__lost_secret_folder__takes_no_part(chain: FakeChain, parties: list[Party]) -> None:
+    look(parties[:1])
+    parties[0].hospital.secrets.erase(seed_name(parties[0].context, 1))
+    state = hold_ceremony(chain, parties)
+    assert state.completed and state.participants == 0b1110
+
+
+def test_step_over__moved_on_by_turns(chain: FakeChain, parties: list[Party]) -> None:
+    """One hospital is away: the others do not all pay for moving on."""
+    here = parties[1:]
+    look(here)
+    chain.wait(62)
+    look(here)
+    assert sum(len(party.ledger.named("move_on")) for party in here) == 1
+    assert chain.books.ceremony.step is CeremonyStep.DEAL and chain.books.ceremony.keyed == 0b1110
+
+
+def test_failed_ceremony__the_next__has_new_keys_and_erases_what_was_left(
+    chain: FakeChain, parties: list[Party]
 ) -> None:
-    now = time.time
-    monkeypatch.setattr(time, "time", lambda: now() - 7200)
-    chain.clock.ahead = 3600
-    advance_ceremony(ceremony[1].context)
-    assert ceremony[1].ledger.named("fail_ceremony") == [[1]]
+    here = parties[:2]
+    look(here)
+    posted = chain.books.keys[1]
+    chain.wait(62)
+    look_until(chain, here, lambda: chain.books.ceremony.number == 2)
+    assert hold_ceremony(chain, parties).number == 2 and chain.books.ceremony.participants == 0b1111
+    again = {post.hospital_id: post for post in chain.books.keys[2]}
+    assert all(again[post.hospital_id].px != post.px for post in posted)
+    look(parties)
+    for party in parties:
+        assert not party.hospital.secrets.names(f"study-{STUDY}/ceremony-1")
 
 
-def test_retry__begun_but_not_final__keeps_the_secrets_of_the_ceremony_before(
-    chain: FakeChain, ceremony: list[Party], monkeypatch: pytest.MonkeyPatch
+def test_acknowledgement__end_of_complaining_not_final__waits(chain: FakeChain, parties: list[Party]) -> None:
+    reach_step(chain, parties, CeremonyStep.HOLD)
+    look_until(chain, parties[:3], lambda: chain.books.ceremony.held.bit_count() == 3)
+    chain.hold()
+    look(parties[3:])
+    look(parties)
+    assert chain.books.ceremony.step is CeremonyStep.ACKNOWLEDGE and chain.books.acknowledgements == {}
+    chain.settle()
+    look(parties)
+    assert chain.books.ceremony.completed
+
+
+def test_acknowledgement__a_file_that_counts_is_gone__acknowledges_nothing(
+    chain: FakeChain, parties: list[Party]
 ) -> None:
-    """A reorganisation could bring that ceremony back."""
-    play(chain, ceremony, CeremonyStep.DEALING)
-    earlier = chain.ceremony
-    step_to(chain, CeremonyStep.KEY, number=2)
-    later = chain.ceremony
-    monkeypatch.setattr(chain, "ceremony_state", lambda _study, at="latest": later if at == "latest" else earlier)
-    advance_ceremony(ceremony[0].context)
-    assert ceremony[0].hospital.secrets.has("study-1/ceremony-1/seed")
-
-
-def test_retry__begun__erases_the_secrets_of_the_failed_ceremony(chain: FakeChain, ceremony: list[Party]) -> None:
-    play(chain, ceremony, CeremonyStep.DEALING)
-    step_to(chain, CeremonyStep.KEY, number=2)
-    advance_ceremony(ceremony[0].context)
-    assert ceremony[0].hospital.secrets.names("study-1/ceremony-1") == ()
-    assert ceremony[0].hospital.secrets.has("study-1/ceremony-2/seed")
-    keys = {arguments[2] for arguments in ceremony[0].ledger.named("post_ceremony") if arguments[1] is CeremonyStep.KEY}
-    assert len(keys) == 2, "the retry has a sealing key of its own"
+    """t equal acknowledgements include an honest one only where the honest have judged what they acknowledge."""
+    reach_step(chain, parties, CeremonyStep.ACKNOWLEDGE)
+    hospital, lost = parties[0], chain.dealings(STUDY, 1)[9]
+    hospital.store.lose(lost.digest)
+    state = hold_ceremony(chain, parties)
+    assert not hospital.ledger.named("acknowledge")
+    assert state.completed and state.participants == 0b1110

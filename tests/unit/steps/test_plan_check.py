@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from node.chain.studies import salt_commitment
 from node.errors import ContentNotFound, ContractReverted, DataError, KeyNotTrusted, StudyError
 from node.plan import DOCUMENT_LIMIT
 from node.steps.advance import open_study
 from node.steps.enrolment import check_plan, check_rules, data_file, enrol, fetch_plan
 from node.steps.models import export
+from node.steps.salt import own_salt
 from node.types import PlanTerms
-from tests.support.fake_chain import STUDY, FakeChain
+from tests.support.fake_chain import STUDY, FakeChain, round_state
 from tests.support.small_study import records, write_table
 from tests.support.steps import Party
 
@@ -31,9 +33,16 @@ NAMES = {
     "ceremony_step_length": "length of a ceremony step",
     "submit_length": "length of submission",
     "attest_length": "length of attestation",
-    "open_length": "length of an opening attempt",
+    "open_length": "length of an opening's window",
+    "patience": "patience with a round that does not open",
+    "recovery": "time to recover the last model",
+    "pads_only": "opening by pads alone",
+    "approved_joining": "joining by approval",
+    "service_budget": "budget for services",
+    "service_fee": "fee of a service",
+    "absence_fine": "fine for an absence",
+    "absence_cap": "most that absences cost in a batch",
     "reward_per_round": "reward per round",
-    "verified_share_bps": "verified share",
     "privacy_budget": "privacy budget",
     "privacy_cost": "privacy cost of a round",
     "noise_bound": "bound of the noise",
@@ -135,7 +144,7 @@ def test_export__announced_plan_larger_than_any_plan__is_not_fetched(
 ) -> None:
     from node.types import Phase
 
-    chain.change_round(closed_as=Phase.FINALISED)
+    chain.books.rounds[1] = round_state(chain.study_record.plan.initial_root, closed_as=Phase.FINALISED)
     chain.change_terms(document_size=DOCUMENT_LIMIT + 1)
     with pytest.raises(DataError, match="no plan has more"):
         export(chain, hospital.store, STUDY, 1, tmp_path / "model.npz")  # type: ignore[arg-type]
@@ -178,8 +187,9 @@ def test_enrol__accepted__keeps_the_records_it_committed_to_and_serves_the_plan(
 ) -> None:
     hospital, table, plan = newcomer
     enrol(hospital.hospital, STUDY, table, plan_file=plan, payout_commitment=bytes([7] * 32))
-    name, _, rows, commitment = hospital.ledger.sent[0]
-    assert (name, rows, commitment) == ("enrol", 8, bytes([7] * 32))
+    name, _, rows, salt, payout = hospital.ledger.sent[0]
+    assert (name, rows, payout) == ("enrol", 8, bytes([7] * 32))
+    assert salt == salt_commitment(own_salt(hospital.hospital, STUDY))
     assert hospital.hospital.secrets.has(f"study-{STUDY}/records")
     terms = chain.study_record.plan
     assert hospital.store.local.released(terms.document_digest, terms.document_size)
@@ -196,7 +206,7 @@ def test_enrol__data_of_its_own__are_remembered_by_study_and_the_latest_try_coun
         enrol(hospital.hospital, STUDY, table, plan_file=plan)
     enrol(hospital.hospital, STUDY, other, plan_file=plan)
     assert data_file(state_file, STUDY) == str(other) and data_file(state_file, STUDY + 1) is None
-    assert [rows for _, _, rows, _ in hospital.ledger.sent] == [5]
+    assert [rows for _, _, rows, *_ in hospital.ledger.sent] == [5]
 
 
 def test_enrol__verifier_of_another_key_on_chain__is_refused_before_anything_is_kept(
