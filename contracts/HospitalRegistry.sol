@@ -18,8 +18,8 @@ contract HospitalRegistry is IHospitalRegistry, AccessControlDefaultAdminRules, 
 
     /// @notice Role of the council (a multisig in production), here and in the StudyRegistry.
     bytes32 public constant COUNCIL_ROLE = keccak256("consilium.council");
-    /// @notice Seconds from an owner's proposal until it can be accepted: in which the present owner, if it was not the one
-    /// who proposed, can take it back.
+    /// @notice Seconds from an owner's proposal until it can be accepted: in which the present owner, if it was not the
+    /// one who proposed, can take it back.
     uint64 public constant OWNER_DELAY = 3 days;
     bytes32 private constant OPERATOR_TYPEHASH = keccak256("Operator(address owner,address operator)");
     uint256 private constant MAX_NAME_BYTES = 64;

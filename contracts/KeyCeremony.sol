@@ -73,6 +73,7 @@ contract KeyCeremony is Steps {
 
     /// @inheritdoc IKeyCeremony
     function nameLacking(uint256 studyId, uint32 ceremony, uint64 bitmap) external {
+        if (bitmap == 0) revert KeyCeremonyNothingLacking(studyId);
         Record memory record = _recordIn(studyId, ceremony, CeremonyStep.Complain);
         Tallies.Tally storage lacking = _lacking[studyId];
         uint64 silent = record.counted & ~record.satisfied;

@@ -155,8 +155,9 @@ contract Openings is IOpenings, EIP712 {
         _posted[studyId][round] = posted;
     }
 
-    /// @dev A finalised round's shares are accepted until the next one's submission is over, however late that is; where
-    /// no round follows any more, for a while after the study's end. Where a ceremony ended it, that is when it ran out.
+    /// @dev A finalised round's shares are accepted until the next one's submission is over, however late that is;
+    /// where no round follows any more, for a while after the study's end. Where a ceremony ended it, that is when it
+    /// ran out.
     function _isRecovering(uint256 studyId, uint32 round, IRoundManager.Standing memory at)
         private
         view

@@ -7,6 +7,7 @@ import {IRewardPool} from "./interfaces/IRewardPool.sol";
 import {IRoundManager} from "./interfaces/IRoundManager.sol";
 import {IStakeVault} from "./interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "./interfaces/IStudyRegistry.sol";
+import {Actors} from "./libraries/Actors.sol";
 import {BabyJubJub} from "./libraries/BabyJubJub.sol";
 import {Bitmaps} from "./libraries/Bitmaps.sol";
 import {PhaseArithmetic} from "./libraries/PhaseArithmetic.sol";
@@ -15,6 +16,7 @@ import {RoundLedger} from "./rounds/RoundLedger.sol";
 
 /// @title Rounds: submit, attest, include, finalise or fail
 contract RoundManager is ProofChecks {
+    using Actors for IStudyRegistry;
     using Bitmaps for uint64;
     using Bitmaps for uint8;
 
@@ -181,8 +183,8 @@ contract RoundManager is ProofChecks {
         _credit(studyId, IRewardPool.Service.Fail, missing);
     }
 
-    /// @dev Records how a round ended and the weights' root, and whether the study does; the next round, where there are
-    /// keys for it, begins with that.
+    /// @dev Records how a round ended and the weights' root, and whether the study does; the next round, where there
+    /// are keys for it, begins with that.
     function _close(
         uint256 studyId,
         uint32 round,
@@ -207,13 +209,7 @@ contract RoundManager is ProofChecks {
 
     /// @dev Credits a service to the caller, unless the call fines its hospital.
     function _credit(uint256 studyId, IRewardPool.Service service, uint64 fined) private {
-        if (fined != 0) {
-            try STUDIES.actorOf(studyId, msg.sender) returns (uint32, uint8 index) {
-                if (fined.has(index)) return;
-            } catch {
-                // A stranger's call fines no hospital of its own.
-            }
-        }
+        if (STUDIES.actsForAny(studyId, msg.sender, fined)) return;
         REWARDS.credit(studyId, msg.sender, service);
     }
 

@@ -153,7 +153,7 @@ contract StakeVault is Bonds {
 
     /// @inheritdoc IStakeVault
     function payFines(address to, uint256 amount) external onlyRewardPool nonReentrant {
-        // Reverts where more is asked for than was set aside.
+        if (amount > _setAside) revert StakeVaultNotSetAside(amount, _setAside);
         _setAside -= amount;
         TOKEN.safeTransfer(to, amount);
         emit FinesPaid(to, amount);
@@ -202,10 +202,11 @@ contract StakeVault is Bonds {
         if (shared.offence != Offence.FalseDealing) shared.claimableAt = _settledAt(shared.studyId, shared.stage);
     }
 
-    /// @dev Reverts unless the caller may punish the offenders for the stage now. No part that was claimed ever changes:
-    /// parts follow from who is punished for the pot's stage, and nobody is any more once they can be claimed. For a
-    /// ceremony, since the one call that makes its pot is the last that it allows. For a round, since `slash` ends at
-    /// the very second from which its pots' parts are paid, and that second, once known, stays: a round closes once.
+    /// @dev Reverts unless the caller may punish the offenders for the stage now. No part that was claimed ever
+    /// changes: parts follow from who is punished for the pot's stage, and nobody is any more once they can be claimed.
+    /// For a ceremony, since the one call that makes its pot is the last that it allows. For a round, since `slash`
+    /// ends at the very second from which its pots' parts are paid, and that second, once known, stays: a round closes
+    /// once.
     /// @return claimableAt 0 for a round's pot, which tells it when it is read.
     function _openStage(uint256 studyId, Offence offence, uint32 stage, uint64 offenders)
         private
@@ -258,8 +259,8 @@ contract StakeVault is Bonds {
     {
         uint64[4] memory then = _punished[studyId][stage];
         if (offence == Offence.FalseDealing) return beneficiaries & ~then[uint8(offence)];
-        return beneficiaries
-            & ~(then[uint8(Offence.FalsePayload)] | then[uint8(Offence.FalsePadShare)] | then[uint8(Offence.Equivocation)]);
+        uint64 liars = then[uint8(Offence.FalsePayload)] | then[uint8(Offence.FalsePadShare)];
+        return beneficiaries & ~(liars | then[uint8(Offence.Equivocation)]);
     }
 
     /// @dev A beneficiary's bit; 0 for anybody else, and for a pot that is none.

@@ -37,6 +37,7 @@ from node.proofs.prover import NATIVE_BINARY, SNARKJS, compute_witness, node_pro
 from node.steps.head_records import HeadRecords
 from node.steps.records import read_records
 from node.steps.trained import Trained
+from node.storage.cid import address
 from scripts.children import ROOT
 from scripts.demo_plan import TableCast, table_cast
 
@@ -111,7 +112,7 @@ class Hospital:
 
     def judge(self) -> crypto.Judgement:
         posted = {
-            party: crypto.PostedDealing(crypto.dealing_digest(data), len(data), True, data)
+            party: crypto.PostedDealing(address(data)[0].digest, len(data), True, data)
             for party, data in self.dealings.items()
         }
         return crypto.judge_ceremony(self.ceremony, self.keys, posted, ())

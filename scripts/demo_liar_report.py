@@ -11,6 +11,7 @@ from node.chain.client import ChainReader
 from node.types import Opening
 from node.words import plain
 from scripts.demo_liars import LIES, NOTE, ROUND
+from scripts.demo_plan import NAMES
 
 STUDY = 1
 _UNIT = 10**18
@@ -20,20 +21,22 @@ def liar_found(kind: str, folder: Path, reader: ChainReader) -> dict[str, Any]:
     """The report's part about it; `hospital` is None where none had the place for the lie.
 
     `found_by`: who complained of it, accused it, could not get its payload, or asked for the model that it kept;
-    `fined`: all that it lost of its bond; `openings_lost`: rounds that CKKS did not open in its window.
+    `fined`: all that it lost of its bond, of which `shared` is the others' now; `openings_lost`: rounds that CKKS did
+    not open in its window.
     """
     rounds = [reader.round_state(STUDY, number) for number in range(1, reader.current_round(STUDY) + 1)]
     number = _who(folder, reader)
     finders = _finders(kind, reader, number) if number else []
+    slices, fines = (
+        sum(event.arguments["amount"] for event in reader.events("StakeVault", name, studyId=STUDY, hospitalId=number))
+        for name in ("BondSlashed", "AbsenceFined")
+    )
     return {
         "kind": kind,
         "hospital": reader.hospital(number).name if number else None,
         "found_by": [reader.hospital(finder).name for finder in sorted(set(finders) - {number})],
-        "fined": sum(
-            event.arguments["amount"]
-            for name in ("AbsenceFined", "BondSlashed")
-            for event in reader.events("StakeVault", name, studyId=STUDY, hospitalId=number or 0)
-        ),
+        "fined": slices + fines,
+        "shared": slices,
         "openings_lost": sum(
             state.opening is Opening.CKKS and 0 < state.pads_from <= state.closed_at for state in rounds
         ),
@@ -63,15 +66,17 @@ def told(found: dict[str, Any]) -> str:
         return "none had the place for the lie."
     lie = LIES[found["kind"]]
     names = ", ".join(map(plain, found["found_by"]))
-    how = f"found by {names} ({_BY[found['kind']]})" if found["found_by"] else "nobody can tell whose fault it was"
-    lost = f"it lost {found['fined'] / _UNIT:,.2f} tokens" if found["fined"] else "it lost nothing"
-    window = f"the others {found['openings_lost']} window of an opening" if found["openings_lost"] else ""
-    kept = "the others lost nothing but time" if not window else f"{window}, and no round"
-    return f"{plain(found['hospital'])} {lie.deed}; {how}; {lost}, {kept}."
+    how = f"found by {names}: {_BY[found['kind']]}" if found["found_by"] else "nobody can tell whose fault it was"
+    lost = "it lost nothing"
+    if found["fined"]:
+        lost = f"it lost {found['fined'] / _UNIT:,.2f} tokens, of which {found['shared'] / _UNIT:,.2f} are the others'"
+    windows = found["openings_lost"]
+    others = f"{windows} window of an opening, and no round" if windows else "time, and no round"
+    return f"{plain(found['hospital'])} {lie.deed}; {how}. {lost[0].upper()}{lost[1:]}; the others lost {others}."
 
 
 _BY = {
-    "dealing": "their complaint opened the box to all",
+    "dealing": "the complaint opened the box to all",
     "ciphertext": "its bytes do not fit its commitment",
     "share": "its bytes do not fit the dealings",
     "withhold": "they never held it",
@@ -83,8 +88,7 @@ def _who(folder: Path, reader: ChainReader) -> int:
     """The number of the hospital that left the note; 0 for none."""
     for note in folder.glob(f"hospital-*/{NOTE}"):
         # Folders are numbered as the demo's hospitals are named.
-        place = int(note.parent.name.removeprefix("hospital-")) - 1
-        name = f"Hospital {chr(ord('A') + place)}"
+        name = NAMES[int(note.parent.name.removeprefix("hospital-")) - 1]
         return next(one.id for one in reader.hospitals() if one.name == name)
     return 0
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists custom errors that no contract test names, and states of `docs/contracts.md` without a test.
 
-The table under `## Endings` there has a row or more for every state (`Study.Running`, `Round.Open`) in its first
-column, and in its last one the tests that show how everybody gets out of it.
+The table under `## Endings` there has a row or more for every state (`Study.Running`, `Ceremony.Deal`, `Round.Open`) in
+its first column, and in its last one the tests that show how everybody gets out of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CONTRACTS = ROOT / "contracts"
 TESTS = ROOT / "tests" / "contracts"
 PAGE = ROOT / "docs" / "contracts.md"
 #: The table's word for each enum of states.
-ENUMS = {"StudyState": "Study", "Phase": "Round"}
+ENUMS = {"StudyState": "Study", "CeremonyStep": "Ceremony", "Phase": "Round"}
 NO_CODE = {"mocks", "verifiers"}
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)

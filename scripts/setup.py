@@ -151,7 +151,7 @@ def steps(torch: str) -> list[Step]:
             "circuits and development proving keys (insecure by design: for local chains only)",
             [*circuits, ROOT / "scripts" / "circuits.py"],
             python_script("scripts/circuits.py", "build", "--all"),
-            (ROOT / ".cache" / "circuits",),
+            (ROOT / ".cache" / "circuits", *(ROOT / ".cache" / "native" / name for name in ("groth16", "group"))),
         ),
         Step("contracts", "contracts", [*contracts, *compiler], compile_contracts, (COMPILED,)),
     ]

@@ -51,7 +51,7 @@ def services(view: StudyView) -> pd.DataFrame:
     """What was earned by moving the study on."""
     return pd.DataFrame(
         {
-            "Who": item.account,
+            "Who": _holder(view, item.account),
             "For": SERVICE[item.service],
             "Amount": fmt.tokens(item.amount, view.network),
             "Time": fmt.time(item.act.timestamp),
@@ -104,3 +104,10 @@ def pots(view: StudyView) -> pd.DataFrame:
         for pot in view.money.pots
         for part in pot.parts
     )
+
+
+def _holder(view: StudyView, account: str) -> str:
+    """Whose account it is, where it is a hospital's or the sponsor's."""
+    named = {view.sponsor: "sponsor"}
+    named |= {key: hospital.name for hospital in view.hospitals for key in (hospital.owner, hospital.operator)}
+    return named.get(account, account)

@@ -209,8 +209,8 @@ def _proved_training(plan: HeadPlan) -> list[Line]:
         Line(
             "Rows",
             f"at most {fmt.count(part.rows_maximum, 'row')} of a hospital, the same in every round, fixed by a "
-            "commitment at enrolment. Of a hospital with more rows, the hash of a later block of the chain draws the "
-            "block of rows that it trains on.",
+            "commitment at enrolment. Of a hospital with more rows, the hash of a later block of the chain and the "
+            "salts of all hospitals draw the block of rows that it trains on.",
         ),
         Line(
             "Arithmetic",
@@ -267,11 +267,15 @@ def _privacy(hidden: Privacy) -> str | Line:
     )
 
 
+def _between(least: int, most: int) -> str:
+    return fmt.count(most, "hospital") if least == most else f"From {least} to {fmt.count(most, 'hospital')}"
+
+
 def schedule(plan: TrainingPlan) -> list[str]:
     """Rounds, people and deadlines."""
     people, phases = plan.participation, plan.phases
     return [
-        f"From {people.minimum} to {fmt.count(people.maximum, 'hospital')} take part in "
+        f"{_between(people.minimum, people.maximum)} take part in "
         f"{fmt.count(people.rounds, 'round')}; a key ceremony makes keys for {people.batch_rounds} of them, and a "
         "new one is held when they are used up, when a hospital joins or leaves, when a round failed, and on request.",
         "Nobody joins once the first key ceremony has begun."

@@ -13,16 +13,16 @@ view = open_study()
 money, network = view.money, view.network
 
 st.title("Money")
-figures(
-    (
-        ("Paid in", fmt.tokens(money.paid_in, network)),
-        ("Earned by hospitals", fmt.tokens(money.earned, network)),
-        ("Taken by hospitals", fmt.tokens(money.paid_out, network)),
-        ("Earned by services", fmt.tokens(money.service_spent, network)),
-        ("Back to the sponsor", fmt.tokens(money.refunded, network)),
-        ("Still in the pool", fmt.tokens(money.left, network)),
-    )
+flows = (
+    ("Paid in", money.paid_in),
+    ("Earned by hospitals", money.earned),
+    ("Taken by hospitals", money.paid_out),
+    ("Earned by services", money.service_spent),
+    ("Back to the sponsor", money.refunded),
+    ("Still in the pool", money.left),
 )
+for three in (flows[:3], flows[3:]):
+    figures((label, fmt.tokens(amount, network)) for label, amount in three)
 if money.pool_record < money.required:
     short = fmt.tokens(money.required - money.pool_record, network)
     st.warning(f"Not funded in full: {short} are missing. Hospitals cannot enrol before.", icon=":material/warning:")

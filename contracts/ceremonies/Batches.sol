@@ -191,8 +191,8 @@ abstract contract Batches is IKeyCeremony {
         return _stretches[studyId][_courses[studyId].batches];
     }
 
-    /// @dev Everybody with a place comes back to each ceremony, but who left, lied, or sits this one out; nobody sits out
-    /// where too few would be left.
+    /// @dev Everybody with a place comes back to each ceremony, but who left, lied, or sits this one out; nobody sits
+    /// out where too few would be left.
     function _nextDue(uint256 studyId, IStudyRegistry.CeremonyTerms memory terms) internal view returns (uint64 due) {
         Course memory course = _courses[studyId];
         due = (course.members == 0 ? terms.enrolled : course.members) & ~course.leaving & ~VAULT.excluded(studyId);

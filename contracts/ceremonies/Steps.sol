@@ -6,12 +6,14 @@ import {IRewardPool} from "../interfaces/IRewardPool.sol";
 import {IRoundManager} from "../interfaces/IRoundManager.sol";
 import {IStakeVault} from "../interfaces/IStakeVault.sol";
 import {IStudyRegistry} from "../interfaces/IStudyRegistry.sol";
+import {Actors} from "../libraries/Actors.sol";
 import {Bitmaps} from "../libraries/Bitmaps.sol";
 import {Tallies} from "../libraries/Tallies.sol";
 import {Batches} from "./Batches.sol";
 
 /// @title How a ceremony begins, how each of its steps ends, and how the ceremony does
 abstract contract Steps is Batches {
+    using Actors for IStudyRegistry;
     using Bitmaps for uint64;
     using Bitmaps for uint8;
     using Tallies for Tallies.Tally;
@@ -76,7 +78,8 @@ abstract contract Steps is Batches {
             revert KeyCeremonyStepOpen(studyId, record.step, record.deadline);
         }
         uint64 fined = _endStep(studyId, record);
-        if (!_actsForAny(studyId, fined)) REWARDS.credit(studyId, msg.sender, IRewardPool.Service.MoveOn);
+        if (STUDIES.actsForAny(studyId, msg.sender, fined)) return;
+        REWARDS.credit(studyId, msg.sender, IRewardPool.Service.MoveOn);
     }
 
     /// @dev The ceremony that goes on; put on record, if it is due and nobody touched it before.
@@ -99,7 +102,8 @@ abstract contract Steps is Batches {
         emit StepOver(studyId, ceremony, step, end.absent, end.left);
         if (step == CeremonyStep.Acknowledge && record.agreed != 1) {
             bool none = record.agreed == 0;
-            record = _fail(studyId, record, none ? CeremonyFailure.NoTranscript : CeremonyFailure.TwoTranscripts, terms);
+            CeremonyFailure why = none ? CeremonyFailure.NoTranscript : CeremonyFailure.TwoTranscripts;
+            record = _fail(studyId, record, why, terms);
         } else if (end.left.count() < terms.minimum) {
             record = _fail(studyId, record, CeremonyFailure.TooFew, terms);
         } else if (step == CeremonyStep.Acknowledge) {
@@ -219,7 +223,8 @@ abstract contract Steps is Batches {
         end.fined = end.absent;
     }
 
-    /// @dev Two transcripts that t acknowledged each are not for want of anybody: there are two chains, and nobody pays.
+    /// @dev Two transcripts that t acknowledged each are not for want of anybody: there are two chains, and nobody
+    /// pays.
     function _verdict(uint256 studyId, Record memory record) private view returns (End memory end) {
         if (record.agreed > 1) return end;
         end.absent = record.counted & ~record.acknowledged;
@@ -233,16 +238,6 @@ abstract contract Steps is Batches {
 
     function _spoke(uint256 studyId, Record memory record) private view returns (uint64) {
         return record.satisfied | record.complainers | _lacking[studyId].voters();
-    }
-
-    /// @dev Whether the caller acts for a hospital of a set: its operator or owner.
-    function _actsForAny(uint256 studyId, uint64 hospitals) private view returns (bool) {
-        if (hospitals == 0) return false;
-        try STUDIES.actorOf(studyId, msg.sender) returns (uint32, uint8 index) {
-            return hospitals.has(index);
-        } catch {
-            return false;
-        }
     }
 
     function _fresh(uint32 number, uint40 from, uint64 due, IStudyRegistry.CeremonyTerms memory terms)

@@ -5,8 +5,8 @@ pragma solidity ^0.8.30;
 /// @notice For hospitals with more rows than a training circuit takes. A hospital cuts its rows into blocks that the
 /// circuit can take and commits to all of them when it enrols. The hash of the chain's next block, which nobody knew
 /// then, draws one together with the salts that all hospitals committed to when they enrolled and reveal with their
-/// keys: keccak256(abi.encode(block hash, salt mix, studyId, hospitalId)) mod blocks. Whoever builds that block does not
-/// know the salts, and they were fixed before it. The hospital opens the block that was drawn, and from then on its
+/// keys: keccak256(abi.encode(block hash, salt mix, studyId, hospitalId)) mod blocks. Whoever builds that block does
+/// not know the salts, and they were fixed before it. The hospital opens the block that was drawn, and from then on its
 /// enrolment has that block's data root and rows.
 /// @dev The commitment is the root of a binary tree: a leaf is keccak256(abi.encode(dataRoot, rows)), an inner node
 /// keccak256(left ‖ right), the depth is the least that has room for all blocks, and leaves beyond them are 0. The
@@ -16,7 +16,8 @@ interface IBlockDraws {
     /// @param blocksRoot Root of the tree over all blocks.
     /// @param blocks How many there are; 0 for a hospital that enrolled with one data root.
     /// @param drawAt Number of the chain's block whose hash draws.
-    /// @param blockHash That block's hash, once it is on record: what hashes the chain still knows does not matter then.
+    /// @param blockHash That block's hash, once it is on record: what hashes the chain still knows does not matter
+    /// then.
     /// @param index Block that was drawn; 0 until `used`.
     /// @param redrawn The first draw was lost: the present one is the last.
     /// @param used The block was opened.

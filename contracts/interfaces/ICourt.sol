@@ -2,12 +2,12 @@
 pragma solidity ^0.8.30;
 
 /// @title Lies in rounds, by bytes that everybody sees alike
-/// @notice Two signed CKKS shares that differ need no judge but the signatures. What only a node can check (a payload that
-/// does not open its commitment, a pad share that does not fit) counts once t participants of the round accuse: t
+/// @notice Two signed CKKS shares that differ need no judge but the signatures. What only a node can check (a payload
+/// that does not open its commitment, a pad share that does not fit) counts once t participants of the round accuse: t
 /// include an honest one. Either costs the hospital a slice of its bond, once, and its place in the study.
 interface ICourt {
-    /// @dev Payload: bytes that hash to the submitted digest are malformed or do not fit the commitment. PadShare: bytes
-    /// in an event, or that hash to a digest in one, are malformed or do not fit the dealings.
+    /// @dev Payload: bytes that hash to the submitted digest are malformed or do not fit the commitment. PadShare:
+    /// bytes in an event, or that hash to a digest in one, are malformed or do not fit the dealings.
     enum Charge {
         Payload,
         PadShare
@@ -36,9 +36,9 @@ interface ICourt {
     /// @param convicted Bitmap of indices that t participants now accuse.
     event Convicted(uint256 indexed studyId, uint32 indexed round, Charge charge, uint64 convicted);
 
-    /// @notice Slashes a hospital that signed two different CKKS shares for one round and set; anyone, once per hospital
-    /// and round, from the second its included set was fixed until `EVIDENCE_WINDOW` after it closed. Reverts where
-    /// nothing could be taken, or nobody would benefit, so that the evidence is not lost.
+    /// @notice Slashes a hospital that signed two different CKKS shares for one round and set; anyone, once per
+    /// hospital and round, from the second its included set was fixed until `EVIDENCE_WINDOW` after it closed. Reverts
+    /// where nothing could be taken, or nobody would benefit, so that the evidence is not lost.
     /// @param includedBitmap Set that both signatures name, whether or not it is the round's.
     function reportEquivocation(
         uint256 studyId,

@@ -46,7 +46,8 @@ interface IHospitalRegistry {
 
     /// @notice Registers the caller as the owner of a new hospital; its standing becomes Applied.
     /// @param operator Address that the hospital's node signs with; unique among current operators.
-    /// @param signature The operator's, of 65 bytes, over `operatorHash(owner, operator)`: nobody takes another's address.
+    /// @param signature The operator's, of 65 bytes, over `operatorHash(owner, operator)`: nobody takes another's
+    /// address.
     /// @param name 1 to 64 bytes, shown to people.
     /// @param endpoint At most 256 bytes: where others fetch this hospital's blocks; may be empty.
     /// @return hospitalId Number from 1, never used again.

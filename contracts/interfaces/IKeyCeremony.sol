@@ -4,9 +4,10 @@ pragma solidity ^0.8.30;
 /// @title A study's key ceremonies, and the batches of rounds that they make keys for
 /// @notice Who posted what in which step. A step is open from the moment the earlier one is over until its deadline,
 /// or until everybody expected has acted; a deadline that passed is moved over by `moveOn`. The first ceremony starts
-/// when enrolment ends, every further one when the last round closed that there are keys for. The contract keeps bitmaps
-/// (over enrolment indices) and running hashes, the events tell the rest, hospitals check the files. *The dealt* are
-/// those whose keys are on record when the Key step is over: shares are dealt to them, and what is secret rests on them.
+/// when enrolment ends, every further one when the last round closed that there are keys for. The contract keeps
+/// bitmaps (over enrolment indices) and running hashes, the events tell the rest, hospitals check the files. *The
+/// dealt* are those whose keys are on record when the Key step is over: shares are dealt to them, and what is secret
+/// rests on them.
 interface IKeyCeremony {
     enum CeremonyStep {
         Key,
@@ -16,7 +17,8 @@ interface IKeyCeremony {
         Acknowledge
     }
 
-    /// @dev TooFew: fewer than the minimum are left. TwoTranscripts: two acknowledgements of t each. NoTranscript: none.
+    /// @dev TooFew: fewer than the minimum are left. TwoTranscripts: two acknowledgements of t each. NoTranscript:
+    /// none.
     enum CeremonyFailure {
         TooFew,
         TwoTranscripts,
@@ -100,6 +102,7 @@ interface IKeyCeremony {
     error KeyCeremonyNotDealt(uint256 studyId, uint64 without);
     error KeyCeremonyNotSatisfied(uint256 studyId, uint64 lacking);
     error KeyCeremonyNotCounted(uint256 studyId, uint64 without);
+    error KeyCeremonyNothingLacking(uint256 studyId);
     error KeyCeremonyTooLateToLack(uint256 studyId, uint64 middle);
     error KeyCeremonyAlreadyComplained(uint256 studyId, uint32 hospitalId, uint8 dealer);
     error KeyCeremonyRoundOutOfRange(uint256 studyId, uint32 round);
@@ -207,8 +210,8 @@ interface IKeyCeremony {
     /// @notice Says that the caller's hospital lacks no dealing and complains no further; once, in Complain.
     function beSatisfied(uint256 studyId, uint32 ceremony) external;
 
-    /// @notice Acknowledges the transcript and who is guilty by it; whose dealing counts, once. What t acknowledge alike
-    /// counts, when the step is over.
+    /// @notice Acknowledges the transcript and who is guilty by it; whose dealing counts, once. What t acknowledge
+    /// alike counts, when the step is over.
     function acknowledge(uint256 studyId, uint32 ceremony, bytes32 digest, uint64 guilty) external;
 
     /// @notice Moves a ceremony on whose step ran out; anyone, paid by the study's service budget. Who was expected and

@@ -3,8 +3,8 @@ pragma solidity ^0.8.30;
 
 /// @title Openings of a round's sum
 /// @notice Two kinds. CKKS, where the round opens by it first: one attempt by one quorum, drawn by a hash of set and
-/// starting model; shares are files, signed. Pads: any participant's share, once; any t good ones open. After a round was
-/// finalised, pad shares are accepted a while longer, for nodes that lack the model.
+/// starting model; shares are files, signed. Pads: any participant's share, once; any t good ones open. After a round
+/// was finalised, pad shares are accepted a while longer, for nodes that lack the model.
 interface IOpenings {
     error OpeningsWrongPhase(uint256 studyId, uint32 round);
     error OpeningsNotParticipant(uint256 studyId, uint32 hospitalId);

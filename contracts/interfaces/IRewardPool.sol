@@ -34,8 +34,8 @@ interface IRewardPool {
     /// @notice Escrows what arrives of `amount` from the caller; anyone, until enrolment ends.
     function fund(uint256 studyId, uint256 amount) external;
 
-    /// @notice Pays what a hospital earned in `rounds` and was not yet paid: to any address where its owner calls. Anyone
-    /// else may have it paid to the owner, unless the hospital committed to another address.
+    /// @notice Pays what a hospital earned in `rounds` and was not yet paid: to any address where its owner calls.
+    /// Anyone else may have it paid to the owner, unless the hospital committed to another address.
     function claim(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds, address to) external;
 
     /// @notice Pays it to the address that the hospital committed to when it enrolled; anyone may call.
@@ -43,13 +43,13 @@ interface IRewardPool {
     function claimTo(uint256 studyId, uint32 hospitalId, uint32[] calldata rounds, address payout, bytes32 salt)
         external;
 
-    /// @notice Pays what no hospital earned and no service cost of what was escrowed, once the study ended: to any address
-    /// where the sponsor calls, to the sponsor where anyone else does.
+    /// @notice Pays what no hospital earned and no service cost of what was escrowed, once the study ended: to any
+    /// address where the sponsor calls, to the sponsor where anyone else does.
     function refund(uint256 studyId, address to) external;
 
-    /// @notice Credits what a service earns to whoever did it, while the study's budget and then its fines last; only the
-    /// KeyCeremony and the RoundManager. Never reverts for want of money, and moves none. Once the sponsor had its refund,
-    /// nothing of the budget is left.
+    /// @notice Credits what a service earns to whoever did it, while the study's budget and then its fines last; only
+    /// the KeyCeremony and the RoundManager. Never reverts for want of money, and moves none. Once the sponsor had its
+    /// refund, nothing of the budget is left.
     function credit(uint256 studyId, address account, Service service) external;
 
     /// @notice Pays what the caller earned by services of all studies to `to`; what comes from fines, the vault pays.

@@ -6,9 +6,9 @@ pragma solidity ^0.8.30;
 /// expected participant has acted; a phase is over at the second of its deadline. Participants of a round are those of
 /// the ceremony that made its keys. A round that fails for too few keeps its number (its keys are used up), ends its
 /// batch, and the next one starts from the same weights.
-/// One starting model, one set: training without noise gives the same update again, so that two sums over different sets
-/// from the same weights would show somebody's update. Including binds the set to the weights, before any share can
-/// exist. From then on that round cannot fail: where its opening takes too long it is suspended, and is finalised
+/// One starting model, one set: training without noise gives the same update again, so that two sums over different
+/// sets from the same weights would show somebody's update. Including binds the set to the weights, before any share
+/// can exist. From then on that round cannot fail: where its opening takes too long it is suspended, and is finalised
 /// whenever it opens, until the plan's patience is over and the study ends.
 interface IRoundManager {
     enum Phase {
@@ -53,8 +53,8 @@ interface IRoundManager {
     /// @param attestEndedAt Time the last participant attested; 0 if not all did.
     /// @param includedAt Time the included set was fixed.
     /// @param closedAt Time the round was finalised or recorded as failed.
-    /// @param expected Bitmap of those for whom Submit and Attest wait: the participants but who missed the submission of the
-    /// last two rounds, and of this one so far.
+    /// @param expected Bitmap of those for whom Submit and Attest wait: the participants but who missed the submission
+    /// of the last two rounds, and of this one so far.
     /// @param opening How it opens: fixed when it begins.
     /// @param padsFrom Second from which pad shares are accepted; 0 before the set is fixed.
     /// @param padsUntil Second at which the pads' window ends and the round is suspended; 0 before the set is fixed.
@@ -166,7 +166,8 @@ interface IRoundManager {
 
     /// @notice Fixes the included set and adds up its commitments and rows; anyone, after Attest; paid by the study's
     /// service budget. It is exactly those with at least t attestations. Below the minimum the round fails. Where at
-    /// least 2t − 1 hospitals attested, whoever is left out pays a fine for absence, unless convicted of a false payload.
+    /// least 2t − 1 hospitals attested, whoever is left out pays a fine for absence, unless convicted of a false
+    /// payload.
     /// @param submissions What the hospitals of `includable` submitted, in the order of their indices; not looked at
     /// where they are fewer than the minimum.
     function includeUpdates(uint256 studyId, uint32 round, Submission[] calldata submissions) external;

@@ -4,13 +4,14 @@ pragma solidity ^0.8.30;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 /// @title Bonds
-/// @notice Holds hospitals' tokens: available, locked per study, on their way out, slashed into a pot, or fined. Only the
-/// contracts wired at deployment lock, release, slash or fine, and only by the rules of a study; no role moves a bond.
-/// A pot belongs, in equal parts, to those of its beneficiaries that are not punished for its stage themselves; where
-/// all are, it is nobody's. Nobody's, too, is what is left of a study's fines when it ends: such tokens stay here.
+/// @notice Holds hospitals' tokens: available, locked per study, on their way out, slashed into a pot, or fined. Only
+/// the contracts wired at deployment lock, release, slash or fine, and only by the rules of a study; no role moves a
+/// bond. A pot belongs, in equal parts, to those of its beneficiaries that are not punished for its stage themselves;
+/// where all are, it is nobody's. Nobody's, too, is what is left of a study's fines when it ends: such tokens stay
+/// here.
 interface IStakeVault {
-    /// @dev Lies, each worth a slice. FalseDealing: also a false complaint about one; its stage is the ceremony, that of the
-    /// others the round.
+    /// @dev Lies, each worth a slice. FalseDealing: also a false complaint about one; its stage is the ceremony, that
+    /// of the others the round.
     enum Offence {
         FalseDealing,
         FalsePayload,
@@ -21,8 +22,8 @@ interface IStakeVault {
     /// @param amount What came in, less a reporter's bounty.
     /// @param beneficiaries Bitmap of enrolment indices whose hospitals share it.
     /// @param claimed Bitmap of those who have.
-    /// @param stage Ceremony or round, as the offence has it; whoever is punished for that stage gets nothing. 0 where no
-    /// lie was punished, but a ceremony asked for too soon was charged.
+    /// @param stage Ceremony or round, as the offence has it; whoever is punished for that stage gets nothing. 0 where
+    /// no lie was punished, but a ceremony asked for too soon was charged.
     /// @param offence As punished; means nothing where `stage` is 0.
     /// @param claimableAt Second from which parts can be claimed, and nobody is punished for that stage any more: for a
     /// round the end of its evidence window, or the greatest value while it has not closed; else when the pot was made.
@@ -41,6 +42,7 @@ interface IStakeVault {
     error StakeVaultNotStudyRegistry(address caller);
     error StakeVaultNotJudge(address caller);
     error StakeVaultNotRewardPool(address caller);
+    error StakeVaultNotSetAside(uint256 amount, uint256 setAside);
     error StakeVaultZeroAddress();
     error StakeVaultZeroAmount();
     error StakeVaultInsufficient(uint32 hospitalId, uint256 available, uint256 wanted);
@@ -111,14 +113,15 @@ interface IStakeVault {
     /// round, evidence about it still reaches that bond for the evidence window.
     function release(uint256 studyId, uint32 hospitalId) external;
 
-    /// @notice Takes the study's slice, or what is left of its bond if less, from each offender into one pot, and excludes
-    /// them from the study's further ceremonies; only the judges wired at deployment: the KeyCeremony false dealings, once
-    /// a ceremony, the Court the others, until the round's evidence window is over. Each (study, offence, stage, hospital)
-    /// counts once. Nothing is taken where nobody would benefit; who lied is excluded all the same. Of a bond released
-    /// since, it takes from what is pending, then available.
+    /// @notice Takes the study's slice, or what is left of its bond if less, from each offender into one pot, and
+    /// excludes them from the study's further ceremonies; only the judges wired at deployment: the KeyCeremony false
+    /// dealings, once a ceremony, the Court the others, until the round's evidence window is over. Each (study,
+    /// offence, stage, hospital) counts once. Nothing is taken where nobody would benefit; who lied is excluded all the
+    /// same. Of a bond released since, it takes from what is pending, then available.
     /// @param stage Ceremony number for a false dealing, round otherwise.
     /// @param offenders Bitmap of enrolment indices.
-    /// @param beneficiaries Bitmap of enrolment indices; whoever was, or still is, punished for that stage gets nothing.
+    /// @param beneficiaries Bitmap of enrolment indices; whoever was, or still is, punished for that stage gets
+    /// nothing.
     /// @param reporter Earns `BOUNTY_BPS` of what is taken, unless it owns or operates an offender; 0 for nobody.
     /// @return potId Number of the pot, 0 where nothing was taken.
     function slash(
@@ -130,16 +133,18 @@ interface IStakeVault {
         address reporter
     ) external returns (uint256 potId);
 
-    /// @notice Takes the plan's fine for absence from each of `absent`, as far as its cap in the batch and a slice of bond
-    /// allow, into what the study can spend for service; only the KeyCeremony, the RoundManager and the Openings.
+    /// @notice Takes the plan's fine for absence from each of `absent`, as far as its cap in the batch and a slice of
+    /// bond allow, into what the study can spend for service; only the KeyCeremony, the RoundManager and the Openings.
     function fine(uint256 studyId, uint32 batch, uint64 absent) external;
 
-    /// @notice Takes `amount` from a hospital's bond into a pot for `beneficiaries`, for a ceremony asked for too soon; only
-    /// the KeyCeremony. Reverts where less than a slice would be left.
-    function charge(uint256 studyId, uint8 index, uint64 beneficiaries, uint256 amount) external returns (uint256 potId);
+    /// @notice Takes `amount` from a hospital's bond into a pot for `beneficiaries`, for a ceremony asked for too soon;
+    /// only the KeyCeremony. Reverts where less than a slice would be left.
+    function charge(uint256 studyId, uint8 index, uint64 beneficiaries, uint256 amount)
+        external
+        returns (uint256 potId);
 
-    /// @notice Sets fines of a study aside for service that was done; only the RewardPool, at most what is there. Moves no
-    /// token.
+    /// @notice Sets fines of a study aside for service that was done; only the RewardPool, at most what is there. Moves
+    /// no token.
     function spendFines(uint256 studyId, uint256 amount) external returns (uint256 given);
 
     /// @notice Pays out what was set aside so; only the RewardPool.

@@ -111,7 +111,8 @@ interface IStudyRegistry {
         bytes32 saltCommitment;
     }
 
-    /// @dev What a round asks of its study, and of its batch (`IKeyCeremony.Batch`); all is 0 of a batch that is not there.
+    /// @dev What a round asks of its study, and of its batch (`IKeyCeremony.Batch`); all is 0 of a batch that is not
+    /// there.
     /// @param rounds Rounds there can be within the privacy budget.
     /// @param plannedRounds Rounds of the plan.
     /// @param batch Number of the batch, from 1: what fines are counted by.
@@ -135,7 +136,8 @@ interface IStudyRegistry {
     }
 
     /// @dev What the KeyCeremony asks of its study.
-    /// @param dueFrom Second from which a first ceremony can be held: enrolment is over and enough enrolled; 0 where not.
+    /// @param dueFrom Second from which a first ceremony can be held: enrolment is over and enough enrolled; 0 where
+    /// not.
     /// @param enrolled Bitmap of indices enrolled and not left, when the first ceremony is due.
     struct CeremonyTerms {
         uint64 dueFrom;
@@ -215,9 +217,9 @@ interface IStudyRegistry {
     /// `requiredFunding`, until `enrolLength` from now or until `maximum` have.
     function publish(Plan calldata plan) external returns (uint256 studyId);
 
-    /// @notice Enrols the caller's hospital and locks its bond. While the study runs only where its plan takes newcomers
-    /// and max(t, n − t + 1) of the batch's n participants approved of this one; that ends the batch with the round that is
-    /// going on, and the hospital takes part from the next ceremony on.
+    /// @notice Enrols the caller's hospital and locks its bond. While the study runs only where its plan takes
+    /// newcomers and max(t, n − t + 1) of the batch's n participants approved of this one; that ends the batch with the
+    /// round that is going on, and the hospital takes part from the next ceremony on.
     /// @param dataRoot Commitment to its rows, below the field order.
     /// @param rows Rows that every proof uses, 1 to the circuit's capacity.
     /// @param payoutCommitment SHA-256(abi.encodePacked(address payout, bytes32 salt)): rewards go to that address,
@@ -243,9 +245,9 @@ interface IStudyRegistry {
     /// @notice Names the data of the hospital at an index; only the BlockDraws, which does it once.
     function nameData(uint256 studyId, uint8 index, uint256 dataRoot, uint32 rows) external;
 
-    /// @notice Takes a hospital out of the study; only its owner. While enrolment is open at once, and its bond is free; its
-    /// place can be taken by another, its index is not given again. While the study runs, after the round that is going
-    /// on, with which the batch ends. Where too few are left, the study ends there.
+    /// @notice Takes a hospital out of the study; only its owner. While enrolment is open at once, and its bond is
+    /// free; its place can be taken by another, its index is not given again. While the study runs, after the round
+    /// that is going on, with which the batch ends. Where too few are left, the study ends there.
     function leaveStudy(uint256 studyId, uint32 hospitalId) external;
 
     /// @notice Hands an enrolment to the hospital's current operator; only its owner.

@@ -41,7 +41,8 @@ library Bitmaps {
         return countedAtLeast(planes, least);
     }
 
-    /// @notice Indices whose count is at least `least` (1 to 64); bit i of `planes[k]` is bit k of the count of index i.
+    /// @notice Indices whose count is at least `least` (1 to 64); bit i of `planes[k]` is bit k of the count of index
+    /// i.
     function countedAtLeast(uint64[7] memory planes, uint8 least) internal pure returns (uint64 more) {
         uint64 equal = type(uint64).max;
         for (uint256 k = 7; k != 0; --k) {

@@ -33,7 +33,7 @@ def hospital() -> None:
 @click.option("--operator", help="Address the node signs with [that of operator.json].")
 @click.option("--operator-signature", metavar="0x…", help="The operator's consent [signed here with operator.json].")
 def register(session: Session, name: str, endpoint: str, operator: str | None, operator_signature: str | None) -> None:
-    """Register a hospital (owner's key, and the operator's consent).
+    """Register a hospital (owner's and operator's keys).
 
     It can enrol in studies once the council has admitted it. The operator's key says by its signature that it acts for
     this owner, so that nobody registers the address of another's node. Where its keyfile is in the node's folder, that

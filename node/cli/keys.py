@@ -25,8 +25,8 @@ def keys() -> None:
 def inspect_file(session: Session, file: Path) -> None:
     """Explain a file of a ceremony or a round.
 
-    Ciphertexts, opening shares, dealings, test keys and test shares are explained with sizes, parties, round
-    and parameters. Of round secrets only the header is shown. The file is all that is read: that it belongs
+    Payloads, CKKS shares, pad shares and dealings are explained with sizes, and with parties, round and parameters
+    where the file says them. Of round secrets only the header is shown. The file is all that is read: that it belongs
     to a study is what it says of itself, and is checked by the nodes of that study.
 
     \b

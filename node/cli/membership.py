@@ -53,7 +53,7 @@ def add_membership_commands(keys: click.Group, study: click.Group) -> None:
     @click.argument("study_id", type=_STUDY, metavar="STUDY")
     @click.argument("hospital_id", type=_STUDY, metavar="HOSPITAL")
     def approve(session: Session, study_id: int, hospital_id: int) -> None:
-        """Approve of a hospital that would join a running study (operator's key).
+        """Approve of a newcomer to a running study (operator's key).
 
         Only where the plan says that newcomers can be approved. Shares of the next keys are dealt to whoever joins:
         with too many of one mind among them, updates can be read. Look whom you approve of.

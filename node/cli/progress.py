@@ -113,13 +113,18 @@ def survived_in_words(reader: ChainReader, study: Study) -> str:
     return f"{told}: fewer can stop it than the {terms.threshold} that it takes to read an update"
 
 
-def opens(reader: ChainReader, study: Study) -> str:
-    """How the study's next sum is opened, and how far it is from pads alone."""
-    if study.plan.pads_only:
-        return f"{OPENING[Opening.PADS]}, as the plan says"
+def opens_next(reader: ChainReader, study: Study) -> Opening:
+    """How a round that begins now opens."""
     failed = reader.failed_ckks_openings(study.id)
-    if failed >= CKKS_FAILURES_MOST:
-        return f"{OPENING[Opening.PADS]}: CKKS has failed {failed} times"
+    return Opening.PADS if study.plan.pads_only or failed >= CKKS_FAILURES_MOST else Opening.CKKS
+
+
+def opens(reader: ChainReader, study: Study) -> str:
+    """The same in words, and how far it is from pads alone."""
+    failed = reader.failed_ckks_openings(study.id)
+    if opens_next(reader, study) is Opening.PADS:
+        why = ", as the plan says" if study.plan.pads_only else f": CKKS has failed {failed} times"
+        return OPENING[Opening.PADS] + why
     return OPENING[Opening.CKKS] + (f" ({failed} of {CKKS_FAILURES_MOST} failures of CKKS)" if failed else "")
 
 

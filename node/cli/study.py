@@ -16,6 +16,7 @@ from node.cli.progress import (
     batch_in_words,
     joining,
     opens,
+    opens_next,
     outcome,
     rounds_so_far,
     sampled_hospitals,
@@ -187,7 +188,7 @@ def list_studies(session: Session) -> None:
             f"{found.enrolled} of {found.plan.minimum} to {found.plan.maximum}",
             f"{reader.current_round(number)} of {found.plan.rounds}",
             reward if session.options.as_json else session.tokens(reward),
-            opens(reader, found),
+            opens_next(reader, found),
             survived(reader, found),
             joining(found),
             _waiting(number),
@@ -213,8 +214,9 @@ def list_studies(session: Session) -> None:
 @click.argument("study_id", type=_STUDY, metavar="STUDY")
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="The plan document, where no store has it.")
 def show(session: Session, study_id: int, plan_file: Path | None) -> None:
-    """Show a study's subject, terms, money, hospitals, batch and rounds.
+    """Show a study's subject, terms, money and rounds.
 
+    With it who takes part in which rounds, how sums open, and how many hospitals may still fall away.
     Title, question, label and columns are the sponsor's words, from the plan's document. Once the study has ended also
     how, why, and who was missing.
     """

@@ -8,7 +8,6 @@ follows from the dealer's ceremony seed and the hash of the keys dealt to, so a 
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,11 +115,6 @@ def make_dealing(ctx: CeremonyContext, me: int, seed: bytes, keys: CeremonyKeys)
 def dealing_size(ctx: CeremonyContext) -> int:
     """Exact size in bytes of every hospital's dealing file."""
     return HEADER_BYTES + ctx.rounds * (_section_size(ctx) + boxes_size(ctx))
-
-
-def dealing_digest(data: bytes) -> bytes:
-    """SHA-256 of a dealing file: how the chain refers to it."""
-    return hashlib.sha256(data).digest()
 
 
 def read_dealing(ctx: CeremonyContext, dealer: int, data: bytes) -> DealingContent:

@@ -100,8 +100,8 @@ def check_contributors(transcript: Transcript) -> None:
     if len(transcript.steps) < FEWEST_CONTRIBUTORS:
         alone = " and ".join(step.name for step in transcript.steps)
         raise SetupInvalid(
-            f"only {alone} contributed to the keys of {transcript.circuit}, who could keep the secret and forge proofs: at "
-            f"least {FEWEST_CONTRIBUTORS} hospitals have to contribute, yours among them"
+            f"only {alone} contributed to the keys of {transcript.circuit}, who could keep the secret and forge: "
+            f"at least {FEWEST_CONTRIBUTORS} hospitals have to contribute, yours among them"
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from node.errors import ContractReverted
-from node.steps.context import StudyContext
+from node.steps.context import StudyContext, is_left_to_others
 from node.types import Charge
 from node.words import CHARGE
 
@@ -17,10 +17,13 @@ from node.words import CHARGE
 def accuse(context: StudyContext, round_number: int, charge: Charge, liars: Iterable[int]) -> None:
     """Accuse hospitals of a lie in a round, each once."""
     hospital, reader = context.hospital, context.hospital.reader
-    enrolled = reader.enrolled_ids(context.id)
-    bitmap = sum(1 << enrolled.index(number) for number in set(liars) - {hospital.id})
-    if not bitmap:
+    others = set(liars) - {hospital.id}
+    if not others or is_left_to_others(hospital, context.id):
         return
+    confirmed = context.confirmed_block()
+    # Whose index is whose is no matter of one endpoint's word either.
+    enrolled = reader.agreed(lambda endpoint: endpoint.enrolled_ids(context.id, confirmed))
+    bitmap = sum(1 << enrolled.index(number) for number in others)
     bitmap &= ~reader.accused_by(context.id, round_number, charge, context.enrolment.index)
     bitmap &= ~reader.convicted(context.id, round_number, charge)
     key = f"{context.round_key(round_number)}/accused-{charge.name.lower()}-{bitmap:x}"

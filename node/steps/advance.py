@@ -42,6 +42,8 @@ def advance(context: StudyContext) -> bool:
     if state in (StudyState.NONE, StudyState.PUBLISHED, StudyState.ENROLLING):
         reader.clock.wait_for(reader.enrolment_end(context.id))
         return False
+    # Before anything is done: a ceremony that ends by this look's doing has its round looked at in the next one.
+    current = reader.current_round(context.id)
     left_behind = _is_left_behind(context)
     if sends and state is StudyState.CEREMONY and not left_behind:
         # First of all: a round that cannot be closed yet must not keep this hospital out of the ceremony.
@@ -52,7 +54,6 @@ def advance(context: StudyContext) -> bool:
             erase_superseded(context, ceremony.number)
             forget_ceremony_seed(context, ceremony.number)
         tell_resilience(context, ceremony)
-    current = reader.current_round(context.id)
     going_on = state is StudyState.RUNNING
     closed = _close_rounds(context, range(1, current if going_on else current + 1))
     if not state.ended:
@@ -131,9 +132,11 @@ def _advance_round(context: StudyContext, number: int) -> None:
     state = reader.round_state(context.id, number)
     if now.phase is Phase.SUBMIT:
         submit_update(context, number, state)
-    elif now.phase is Phase.ATTEST and _final_phase(context, number)[0] is Phase.ATTEST:
-        release_own(context, number)
-        attest_payloads(context, number, state, now)
+    elif now.phase is Phase.ATTEST:
+        final, confirmed = _final_phase(context, number)
+        if final is Phase.ATTEST:
+            release_own(context, number)
+            attest_payloads(context, number, state, now, confirmed)
     elif now.phase is Phase.INCLUDE:
         if _final_phase(context, number)[0] in (Phase.ATTEST, Phase.INCLUDE):
             release_own(context, number)

@@ -157,7 +157,7 @@ class Pot:
     """What was cut from bonds and belongs in equal parts to the hospitals of a bitmap; `claimed` of them took theirs.
 
     `stage` is the round of the offence, or the ceremony of a false dealing; 0 where no lie was punished, but a ceremony
-    was asked for too soon. Parts can be claimed from `claimable_at` on (seconds), when no evidence is accepted any more:
+    was asked for too soon. Parts can be claimed from `claimable_at` on (seconds), when no evidence is taken any more:
     the greatest of 64 bits while the round has not closed.
     """
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hospitals with more rows than the circuit: blocks, the draw by a block hash, and the one that is used."""
+"""Hospitals with more rows than the circuit: blocks, the draw by a block hash and salts, and the one that is used."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import ape
@@ -14,7 +16,8 @@ from eth_utils import keccak
 
 from node.chain.blocks import Block, BlockTree
 from node.types import CeremonyStep, Phase, StudyState
-from tests.support.stage import Hospital, Stage, rows_of
+from tests.support.consents import consent
+from tests.support.stage import Hospital, Stage, rows_of, salt_of
 from tests.support.suite import (
     BOND,
     DIGEST,
@@ -24,8 +27,8 @@ from tests.support.suite import (
     in_one_block,
     make_circuit,
     mine,
-    pass_until,
     payout_commitment,
+    salt_commitment,
     send,
 )
 
@@ -46,8 +49,24 @@ def tree_of(hospital: Hospital, blocks: tuple[Block, ...] = BLOCKS) -> BlockTree
 
 def enrol(stage: Stage, hospital: Hospital, tree: BlockTree | None = None, payout: bytes = bytes(32)) -> ReceiptAPI:
     made = tree or tree_of(hospital)
-    blocks = stage.suite.blocks
-    return blocks.enrolBlocks(stage.study, made.root, len(made.blocks), payout, sender=hospital.operator)
+    given = (made.root, len(made.blocks), payout, salted(hospital))
+    return stage.suite.blocks.enrolBlocks(stage.study, *given, sender=hospital.operator)
+
+
+def salted(hospital: Hospital) -> bytes:
+    """What a hospital commits to its salt by."""
+    return salt_commitment(salt_of(hospital))
+
+
+def show_salts(stage: Stage, hospitals: Sequence[Hospital]) -> None:
+    """All hospitals post their keys for the first ceremony, and with them their salts."""
+    stage.hold_step(hospitals, CeremonyStep.KEY)
+
+
+def mix_of(hospitals: Sequence[Hospital]) -> bytes:
+    """XOR of keccak256(abi.encode(index, salt)), those that posted keys being the first to enrol."""
+    parts = [keccak(encode(["uint8", "bytes32"], [place, salt_of(one)])) for place, one in enumerate(hospitals)]
+    return reduce(lambda left, right: bytes(a ^ b for a, b in zip(left, right, strict=True)), parts)
 
 
 def drawn(stage: Stage, hospital: Hospital) -> int:
@@ -70,12 +89,22 @@ def lose(stage: Stage, hospital: Hospital) -> int:
 
 
 @pytest.fixture
-def sampled(stage: Stage) -> Stage:
-    """A funded study in which the first hospital enrolled with blocks, and one was drawn."""
+def enrolling(stage: Stage) -> Stage:
+    """A funded study with places, in which the first hospital enrolled with blocks; the hash that draws is known."""
     stage.publish(maximum=4)
     enrol(stage, stage.hospitals[0])
     mine(2)
     return stage
+
+
+@pytest.fixture
+def sampled(enrolling: Stage) -> Stage:
+    """The same with four hospitals, when all have shown their salts: the block is drawn."""
+    enrolling.members = enrolling.hospitals[:4]
+    enrolling.enrol_all(enrolling.members[1:])
+    enrolling.suite.blocks.keepDraw(enrolling.study, 1, sender=enrolling.stranger)
+    show_salts(enrolling, enrolling.members)
+    return enrolling
 
 
 # Enrolling
@@ -94,7 +123,8 @@ def test_enrol_blocks__takes_a_place_without_rows_and_locks_the_bond(stage: Stag
     assert stage.suite.vault.locked(stage.study, hospital.id) == BOND
     draw = blocks.blocksOf(stage.study, hospital.id)
     assert (draw.blocksRoot, draw.blocks, draw.drawAt) == (root, len(BLOCKS), draw_at)
-    assert (draw.kept, draw.redrawn, draw.used) == (False, False, False)
+    assert (draw.blockHash, draw.index, draw.redrawn, draw.used) == (bytes(32), 0, False, False)
+    assert studies.saltCommitment(stage.study, 0) == salted(hospital)
 
 
 @pytest.mark.parametrize("count", [0, 1, 65_537])
@@ -102,8 +132,8 @@ def test_enrol_blocks__too_few_or_too_many__reverts(stage: Stage, count: int) ->
     stage.publish()
     blocks, operator = stage.suite.blocks, stage.hospitals[0].operator
     with ape.reverts(blocks.BlockDrawsBlocksOutOfRange, blocks=count, limit=65_536):
-        blocks.enrolBlocks(stage.study, DIGEST, count, bytes(32), sender=operator)
-    blocks.enrolBlocks(stage.study, DIGEST, 65_536, bytes(32), sender=operator)
+        blocks.enrolBlocks(stage.study, DIGEST, count, bytes(32), DIGEST, sender=operator)
+    blocks.enrolBlocks(stage.study, DIGEST, 65_536, bytes(32), DIGEST, sender=operator)
 
 
 def test_enrol_blocks__circuit_that_proves_nothing_about_rows__reverts(stage: Stage) -> None:
@@ -125,7 +155,9 @@ def test_enrol_blocks__who_could_not_enrol_otherwise__reverts(stage: Stage) -> N
         enrol(stage, first)
     stage.fund()
     with ape.reverts(studies.StudyRegistryNotOperator, caller=first.owner.address):
-        suite.blocks.enrolBlocks(stage.study, DIGEST, 2, bytes(32), sender=first.owner)
+        suite.blocks.enrolBlocks(stage.study, DIGEST, 2, bytes(32), DIGEST, sender=first.owner)
+    with ape.reverts(studies.StudyRegistrySaltMissing):
+        suite.blocks.enrolBlocks(stage.study, DIGEST, 2, bytes(32), bytes(32), sender=first.operator)
     suite.registry.suspend(second.id, sender=suite.council)
     with ape.reverts(studies.StudyRegistryNotAdmitted, hospitalId=second.id):
         enrol(stage, second)
@@ -134,21 +166,21 @@ def test_enrol_blocks__who_could_not_enrol_otherwise__reverts(stage: Stage) -> N
         enrol(stage, first)
 
 
-def test_enrol__a_second_time_in_the_other_way__reverts(sampled: Stage) -> None:
-    (first, second, *_), studies = sampled.hospitals, sampled.suite.studies
-    sampled.enrol(second)
+def test_enrol__a_second_time_in_the_other_way__reverts(enrolling: Stage) -> None:
+    (first, second, *_), studies = enrolling.hospitals, enrolling.suite.studies
+    enrolling.enrol(second)
     with ape.reverts(studies.StudyRegistryAlreadyEnrolled, hospitalId=first.id):
-        sampled.enrol(first)
+        enrolling.enrol(first)
     for hospital in (first, second):
         with ape.reverts(studies.StudyRegistryAlreadyEnrolled, hospitalId=hospital.id):
-            enrol(sampled, hospital)
+            enrol(enrolling, hospital)
 
 
 def test_enrol_for_others__and_name_their_data__only_the_block_draws(sampled: Stage) -> None:
     studies, operator = sampled.suite.studies, sampled.hospitals[0].operator
     for sender in (operator, sampled.suite.council):
         with ape.reverts(studies.StudyRegistryNotBlockDraws, caller=sender.address):
-            studies.enrolFor(sampled.study, sampled.hospitals[1].operator, bytes(32), sender=sender)
+            studies.enrolFor(sampled.study, sampled.hospitals[1].operator, bytes(32), DIGEST, sender=sender)
         with ape.reverts(studies.StudyRegistryNotBlockDraws, caller=sender.address):
             studies.nameData(sampled.study, 0, 1, 1, sender=sender)
 
@@ -156,151 +188,197 @@ def test_enrol_for_others__and_name_their_data__only_the_block_draws(sampled: St
 # The draw
 
 
-def test_draw__follows_from_the_hash_of_the_next_block(sampled: Stage) -> None:
+def drawn_by(seed: bytes, mix: bytes, study: int, hospital: Hospital) -> int:
+    hashed = keccak(encode(["bytes32", "bytes32", "uint256", "uint32"], [bytes(seed), mix, study, hospital.id]))
+    return int.from_bytes(hashed, "big") % len(BLOCKS)
+
+
+def test_draw__follows_from_the_hash_of_the_next_block_and_all_salts(sampled: Stage) -> None:
+    """Without the salts, whoever builds that block (a sequencer, say) draws whichever block of rows it likes."""
     hospital, blocks = sampled.hospitals[0], sampled.suite.blocks
     draw_at = blocks.blocksOf(sampled.study, hospital.id).drawAt
-    assert drawn(sampled, hospital) == drawn_by(ape.chain.blocks[draw_at].hash, sampled.study, hospital)
-
-
-def drawn_by(seed: bytes, study: int, hospital: Hospital) -> int:
-    hashed = keccak(encode(["bytes32", "uint256", "uint32"], [bytes(seed), study, hospital.id]))
-    return int.from_bytes(hashed, "big") % len(BLOCKS)
+    mix = mix_of(sampled.members)
+    assert sampled.suite.ceremony.saltMix(sampled.study) == mix
+    assert drawn(sampled, hospital) == drawn_by(ape.chain.blocks[draw_at].hash, mix, sampled.study, hospital)
 
 
 def test_draws__of_two_hospitals_by_one_hash__are_independent(stage: Stage) -> None:
     stage.publish(maximum=4)
     blocks, members = stage.suite.blocks, stage.hospitals[:4]
     tree = tree_of(members[0])
-    terms = stage.study, tree.root, len(tree.blocks), bytes(32)
-    calls = [Call(blocks.enrolBlocks, terms, one.operator, 9 - one.id) for one in members]
+    calls = [
+        Call(
+            blocks.enrolBlocks,
+            (stage.study, tree.root, len(tree.blocks), bytes(32), salted(one)),
+            one.operator,
+            9 - one.id,
+        )
+        for one in members
+    ]
     assert all(in_one_block(*calls))
     mine(2)
     at = {int(blocks.blocksOf(stage.study, one.id).drawAt) for one in members}
     assert len(at) == 1
-    seed = ape.chain.blocks[at.pop()].hash
-    assert [drawn(stage, one) for one in members] == [drawn_by(seed, stage.study, one) for one in members]
+    show_salts(stage, members)
+    seed, mix = ape.chain.blocks[at.pop()].hash, mix_of(members)
+    assert [drawn(stage, one) for one in members] == [drawn_by(seed, mix, stage.study, one) for one in members]
 
 
-def test_draw__is_there_from_the_block_after_that_of_the_hash_on(stage: Stage) -> None:
+def test_draw__while_salts_are_secret__is_known_to_nobody(enrolling: Stage) -> None:
+    """Not even the hospital itself can see the draw before all others are enrolled and showed their salts."""
+    (first, *others), blocks = enrolling.hospitals[:4], enrolling.suite.blocks
+    enrolling.enrol_all(others)
+    secret = blocks.BlockDrawsSaltsSecret
+    for posted in range(4):
+        for refused in (lambda: blocks.drawnBlock(enrolling.study, first.id), lambda: use(enrolling, first, 0)):
+            with ape.reverts(secret, studyId=enrolling.study):
+                refused()
+        show_salts(enrolling, [enrolling.hospitals[posted]])
+    use(enrolling, first)
+
+
+def test_keep_draw__puts_the_hash_on_record_from_the_block_after_it_on(stage: Stage) -> None:
     stage.publish(maximum=4)
     hospital, blocks = stage.hospitals[0], stage.suite.blocks
     draw_at = enrol(stage, hospital).block_number + 1
+    # This one is sent in the block of the hash, the next in the one after it.
     with ape.reverts(blocks.BlockDrawsNotDrawn, hospitalId=hospital.id, drawAt=draw_at):
-        blocks.drawnBlock(stage.study, hospital.id)
-    # What follows is sent in the block of the hash, and in the one after it.
-    with ape.reverts(blocks.BlockDrawsNotDrawn, drawAt=draw_at):
-        use(stage, hospital, 0)
+        blocks.keepDraw(stage.study, hospital.id, sender=stage.stranger)
     assert ape.chain.blocks.height == draw_at
-    assert send(blocks.keepDraw, stage.study, hospital.id, sender=stage.stranger).ok
+    receipt = blocks.keepDraw(stage.study, hospital.id, sender=stage.stranger)
+    seed = bytes(ape.chain.blocks[draw_at].hash)
+    assert receipt.events == [blocks.DrawKept(stage.study, hospital.id, seed)]
+    assert blocks.blocksOf(stage.study, hospital.id).blockHash == seed
 
 
-def test_draw__is_lost_after_256_blocks_unless_somebody_kept_it(stage: Stage) -> None:
+def test_draw__is_lost_after_256_blocks_unless_somebody_kept_the_hash(stage: Stage) -> None:
     stage.publish(maximum=4)
-    (first, second, *_), blocks = stage.hospitals, stage.suite.blocks
+    members, blocks = stage.hospitals[:4], stage.suite.blocks
+    first, second, *others = members
     draw_at = enrol(stage, first).block_number + 1
     assert enrol(stage, second).block_number == draw_at
     mine_until(draw_at + REACH)
-    index = drawn(stage, first)
     receipt = blocks.keepDraw(stage.study, first.id, sender=stage.stranger)
-    assert (receipt.block_number, receipt.events) == (
-        draw_at + REACH,
-        [blocks.BlockDrawn(stage.study, first.id, index)],
-    )
+    assert receipt.block_number == draw_at + REACH
     # The other one's draw is one block younger.
     mine()
     assert not send(blocks.keepDraw, stage.study, second.id, sender=stage.stranger).ok
-    lost_at = draw_at + 1
+    stage.enrol_all(others)
+    show_salts(stage, members)
     for lost in (
         lambda: blocks.drawnBlock(stage.study, second.id),
         lambda: use(stage, second, 0),
         lambda: blocks.keepDraw(stage.study, second.id, sender=stage.stranger),
     ):
-        with ape.reverts(blocks.BlockDrawsLost, hospitalId=second.id, drawAt=lost_at):
+        with ape.reverts(blocks.BlockDrawsLost, hospitalId=second.id, drawAt=draw_at + 1):
             lost()
     mine(300)
-    assert drawn(stage, first) == index
-    with ape.reverts(blocks.BlockDrawsAlreadyKept, hospitalId=first.id, index=index):
+    seed = bytes(ape.chain.blocks[draw_at].hash)
+    with ape.reverts(blocks.BlockDrawsAlreadyKept, hospitalId=first.id, blockHash=seed):
         blocks.keepDraw(stage.study, first.id, sender=stage.stranger)
+    index = drawn(stage, first)
+    assert index == drawn_by(seed, mix_of(members), stage.study, first)
     use(stage, first)
     assert stage.suite.studies.enrolment(stage.study, first.id).rows == BLOCKS[index][1]
 
 
-def test_redraw__of_a_lost_draw__is_by_the_next_hash(sampled: Stage) -> None:
-    hospital, blocks = sampled.hospitals[0], sampled.suite.blocks
-    lose(sampled, hospital)
-    receipt = blocks.redraw(sampled.study, sender=hospital.operator)
+def test_redraw__of_a_lost_draw__is_by_the_next_hash(enrolling: Stage) -> None:
+    hospital, blocks = enrolling.hospitals[0], enrolling.suite.blocks
+    lose(enrolling, hospital)
+    receipt = blocks.redraw(enrolling.study, sender=hospital.operator)
     draw_at = receipt.block_number + 1
-    assert receipt.events == [blocks.BlockRedrawn(sampled.study, hospital.id, draw_at)]
-    draw = blocks.blocksOf(sampled.study, hospital.id)
-    assert (draw.drawAt, draw.redrawn, draw.kept) == (draw_at, True, False)
+    assert receipt.events == [blocks.BlockRedrawn(enrolling.study, hospital.id, draw_at)]
+    draw = blocks.blocksOf(enrolling.study, hospital.id)
+    assert (draw.drawAt, draw.redrawn, draw.blockHash) == (draw_at, True, bytes(32))
     with ape.reverts(blocks.BlockDrawsNotDrawn, drawAt=draw_at):
-        blocks.drawnBlock(sampled.study, hospital.id)
-    mine(2)
-    assert drawn(sampled, hospital) == drawn_by(ape.chain.blocks[draw_at].hash, sampled.study, hospital)
-    use(sampled, hospital)
+        blocks.drawnBlock(enrolling.study, hospital.id)
+    members = enrolling.hospitals[:4]
+    enrolling.enrol_all(members[1:])
+    show_salts(enrolling, members)
+    seed = ape.chain.blocks[draw_at].hash
+    assert drawn(enrolling, hospital) == drawn_by(seed, mix_of(members), enrolling.study, hospital)
+    use(enrolling, hospital)
 
 
-def test_redraw__a_second_time__reverts_for_it_would_be_a_choice(sampled: Stage) -> None:
-    hospital, blocks = sampled.hospitals[0], sampled.suite.blocks
-    lose(sampled, hospital)
-    blocks.redraw(sampled.study, sender=hospital.operator)
-    lose(sampled, hospital)
+def test_redraw__once_a_salt_is_shown__reverts_for_it_could_be_a_choice(enrolling: Stage) -> None:
+    """Without that rule, who posts its keys last knows the mix, lets its draw lapse, and has a builder choose anew."""
+    (hospital, *others), blocks = enrolling.hospitals[:4], enrolling.suite.blocks
+    enrolling.enrol_all(others)
+    lose(enrolling, hospital)
+    show_salts(enrolling, others[:1])
+    with ape.reverts(blocks.BlockDrawsSaltsKnown, studyId=enrolling.study):
+        blocks.redraw(enrolling.study, sender=hospital.operator)
+
+
+def test_redraw__a_second_time__reverts_for_it_would_be_a_choice(enrolling: Stage) -> None:
+    hospital, blocks = enrolling.hospitals[0], enrolling.suite.blocks
+    lose(enrolling, hospital)
+    blocks.redraw(enrolling.study, sender=hospital.operator)
+    lose(enrolling, hospital)
     with ape.reverts(blocks.BlockDrawsAlreadyRedrawn, hospitalId=hospital.id):
-        blocks.redraw(sampled.study, sender=hospital.operator)
+        blocks.redraw(enrolling.study, sender=hospital.operator)
 
 
-def test_redraw__of_a_draw_that_stands__reverts(sampled: Stage) -> None:
-    (first, second, *_), blocks = sampled.hospitals, sampled.suite.blocks
+def test_redraw__of_a_draw_that_stands__reverts(enrolling: Stage) -> None:
+    (first, second, *_), blocks = enrolling.hospitals, enrolling.suite.blocks
 
     def refused(hospital: Hospital) -> None:
-        draw_at = blocks.blocksOf(sampled.study, hospital.id).drawAt
+        draw_at = blocks.blocksOf(enrolling.study, hospital.id).drawAt
         with ape.reverts(blocks.BlockDrawsNotLost, hospitalId=hospital.id, drawAt=draw_at):
-            blocks.redraw(sampled.study, sender=hospital.operator)
+            blocks.redraw(enrolling.study, sender=hospital.operator)
 
     refused(first)
-    enrol(sampled, second)
+    enrol(enrolling, second)
     refused(second)
     mine(2)
-    blocks.keepDraw(sampled.study, first.id, sender=sampled.stranger)
-    use(sampled, second)
+    for hospital in (first, second):
+        blocks.keepDraw(enrolling.study, hospital.id, sender=enrolling.stranger)
     mine(REACH)
     refused(first)
     refused(second)
 
 
-def test_redraw__in_the_last_block_that_knows_the_hash__is_no_second_choice(sampled: Stage) -> None:
-    hospital, blocks = sampled.hospitals[0], sampled.suite.blocks
-    draw_at = int(blocks.blocksOf(sampled.study, hospital.id).drawAt)
+def test_redraw__in_the_last_block_that_knows_the_hash__is_no_second_choice(enrolling: Stage) -> None:
+    hospital, blocks = enrolling.hospitals[0], enrolling.suite.blocks
+    draw_at = int(blocks.blocksOf(enrolling.study, hospital.id).drawAt)
     mine_until(draw_at + REACH)
-    early = send(blocks.redraw, sampled.study, sender=hospital.operator)
+    early = send(blocks.redraw, enrolling.study, sender=hospital.operator)
     assert (early.ok, ape.chain.blocks.height) == (False, draw_at + REACH)
-    assert send(blocks.redraw, sampled.study, sender=hospital.operator).ok
+    assert send(blocks.redraw, enrolling.study, sender=hospital.operator).ok
 
 
-def test_redraw__by_another_than_the_operator__reverts(sampled: Stage) -> None:
-    first, second = sampled.hospitals[:2]
-    blocks, studies = sampled.suite.blocks, sampled.suite.studies
-    lose(sampled, first)
-    for sender in (sampled.stranger, first.owner, second.operator):
+def test_redraw__by_another_than_the_operator__reverts(enrolling: Stage) -> None:
+    first, second = enrolling.hospitals[:2]
+    blocks, studies = enrolling.suite.blocks, enrolling.suite.studies
+    lose(enrolling, first)
+    for sender in (enrolling.stranger, first.owner, second.operator):
         with ape.reverts(studies.StudyRegistryNotEnrolled, operator=sender.address):
-            blocks.redraw(sampled.study, sender=sender)
+            blocks.redraw(enrolling.study, sender=sender)
 
 
-def test_hospital_without_blocks__has_no_draw(sampled: Stage) -> None:
-    blocks, second = sampled.suite.blocks, sampled.hospitals[1]
-    sampled.enrol(second)
-    assert tuple(blocks.blocksOf(sampled.study, second.id)) == (bytes(32), 0, 0, 0, False, False, False)
+def test_hospital_without_blocks__has_no_draw(enrolling: Stage) -> None:
+    blocks, second = enrolling.suite.blocks, enrolling.hospitals[1]
+    enrolling.enrol(second)
+    assert tuple(blocks.blocksOf(enrolling.study, second.id)) == (bytes(32), bytes(32), 0, 0, 0, False, False)
     for refused in (
-        lambda: blocks.drawnBlock(sampled.study, second.id),
-        lambda: blocks.keepDraw(sampled.study, second.id, sender=sampled.stranger),
-        lambda: blocks.redraw(sampled.study, sender=second.operator),
-        lambda: use(sampled, second, 0),
+        lambda: blocks.drawnBlock(enrolling.study, second.id),
+        lambda: blocks.keepDraw(enrolling.study, second.id, sender=enrolling.stranger),
+        lambda: blocks.redraw(enrolling.study, sender=second.operator),
+        lambda: use(enrolling, second, 0),
     ):
-        with ape.reverts(blocks.BlockDrawsNoBlocks, studyId=sampled.study, hospitalId=second.id):
+        with ape.reverts(blocks.BlockDrawsNoBlocks, studyId=enrolling.study, hospitalId=second.id):
             refused()
 
 
 # Using the block that was drawn
+
+
+def draw_from(stage: Stage, hospital: Hospital, tree: BlockTree) -> None:
+    """The first hospital enrols with these blocks and three others without; all show their salts."""
+    stage.publish(maximum=4)
+    enrol(stage, hospital, tree)
+    stage.enrol_all(stage.hospitals[1:4])
+    show_salts(stage, stage.hospitals[:4])
 
 
 def test_use_block__gives_the_enrolment_that_blocks_data(sampled: Stage) -> None:
@@ -311,19 +389,17 @@ def test_use_block__gives_the_enrolment_that_blocks_data(sampled: Stage) -> None
     assert receipt.events == [blocks.BlockUsed(sampled.study, hospital.id, index, root, rows)]
     place = studies.enrolment(sampled.study, hospital.id)
     assert (place.dataRoot, place.rows) == (root, rows)
-    assert list(studies.enrolledRows(sampled.study)) == [rows]
+    assert next(iter(studies.enrolledRows(sampled.study))) == rows
     assert studies.trainingTerms(sampled.study, 0)[2:] == (root, rows)
     draw = blocks.blocksOf(sampled.study, hospital.id)
-    assert (draw.index, draw.kept, draw.used) == (index, True, True)
+    assert (draw.index, draw.used, any(draw.blockHash)) == (index, True, True)
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 8, 9])
 def test_use_block__of_trees_of_all_shapes__opens_at_the_drawn_position_alone(stage: Stage, count: int) -> None:
-    stage.publish()
     hospital, blocks = stage.hospitals[0], stage.suite.blocks
     tree = tree_of(hospital, BLOCKS[:count])
-    enrol(stage, hospital, tree)
-    mine(2)
+    draw_from(stage, hospital, tree)
     index = drawn(stage, hospital)
     for other in set(range(count)) - {index}:
         with ape.reverts(blocks.BlockDrawsWrongBlock, hospitalId=hospital.id, index=index):
@@ -333,11 +409,9 @@ def test_use_block__of_trees_of_all_shapes__opens_at_the_drawn_position_alone(st
 
 def test_use_block__pairs_in_sorted_order__would_not_tell_positions_apart(stage: Stage) -> None:
     """Two blocks: with sorted pairs the sibling of the one drawn would open as well as it."""
-    stage.publish()
     hospital, blocks = stage.hospitals[0], stage.suite.blocks
     tree = tree_of(hospital, BLOCKS[:2])
-    enrol(stage, hospital, tree)
-    mine(2)
+    draw_from(stage, hospital, tree)
     index = drawn(stage, hospital)
     drawn_leaf, other_leaf = (keccak(encode(["uint256", "uint32"], tree.blocks[one])) for one in (index, 1 - index))
     assert tree.path(1 - index) == (drawn_leaf,)
@@ -377,20 +451,16 @@ def test_use_block__path_of_another_length__reverts(sampled: Stage) -> None:
 
 @pytest.mark.parametrize("data", [(1, 0), (1, 1001)])
 def test_use_block__rows_that_no_proof_takes__reverts_though_committed(stage: Stage, data: Block) -> None:
-    stage.publish()
     hospital, studies = stage.hospitals[0], stage.suite.studies
     tree = BlockTree([data, data])
-    enrol(stage, hospital, tree)
-    mine(2)
+    draw_from(stage, hospital, tree)
     with ape.reverts(studies.StudyRegistryRowsOutOfRange, rows=data[1], capacity=1000):
         use(stage, hospital, tree=tree)
 
 
 def test_use_block__root_beyond_the_field__reverts_though_committed(stage: Stage) -> None:
-    stage.publish()
     hospital, tree = stage.hospitals[0], BlockTree([(FIELD_ORDER, 1)] * 2)
-    enrol(stage, hospital, tree)
-    mine(2)
+    draw_from(stage, hospital, tree)
     with ape.reverts(stage.suite.studies.StudyRegistryNotInField, value=FIELD_ORDER):
         use(stage, hospital, tree=tree)
 
@@ -403,7 +473,7 @@ def test_use_block__twice__reverts(sampled: Stage) -> None:
     for shown in (index, (index + 1) % len(BLOCKS)):
         with ape.reverts(blocks.BlockDrawsAlreadyUsed, hospitalId=hospital.id, index=index):
             use(sampled, hospital, shown)
-    with ape.reverts(blocks.BlockDrawsAlreadyKept, index=index):
+    with ape.reverts(blocks.BlockDrawsAlreadyKept, hospitalId=hospital.id):
         blocks.keepDraw(sampled.study, hospital.id, sender=sampled.stranger)
 
 
@@ -417,7 +487,8 @@ def test_use_block__by_another_than_the_operator__reverts(sampled: Stage) -> Non
 
 def test_use_block__after_the_operator_was_rotated__by_the_new_one(sampled: Stage, accounts: Any) -> None:
     suite, hospital, fresh = sampled.suite, sampled.hospitals[0], accounts[21]
-    suite.registry.rotateOperator(hospital.id, fresh, sender=hospital.owner)
+    signed = consent(suite.registry, hospital.owner, fresh)
+    suite.registry.rotateOperator(hospital.id, fresh, signed, sender=hospital.owner)
     suite.studies.adoptOperator(sampled.study, hospital.id, sender=hospital.owner)
     with ape.reverts(suite.studies.StudyRegistryNotEnrolled, operator=hospital.operator.address):
         use(sampled, hospital)
@@ -432,11 +503,9 @@ def test_use_block__while_intake_is_paused_or_the_hospital_suspended__goes_on(sa
 
 
 def test_use_block__barred_from_the_study__reverts(sampled: Stage) -> None:
-    first, *others = sampled.hospitals[:4]
-    sampled.enrol_all(others)
-    sampled.hold_step(others, CeremonyStep.KEY)
-    pass_until(sampled.suite.studies.ceremonyState(sampled.study).deadline)
-    sampled.suite.studies.failCeremony(sampled.study, sender=sampled.stranger)
+    first, *others = sampled.members
+    rest_of_ceremony(sampled, sampled.members, guilty=0b0001)
+    assert len(others) == 3
     assert sampled.suite.studies.enrolment(sampled.study, first.id).barred
     with ape.reverts(sampled.suite.blocks.BlockDrawsBarred, studyId=sampled.study, hospitalId=first.id):
         use(sampled, first, 0)
@@ -445,13 +514,17 @@ def test_use_block__barred_from_the_study__reverts(sampled: Stage) -> None:
 # In the rounds
 
 
+def rest_of_ceremony(stage: Stage, members: Sequence[Hospital], guilty: int = 0) -> None:
+    """What follows the Key step."""
+    stage.hold_step(members, CeremonyStep.DEAL)
+    stage.hold_step(members, CeremonyStep.HOLD)
+    stage.hold_step(members, CeremonyStep.ACKNOWLEDGE, guilty=guilty)
+
+
 @pytest.fixture
 def unopened(sampled: Stage) -> Stage:
     """Round 1 with four hospitals, the first of which has not used its block."""
-    sampled.members = sampled.hospitals[:4]
-    sampled.enrol_all(sampled.members[1:])
-    sampled.suite.blocks.keepDraw(sampled.study, 1, sender=sampled.stranger)
-    sampled.hold_ceremony(sampled.members)
+    rest_of_ceremony(sampled, sampled.members)
     return sampled
 
 
@@ -487,8 +560,8 @@ def test_round__block_used_within_it__counts_at_once(unopened: Stage) -> None:
     assert unopened.phase() is Phase.ATTEST
 
 
-def test_round__nobody_has_used_a_block__fails_for_too_few_and_gives_everything_back(stage: Stage) -> None:
-    stage.publish(maximum=3, unopenedRounds=1)
+def test_round__nobody_has_used_a_block__fails_for_too_few(stage: Stage) -> None:
+    stage.publish(maximum=3)
     stage.members = stage.hospitals[:3]
     for hospital in stage.members:
         enrol(stage, hospital)
@@ -496,23 +569,23 @@ def test_round__nobody_has_used_a_block__fails_for_too_few_and_gives_everything_
     stage.end_phase()
     assert stage.phase() is Phase.FAILED
     stage.fail_round()
-    assert stage.state() is StudyState.CANCELLED
-    suite = stage.suite
-    assert suite.rewards.refundable(stage.study) == suite.rewards.funded(stage.study)
-    for hospital in stage.members:
-        suite.studies.releaseBond(stage.study, hospital.id, sender=stage.stranger)
-        assert suite.vault.available(hospital.id) == 3 * BOND
+    assert stage.state() is StudyState.CEREMONY
 
 
-def test_running_study__joined_with_blocks__takes_part_from_the_next_ceremony_on(stage: Stage) -> None:
-    stage.publish(maximum=4, rounds=3, batchRounds=3)
-    stage.members = stage.hospitals[:3]
+def test_running_study__joined_with_blocks__draws_with_salts_that_are_known(stage: Stage) -> None:
+    """Of a newcomer's draw only the hash is new: whoever builds that block could choose it."""
+    stage.publish(maximum=4, rounds=3, batchRounds=3, approvedJoining=True)
+    stage.members, late = stage.hospitals[:3], stage.hospitals[3]
     stage.enrol_all(stage.members)
     stage.end_enrolment()
     stage.hold_ceremony(stage.members)
-    late = stage.hospitals[3]
+    for member in stage.members[:2]:
+        stage.suite.studies.approveNewcomer(stage.study, late.id, sender=member.operator)
     enrol(stage, late)
     mine(2)
+    draw_at = stage.suite.blocks.blocksOf(stage.study, late.id).drawAt
+    seed = ape.chain.blocks[draw_at].hash
+    assert drawn(stage, late) == drawn_by(seed, mix_of(stage.members), stage.study, late)
     use(stage, late)
     with ape.reverts(stage.suite.rounds.RoundManagerNotParticipant, hospitalId=late.id):
         stage.submit(late)
@@ -530,11 +603,11 @@ def test_payout_commitment__of_a_hospital_with_blocks__is_where_its_rewards_go(s
     stage.members, suite = stage.hospitals[:3], stage.suite
     enrol(stage, stage.members[0], payout=payout_commitment(payout, salt))
     stage.enrol_all(stage.members[1:])
-    use(stage, stage.members[0])
     stage.hold_ceremony(stage.members)
+    use(stage, stage.members[0])
     stage.finish(1)
     with ape.reverts(suite.rewards.RewardPoolNotOwner, hospitalId=1):
-        suite.rewards.claim(stage.study, 1, [1], sender=stage.stranger)
+        suite.rewards.claim(stage.study, 1, [1], stage.members[0].owner, sender=stage.stranger)
     due = suite.rewards.earned(stage.study, 1, 1)
     suite.rewards.claimTo(stage.study, 1, [1], payout, salt, sender=stage.stranger)
     assert suite.token.balanceOf(payout) == due > 0

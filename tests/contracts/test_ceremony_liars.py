@@ -103,11 +103,13 @@ def test_lacking__named_by_liars_alone__takes_nobody_out(stage: Stage, six: list
     assert (stage.ceremony().step, stage.ceremony().counted) == (ACKNOWLEDGE, 0b111111)
 
 
-def test_lacking__after_the_middle_twice_or_what_never_counted__is_refused(stage: Stage, six: list[Hospital]) -> None:
+def test_lacking__after_the_middle_twice_nothing_or_what_never_counted__is_refused(stage: Stage, six: list[Hospital]) -> None:
     """Rule: nobody is named so late that the others could not have helped (`nameLacking`: the middle)."""
     ceremony = stage.suite.ceremony
     stage.hold_step(six[1:], HOLD, bitmap=0b111110, satisfied=False)
     stage.hold_step(six[:1], HOLD, satisfied=False)
+    with ape.reverts(ceremony.KeyCeremonyNothingLacking, studyId=stage.study):
+        ceremony.nameLacking(stage.study, 1, 0, sender=six[1].operator)
     with ape.reverts(ceremony.KeyCeremonyNotCounted, without=0b000001):
         ceremony.nameLacking(stage.study, 1, 0b000011, sender=six[1].operator)
     receipt = ceremony.nameLacking(stage.study, 1, 0b000010, sender=six[1].operator)

@@ -19,7 +19,7 @@ from tests.support.settlement import (
     together,
 )
 from tests.support.stage import Hospital, Stage
-from tests.support.suite import BOND, DIGEST, REWARD, pass_until
+from tests.support.suite import ABSENCE_FINE, BOND, REWARD
 
 SLICE = BOND // 4
 OTHER = b"\x77" * 32
@@ -40,9 +40,10 @@ def books(stage: Stage, members: list[Hospital]) -> Books:
     return open_books(stage)
 
 
-def fail_ceremony(stage: Stage) -> None:
-    pass_until(stage.suite.studies.ceremonyState(stage.study).deadline)
-    stage.suite.studies.failCeremony(stage.study, sender=stage.stranger)
+def end_ceremonies(stage: Stage) -> None:
+    """Nobody comes any more: ceremonies are moved on until as many failed as end a study."""
+    while stage.state() is StudyState.CEREMONY:
+        stage.move_on()
 
 
 def complete(stage: Stage) -> None:
@@ -83,63 +84,114 @@ def test_too_few_enrol__the_deadline_cancels_and_gives_back(stage: Stage) -> Non
     everybody_is_whole(books)
 
 
-def test_ceremony_stalls__cancels_and_gives_back(stage: Stage, members: list[Hospital], books: Books) -> None:
-    stage.post(members[0], CeremonyStep.KEY)
-    assert stage.state() is StudyState.CEREMONY
-    fail_ceremony(stage)
-    assert stage.state() is StudyState.CANCELLED
-    everybody_is_whole(books)
-
-
-def test_dealings_missing__those_who_dealt_share_the_slices(
+def test_nobody_posts_a_key__each_pays_for_its_absence_and_no_more(
     stage: Stage, members: list[Hospital], books: Books
 ) -> None:
-    stage.hold_ceremony(members, until=CeremonyStep.KEY)
-    stage.hold_step(members[:2], CeremonyStep.DEALING)
-    fail_ceremony(stage)
+    end_ceremonies(stage)
     assert stage.state() is StudyState.CANCELLED
-    everybody_is_whole(books, slashed=each(SLICE, members[2:]), shared=equally(2 * SLICE, members[:2]))
+    everybody_is_whole(books, fined=each(2 * ABSENCE_FINE, members))
 
 
-def test_nobody_deals__nobody_gains(stage: Stage, members: list[Hospital], books: Books) -> None:
-    stage.hold_ceremony(members, until=CeremonyStep.KEY)
-    fail_ceremony(stage)
-    assert stage.state() is StudyState.CANCELLED
-    everybody_is_whole(books)
-
-
-def test_one_does_not_acknowledge__the_others_go_on_and_it_keeps_its_bond(
+def test_one_posts_no_key__the_others_go_on_and_it_pays_a_fine(
     stage: Stage, members: list[Hospital], books: Books
 ) -> None:
-    stage.hold_ceremony(members, until=CeremonyStep.TEST_SHARES)
-    stage.hold_step(members[1:], CeremonyStep.ACKNOWLEDGEMENT)
-    fail_ceremony(stage)
-    stage.suite.studies.releaseBond(stage.study, members[0].id, sender=stage.stranger)
-    stage.hold_ceremony(members[1:], ceremony=2)
+    stage.hold_step(members[1:], CeremonyStep.KEY)
+    stage.move_on()
+    for step in (CeremonyStep.DEAL, CeremonyStep.HOLD, CeremonyStep.ACKNOWLEDGE):
+        stage.hold_step(members[1:], step)
     stage.members = members[1:]
     complete(stage)
-    everybody_is_whole(books, rewards=three_models(members[1:]))
+    everybody_is_whole(books, rewards=three_models(members[1:]), fined=each(ABSENCE_FINE, members[:1]))
 
 
-def test_no_transcript_is_acknowledged_by_most__cancels_and_gives_back(
+def test_one_does_not_acknowledge__loses_its_place_and_pays_a_fine(
     stage: Stage, members: list[Hospital], books: Books
 ) -> None:
-    stage.hold_ceremony(members, until=CeremonyStep.TEST_SHARES)
-    for hospital, digest in zip(members, (DIGEST, OTHER, DIGEST, OTHER), strict=True):
-        stage.post(hospital, CeremonyStep.ACKNOWLEDGEMENT, digest)
-    fail_ceremony(stage)
+    stage.hold_ceremony(members, until=CeremonyStep.HOLD)
+    stage.hold_step(members[1:], CeremonyStep.ACKNOWLEDGE)
+    stage.move_on()
+    stage.members = members[1:]
+    complete(stage)
+    everybody_is_whole(books, rewards=three_models(members[1:]), fined=each(ABSENCE_FINE, members[:1]))
+
+
+def test_one_deals_falsely__pays_a_slice_to_the_others_who_go_on(
+    stage: Stage, members: list[Hospital], books: Books
+) -> None:
+    stage.hold_ceremony(members, until=CeremonyStep.DEAL)
+    stage.hold_step(members, CeremonyStep.HOLD, satisfied=False)
+    stage.hold_step(members, CeremonyStep.COMPLAIN)
+    stage.hold_step(members, CeremonyStep.ACKNOWLEDGE, guilty=0b0001)
+    stage.members = members[1:]
+    complete(stage)
+    everybody_is_whole(
+        books,
+        rewards=three_models(members[1:]),
+        slashed=each(SLICE, members[:1]),
+        shared=equally(SLICE, members[1:]),
+    )
+
+
+def test_two_transcripts__cost_nobody_anything(stage: Stage, members: list[Hospital], books: Books) -> None:
+    """There are two chains then; neither half of the hospitals did wrong."""
+    for ceremony in (1, 2):
+        stage.hold_ceremony(members, ceremony, until=CeremonyStep.HOLD)
+        stage.hold_step(members[:2], CeremonyStep.ACKNOWLEDGE, ceremony)
+        stage.hold_step(members[2:], CeremonyStep.ACKNOWLEDGE, ceremony, digest=OTHER)
     assert stage.state() is StudyState.CANCELLED
     everybody_is_whole(books)
 
 
-def test_ceremony_stalls_between_batches__what_was_earned_is_paid(stage: Stage) -> None:
+def test_nobody_comes_between_batches__what_was_earned_is_paid(stage: Stage) -> None:
     members = stage.run(4, batchRounds=1)
     books = open_books(stage)
     stage.finish(1)
     assert stage.state() is StudyState.CEREMONY
-    fail_ceremony(stage)
+    end_ceremonies(stage)
     assert stage.state() is StudyState.CANCELLED
-    everybody_is_whole(books, rewards=of_a_model(members))
+    everybody_is_whole(books, rewards=of_a_model(members), fined=each(2 * ABSENCE_FINE, members))
+
+
+def test_left_while_enrolment_was_open__has_its_bond_at_once_and_another_takes_the_place(stage: Stage) -> None:
+    stage.publish(maximum=4)
+    books = open_books(stage)
+    first, *others = stage.hospitals[:5]
+    stage.enrol_all([first, *others[:2]])
+    stage.suite.studies.leaveStudy(stage.study, first.id, sender=first.owner)
+    assert stage.suite.vault.available(first.id) == 3 * BOND
+    stage.enrol_all(others[2:])
+    assert stage.state() is StudyState.CEREMONY
+    stage.members = others
+    stage.hold_ceremony(others)
+    complete(stage)
+    everybody_is_whole(books, rewards=three_models(others))
+
+
+def test_set_can_no_longer_meet__after_patience_everybody_has_its_bond(stage: Stage) -> None:
+    """Only the round's pay is lost, and each absence costs its fine: a sum that never opens strands nothing."""
+    members = stage.run(4)
+    books = open_books(stage)
+    stage.finish(1)
+    stage.reach_open(2)
+    stage.reach_suspension(2)
+    stage.record_absence(2)
+    stage.end_phase(2)
+    stage.fail_round(2)
+    assert stage.state() is StudyState.CANCELLED
+    everybody_is_whole(books, rewards=of_a_model(members), fined=each(ABSENCE_FINE, members))
+
+
+def test_suspended_round__finalised_late__pays_as_any_other(stage: Stage) -> None:
+    members = stage.run(4)
+    books = open_books(stage)
+    stage.reach_open()
+    stage.reach_suspension()
+    stage.record_absence()
+    stage.pad_share_all()
+    stage.finalise()
+    for round_ in (2, 3):
+        stage.finish(round_)
+    everybody_is_whole(books, rewards=three_models(members), fined=each(ABSENCE_FINE, members))
 
 
 def test_budget_is_spent__completes_early_and_refunds_the_other_rounds(stage: Stage) -> None:
@@ -163,16 +215,18 @@ def test_failed_rounds__spend_budget_too(stage: Stage) -> None:
     books = open_books(stage)
     stage.fail_rounds(1)
     assert stage.state() is StudyState.COMPLETED
-    everybody_is_whole(books)
+    everybody_is_whole(books, fined=each(ABSENCE_FINE, stage.members))
 
 
 def test_sponsor_disappears__hospitals_are_paid_and_the_rest_waits_in_its_wallet(running: Stage) -> None:
     books = open_books(running)
     ruin(running.sponsor)
     running.finish(1)
-    running.fail_rounds(2, 3)
+    running.fail_rounds(2)
+    end_ceremonies(running)
     assert running.state() is StudyState.CANCELLED
-    everybody_is_whole(books, rewards=of_a_model(running.members))
+    # Twice in ceremonies for the batch after the round's.
+    everybody_is_whole(books, rewards=of_a_model(running.members), fined=each(3 * ABSENCE_FINE, running.members))
 
 
 def test_council_disappears__a_study_runs_to_its_end_and_pays(running: Stage) -> None:

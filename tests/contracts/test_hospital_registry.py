@@ -11,7 +11,7 @@ from eth_account import Account
 
 from tests.support.consents import consent
 from tests.support.stage import Stage
-from tests.support.suite import BOND, pass_until
+from tests.support.suite import BOND, Call, in_one_block, pass_until
 
 NOBODY = "0x" + "00" * 20
 
@@ -68,6 +68,18 @@ def test_register__operator_that_did_not_sign_for_this_owner__reverts(stage: Sta
         with ape.reverts(registry.HospitalRegistryWrongSignature, operator=operator.address):
             registry.register(operator, signed, "St. Anna", "", sender=owner)
     registry.register(operator, consent(registry, owner, operator), "St. Anna", "", sender=owner)
+
+
+def test_register__watcher_that_is_mined_first__does_not_get_the_operator(stage: Stage, accounts: Any) -> None:
+    """It has the signature, as it was sent, and that is for another owner."""
+    registry = stage.suite.registry
+    victim, operator, watcher = accounts[20], accounts[21], accounts[22]
+    signed = consent(registry, victim, operator)
+    done = in_one_block(
+        Call(registry.register, (str(operator), signed, "Watcher", ""), watcher, 9),
+        Call(registry.register, (str(operator), signed, "St. Anna", ""), victim, 1),
+    )
+    assert done == [False, True] and registry.hospital(registry.hospitalCount()).owner == victim
 
 
 def test_operator_hash__is_what_wallets_sign(stage: Stage, newcomer: Any) -> None:

@@ -130,3 +130,25 @@ def test_admin__from_one_person_to_the_safe__takes_the_delay(accounts: Any, coun
         registry.admit(1, sender=person)
     council.decide(signers, registry.admit, 1)
     assert registry.standingOf(1) == ADMITTED
+
+
+def test_council__admits_shells_in_mid_study__no_place_without_the_participants(stage: Stage) -> None:
+    """A9: without the participants' approvals, the council's word alone gives t shells t shares of every round."""
+    studies, council = stage.suite.studies, stage.suite.council
+    for joining in (False, True):
+        stage.publish(maximum=6, rounds=10, batchRounds=10, approvedJoining=joining)
+        stage.members, shells = stage.hospitals[:4], stage.hospitals[4:6]
+        stage.enrol_all(stage.members)
+        stage.end_enrolment()
+        stage.hold_ceremony(stage.members)
+        assert all(stage.suite.registry.standingOf(shell.id) == ADMITTED for shell in shells)
+        for shell in shells:
+            refusal = studies.StudyRegistryNotApproved if joining else studies.StudyRegistryJoiningClosed
+            with ape.reverts(refusal, studyId=stage.study):
+                stage.enrol(shell)
+            # Neither the council nor the shells can approve.
+            for caller in (council, shell.operator):
+                refusal = studies.StudyRegistryNotEnrolled if joining else studies.StudyRegistryJoiningClosed
+                with ape.reverts(refusal):
+                    studies.approveNewcomer(stage.study, shell.id, sender=caller)
+        assert stage.suite.ceremony.nextDue(stage.study) == 0b001111

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-
 import ape
 import pytest
 
@@ -36,7 +35,7 @@ def test_claim_to__revealed_by_anyone__pays_that_wallet_alone(hidden: Stage) -> 
     assert suite.token.balanceOf(PAYOUT) == due
     assert suite.token.balanceOf(hospital.owner) == before
     with ape.reverts(suite.rewards.RewardPoolNothingToClaim, hospitalId=hospital.id):
-        suite.rewards.claim(hidden.study, hospital.id, [1], sender=hospital.owner)
+        suite.rewards.claim(hidden.study, hospital.id, [1], hospital.owner, sender=hospital.owner)
 
 
 def test_claim_to__another_wallet_salt_or_hospital__reverts(hidden: Stage) -> None:
@@ -54,14 +53,14 @@ def test_claim__with_a_commitment__is_the_owners_choice_alone(hidden: Stage) -> 
     # Else anyone could tie the reward to the wallet that everybody knows.
     for caller in (hidden.stranger, hospital.operator, hidden.sponsor):
         with ape.reverts(suite.rewards.RewardPoolNotOwner, hospitalId=hospital.id, caller=caller.address):
-            suite.rewards.claim(hidden.study, hospital.id, [1], sender=caller)
+            suite.rewards.claim(hidden.study, hospital.id, [1], hospital.owner, sender=caller)
     before = suite.token.balanceOf(hospital.owner)
-    suite.rewards.claim(hidden.study, hospital.id, [1], sender=hospital.owner)
+    suite.rewards.claim(hidden.study, hospital.id, [1], hospital.owner, sender=hospital.owner)
     assert suite.token.balanceOf(hospital.owner) - before == of_a_model(hidden.members)[hospital.id]
 
 
 def test_claim__without_a_commitment__pays_the_owner_whoever_asks(hidden: Stage) -> None:
     suite, hospital = hidden.suite, hidden.members[1]
     before = suite.token.balanceOf(hospital.owner)
-    suite.rewards.claim(hidden.study, hospital.id, [1], sender=hidden.stranger)
+    suite.rewards.claim(hidden.study, hospital.id, [1], hospital.owner, sender=hidden.stranger)
     assert suite.token.balanceOf(hospital.owner) - before == of_a_model(hidden.members)[hospital.id]

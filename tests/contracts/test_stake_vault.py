@@ -170,6 +170,7 @@ def test_lockable__withdrawal_that_is_paid_within_the_window__covers_nothing(sta
     stage.run(3, rounds=1, batchRounds=1)
     vault.requestWithdrawal(hospital.id, BOND, sender=hospital.owner)
     stage.finish(1)
+    pass_until(ape.chain.blocks.head.timestamp + 10)
     stage.suite.studies.releaseBond(stage.study, hospital.id, sender=stage.stranger)
     assert vault.pending(hospital.id).availableAt < vault.coolsUntil(hospital.id)
     assert (vault.available(hospital.id), vault.lockable(hospital.id)) == (2 * BOND, BOND)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.app import read_demo, restart_chain
+from scripts.demo_report import MONEY_OUT
 from tests.support.demo import ROOT, FinishedDemo
 
 KEYS = {
@@ -22,8 +23,8 @@ KEYS = {
     "round": {"round", "status", "participants", "auc", "accuracy", "seconds", "gas"},
     "baseline": {"pooled_auc", "pooled_accuracy", "local_auc"},
     "proof": {"constraints", "prover", "prove_seconds", "verify_gas"},
-    "encryption": {"upload_bytes", "parameters", "threshold", "ceremony_bytes_per_round"},
-    "ledger": {"paid_in", "rewards_paid", "services_paid", "bonds_returned", "refunded", "left_in_contracts"},
+    "encryption": {"upload_bytes", "openings", "parameters", "threshold", "ceremony_bytes_per_round"},
+    "ledger": {"paid_in", "rewards_paid", "services_paid", "bonds_returned", "refunded", "burnt", "left_in_contracts"},
 }
 
 
@@ -50,12 +51,12 @@ def test_final_model__of_a_demo__is_within_a_hundredth_of_pooled_training(finish
 
 
 def test_money__of_a_demo__adds_up_to_the_last_unit(finished_demo: FinishedDemo) -> None:
-    money = finished_demo.report["ledger"]
-    escrowed, bonds = 3 * (1000 * 10**18 + 1) + 100 * 10**18, 3 * 100 * 10**18
-    assert money["paid_in"] == escrowed + bonds and money["bonds_returned"] == bonds
-    assert money["rewards_paid"] + money["services_paid"] + money["refunded"] == escrowed
-    # Three rounds were included and finalised: somebody earned each of these services.
-    assert money["services_paid"] >= 6 * 10**18 and money["left_in_contracts"] == 0
+    money, unit = finished_demo.report["ledger"], 10**18
+    assert money["rewards_paid"] == 3 * (1000 * unit + 1) and money["bonds_returned"] == 3 * 100 * unit
+    # Each round was included and finalised; what was not spent of the budget went back.
+    assert money["services_paid"] == 6 * unit and money["refunded"] == 94 * unit
+    assert money["paid_in"] == sum(money[part] for part in MONEY_OUT)
+    assert money["left_in_contracts"] == money["burnt"] == 0
 
 
 def test_hospitals__of_a_demo__share_no_key_file_or_store(finished_demo: FinishedDemo) -> None:

@@ -101,7 +101,7 @@ def test_submission__killed_before_and_after__is_sent_once_with_the_stored_paylo
         digest, size = sent[0].arguments["digest"], sent[0].arguments["size"]
         content = story.victim.store.get(digest, size)
         assert hashlib.sha256(content).digest() == digest or size > 262_144
-        journal = journal_of(story.victim, f"study-{story.study}/round-{number}/encryption")
+        journal = journal_of(story.victim, f"study-{story.study}/round-{number}/payload")
         assert journal == {"digest": digest.hex(), "size": size}
 
 

@@ -47,8 +47,8 @@ abstract contract Blocks is Bonds {
         IBlockDraws.Draw storage draw = _draws[studyId][id];
         if (draw.blocks == 0) return;
         uint256 what = _draw(seed, "sample") % 12;
-        if (what == 0) return VM.roll(block.number + _REACH + 2);
-        if (what == 1) return VM.roll(block.number + 1);
+        if (what < 2) return VM.roll(block.number + _REACH + 2);
+        if (what == 2) return VM.roll(block.number + 1);
         if (draw.used) return _refuseUse(studyId, index, draw.index);
         bool kept = draw.blockHash != 0;
         if (!kept && block.number <= draw.drawAt) {

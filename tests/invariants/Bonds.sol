@@ -48,7 +48,7 @@ abstract contract Bonds is World {
     function _liars(uint256 studyId) internal view returns (uint64 liars) {
         IStudyRegistry.Plan memory plan = STUDIES.study(studyId).plan;
         for (uint256 i = 1; i < plan.threshold; ++i) {
-            liars |= _single(uint256(keccak256(abi.encode(plan.documentDigest, "liar", i))) % HOSPITALS);
+            liars |= _single(uint256(keccak256(abi.encode(plan.documentDigest, "liar", i))) % plan.maximum);
         }
     }
 

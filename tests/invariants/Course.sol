@@ -46,7 +46,9 @@ abstract contract Course is Meddling {
         if (state == IStudyRegistry.StudyState.Published) _fund(studyId, type(uint256).max, STRANGER);
         // Some start with places left.
         else if (state == IStudyRegistry.StudyState.Enrolling && seed % 16 == 0) VM.warp(STUDIES.enrolmentEnd(studyId));
-        else if (state == IStudyRegistry.StudyState.Enrolling) _enrol(studyId, seed);
+        else if (state == IStudyRegistry.StudyState.Enrolling && seed % 4 == 1 && _ids[studyId].length != 0) {
+            _sample(studyId, seed % _ids[studyId].length, seed);
+        } else if (state == IStudyRegistry.StudyState.Enrolling) _enrol(studyId, seed);
         else if (state == IStudyRegistry.StudyState.Ceremony) _playCeremony(studyId, seed);
         else if (_draw(seed, "restless") % 24 == 0) _unsettle(studyId, seed);
         else if (_draw(seed, "evidence") % 5 == 0) _witness(studyId, seed);
@@ -60,10 +62,10 @@ abstract contract Course is Meddling {
         uint32 round = uint32(reached - (_draw(seed, "round") % 4) % reached);
         uint256 what = _draw(seed, "witness") % 16;
         uint64 participants = STUDIES.roundTerms(studyId, round).participants;
-        if (what == 0) _equivocate(studyId, round, seed);
-        else if (what == 1) _recordAbsence(studyId, round);
-        else if (what < 6 && _kept[studyId][round].finalised) _padShare(studyId, round, _member(participants, seed));
-        else _accuse(studyId, round, seed);
+        if (what < 3) _equivocate(studyId, round, seed);
+        else if (what == 3) _recordAbsence(studyId, round);
+        else if (what < 8 && _kept[studyId][round].finalised) _padShare(studyId, round, _member(participants, seed));
+        else _accuse(studyId, round, participants, seed);
     }
 
     /// @dev The second at which what goes on in a study ends by itself; 0 where only a transaction ends it.

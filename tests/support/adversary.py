@@ -20,8 +20,9 @@ from unittest.mock import patch
 from node.crypto import CeremonyIdentity, OpenedSum, UpdateForm, pads
 from node.errors import OpeningRefused
 from node.group.babyjubjub import ORDER
-from tests.support.hospitals import Honest, Liar, Setting, tell
+from tests.support.hospitals import Honest, Setting
 from tests.support.protocol_model import CeremonyModel, RoundModel, Storage
+from tests.support.random_liar import Liar, tell
 
 #: How often an honest hospital crashes before a message, and one that need not be there misses it.
 CRASH, AWAY = 0.1, 0.3

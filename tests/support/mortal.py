@@ -46,9 +46,9 @@ def _round_of(_self: object, _study: int, round_number: int, *_: object) -> int:
     return round_number
 
 
-def _encryption(_self: object, key: str, *_: object) -> int | None:
+def _payload(_self: object, key: str, *_: object) -> int | None:
     parts = key.split("/")
-    return int(parts[1].removeprefix("round-")) if parts[-1] == "encryption" else None
+    return int(parts[1].removeprefix("round-")) if parts[-1] == "payload" else None
 
 
 POINTS = {
@@ -59,7 +59,7 @@ POINTS = {
     "held": Point(CeremonyWriter, "post_holding", True, lambda *_: 0),
     "acknowledged": Point(CeremonyWriter, "acknowledge", True, lambda *_: 0),
     # The payload is stored, and the journal does not know it yet.
-    "encrypted": Point(NodeState, "done", False, _encryption),
+    "encrypted": Point(NodeState, "done", False, _payload),
     # The witness, and records with it, lies in a temporary folder.
     "proving": Point(NativeProver, "_prove", False, lambda *_: 0),
     "submitting": Point(RoundWriter, "submit_update", False, _round_of),

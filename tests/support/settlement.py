@@ -60,7 +60,9 @@ def settle(stage: Stage) -> None:
         if (number := hospital.id) not in enrolled:
             continue
         if rewards.claimable(stage.study, number, rounds):
-            anyone(rewards.claim, stage.study, number, rounds, hospital.owner)
+            hidden = any(studies.enrolment(stage.study, number).payoutCommitment)
+            sender = hospital.owner if hidden else stage.stranger
+            rapidly(rewards.claim, stage.study, number, rounds, hospital.owner, sender=sender)
         if vault.locked(stage.study, number):
             anyone(studies.releaseBond, stage.study, number)
         for pot in pots:
@@ -103,14 +105,16 @@ def everybody_is_whole(
     bounties: Mapping[str, int] = MappingProxyType({}),
     services: Mapping[str, int] | None = None,
     of_fines: int = 0,
+    elsewhere: Amounts = NOTHING,
     arriving: Callable[[int], int] = lambda amount: amount,
 ) -> None:
-    """Settle, then compare every wallet: what it had, its rewards, less what it was slashed and fined, its parts of that.
+    """Settle, then compare every wallet: what it had, its rewards, less what it was slashed and fined, its parts.
 
-    The sponsor paid rewards and services, but for what came `of_fines`; what is left of fines, and of slices that nobody
-    shares, is burnt: it stays in the vault. Nobody else gained or lost a unit, and nothing else is left in vault or pool.
-    `services`: what each wallet earned by them; those that the pool told of, where none are given. `arriving`: what of a
-    payment reaches its wallet, for tokens that keep some.
+    The sponsor paid rewards and services, but for what came `of_fines`; what is left of fines, and of slices that
+    none shares, is burnt: it stays in the vault. Nobody else gained or lost a unit, and nothing else is left in
+    vault or pool. `services`: what each wallet earned by them; those that the pool told of, where none are given.
+    `elsewhere`: rewards that were paid to other wallets than these. `arriving`: what of a payment reaches its
+    wallet, for tokens that keep some.
     """
     stage, token = books.stage, books.stage.suite.token
     served = services_told(books) if services is None else services
@@ -124,7 +128,7 @@ def everybody_is_whole(
     for hospital in stage.hospitals:
         number, owner = hospital.id, str(hospital.owner)
         bond = books.bonds[number] - slashed.get(number, 0) - fined.get(number, 0) + shared.get(number, 0)
-        expected[owner] += arriving(rewards.get(number, 0)) + arriving(bond)
+        expected[owner] += arriving(rewards.get(number, 0) - elsewhere.get(number, 0)) + arriving(bond)
     found = {wallet: token.balanceOf(wallet) for wallet in expected}
     assert {wallet: found[wallet] - expected[wallet] for wallet in expected if found[wallet] != expected[wallet]} == {}
 

@@ -22,7 +22,6 @@ from node.crypto import (
     RoundContext,
     UpdateForm,
     add,
-    dealing_digest,
     judge_ceremony,
     keys_to_post,
     make_dealing,
@@ -43,6 +42,7 @@ from node.crypto.round_secrets import read_round_secrets
 from node.crypto.seal_format import write_vector
 from node.crypto.shamir import lagrange
 from node.group.pedersen import limb_count
+from node.storage.cid import address
 from tests.support.threshold import compose
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "threshold-small.json"
@@ -110,7 +110,7 @@ def _ceremony(ctx: CeremonyContext) -> tuple[dict[str, Any], dict[int, bytes]]:
             assert isinstance(found, ReceivedDealing)
             received[dealer] = found
         secrets[me] = round_secrets(ctx, me, seeds[me], received, 1)
-    on_chain = {p: PostedDealing(dealing_digest(file), len(file), True, file) for p, file in dealings.items()}
+    on_chain = {p: PostedDealing(address(file)[0].digest, len(file), True, file) for p, file in dealings.items()}
     return {
         "chain_id": ctx.identified.chain_id, "contract": ctx.identified.contract,
         "study_id": ctx.identified.study_id, "ceremony": ctx.identified.ceremony, "keys_hash": ctx.keys_hash.hex(),

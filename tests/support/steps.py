@@ -8,10 +8,15 @@ Only the chain is a fake: it answers what the test sets, and writes down what is
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import logging
+import shutil
+import tempfile
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,9 +40,9 @@ from node.steps.trained import Trained
 from node.storage.cid import Address
 from node.storage.local import LocalStore
 from node.types import CeremonyState, Circuit, CircuitKind, CircuitRecord, Phase, Proof, Study
-from tests.support.fake_chain import ADDRESS, STUDY, FakeChain
+from tests.support.fake_chain import ADDRESS, STUDY, FakeChain, SetClock
 from tests.support.fake_ledger import FakeLedger
-from tests.support.plans import small_plan
+from tests.support.plans import pads_alone, small_plan
 from tests.support.small_study import records as made_up_records
 from tests.support.xrays import synthetic
 
@@ -45,7 +50,11 @@ from tests.support.xrays import synthetic
 NUMBERS = (3, 5, 7, 9, 11, 13)
 VERIFIERS = ("0x" + "b1" * 20, "0x" + "b2" * 20)
 _LOOKS_MOST = 400
+_KEPT = tempfile.TemporaryDirectory()
 NO_PROOF = Proof((0, 0), ((0, 0), (0, 0)), (0, 0))
+
+
+Cast = tuple[FakeChain, list["Party"]]
 
 
 def brief(plan: TrainingPlan, rounds: int = 1) -> TrainingPlan:
@@ -136,21 +145,61 @@ class Party:
         return Trained.from_bytes(self.hospital.secrets.get(f"{self.context.round_key(1)}/update"))
 
 
-def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None) -> tuple[FakeChain, list[Party]]:
+def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None) -> Cast:
     """Hospitals of a study whose enrolment has just ended: its first key ceremony begins."""
     plan = plan or small_plan()
     numbers = NUMBERS[:count]
     tables = [_records(number, plan) for number in numbers]
-    rounds = plan.participation.rounds
-    study = Study(STUDY, ADDRESS, 0, 0, count, 0, False, rounds, published_terms(plan, 1, 2))
+    study = Study(STUDY, ADDRESS, 0, 0, count, 0, False, plan.participation.rounds, published_terms(plan, 1, 2))
     rows, roots = tuple(t.rows for t in tables), tuple(t.commitment() for t in tables)
     chain = FakeChain(plan, study, numbers, rows, roots, _circuits(plan))
     chain.deployment = replace(chain.deployment, circuits=_listed(plan))
     chain.codes = _codes(plan)
     chain.ceremonies().begin()
+    parties = _parties(folder, chain, tables)
+    for party in parties:
+        party.hospital.secrets.put(f"{party.context.key}/records", party.records.to_bytes())
+        commit_to_salt(party.hospital, STUDY)
+    return chain, parties
+
+
+def make_running(folder: Path, count: int = 3, plan: TrainingPlan | None = None) -> Cast:
+    """The same in round 1, after a real ceremony: held once for each kind of study, and copied for each test."""
+    plan = plan or brief(pads_alone(small_plan()))
+    held = _held(count, plan)
+    for number in NUMBERS[:count]:
+        shutil.copytree(held.folder / f"hospital-{number}", folder / f"hospital-{number}")
+    chain = copy.deepcopy(held.chain)
+    chain.clock = SetClock()
+    chain.clock.ahead = held.second - time.time()
+    return chain, _parties(folder, chain, held.tables)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A ceremony that was held: what its chain and its nodes hold, at a second of the chain."""
+
+    folder: Path
+    chain: FakeChain
+    tables: list[Any]
+    second: float
+
+
+@cache
+def _held(count: int, plan: TrainingPlan) -> _Held:
+    folder = Path(_KEPT.name) / str(len(list(Path(_KEPT.name).iterdir())))
+    chain, parties = make_parties(folder, count, plan)
+    assert hold_ceremony(chain, parties).participants == (1 << count) - 1
+    for party in parties:
+        party.hospital.state.close()
+    return _Held(folder, chain, [party.records for party in parties], chain.clock.now())
+
+
+def _parties(folder: Path, chain: FakeChain, tables: Sequence[Any]) -> list[Party]:
+    """The hospitals' nodes, with their homes in a folder."""
     stores: list[FakeStore] = []
     parties = []
-    for number, table in zip(numbers, tables, strict=True):
+    for number, table in zip(chain.enrolled, tables, strict=True):
         home = folder / f"hospital-{number}"
         store = FakeStore(home / "store", stores)
         stores.append(store)
@@ -169,11 +218,9 @@ def make_parties(folder: Path, count: int = 3, plan: TrainingPlan | None = None)
             metrics=home / "metrics.jsonl",
             log=logging.getLogger("consilium.tests"),
         )
-        context = StudyContext(hospital, study, plan, chain.enrolment(STUDY, number))
-        hospital.secrets.put(f"{context.key}/records", table.to_bytes())
-        commit_to_salt(hospital, STUDY)
+        context = StudyContext(hospital, chain.study_record, chain.plan, chain.enrolment(STUDY, number))
         parties.append(Party(context, ledger, store, prover, table))
-    return chain, parties
+    return parties
 
 
 def look(parties: Iterable[Party]) -> None:
@@ -192,11 +239,12 @@ def restored(party: Party) -> Party:
 
 
 def look_until(chain: FakeChain, parties: Sequence[Party], condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """The nodes look again and again, and time passes in between, until a condition holds."""
+    """The nodes look again and again, and time passes in between, until a condition holds; nobody acts after that."""
     for _ in range(_LOOKS_MOST):
-        if condition():
-            return
-        look(parties)
+        for party in parties:
+            if condition():
+                return
+            look([party])
         chain.wait(seconds)
     raise AssertionError(f"never came: {chain.books.ceremony}, {chain.books.rounds.get(chain.books.round_number)}")
 
@@ -211,6 +259,11 @@ def hold_ceremony(chain: FakeChain, parties: Sequence[Party]) -> CeremonyState:
 def reach_phase(chain: FakeChain, parties: Sequence[Party], phase: Phase, round_number: int = 1) -> None:
     """These nodes play a round up to a phase."""
     look_until(chain, parties, lambda: chain.phase(STUDY, round_number).phase is phase)
+
+
+def finalised(parties: Iterable[Party]) -> list[list[Any]]:
+    """What was sent to finalise rounds, by whomever."""
+    return [given for party in parties for given in party.ledger.named("finalise")]
 
 
 def finish_round(chain: FakeChain, parties: Sequence[Party], round_number: int = 1) -> None:

@@ -28,7 +28,6 @@ from node.crypto import (
     UpdateForm,
     choose_parameters,
     ciphertext_size,
-    dealing_digest,
     dealing_size,
     judge_ceremony,
     keys_to_post,
@@ -48,6 +47,7 @@ from node.crypto.shamir import interpolate
 from node.crypto.words import lift
 from node.group.pedersen import limb_count
 from node.hashing import public_hash
+from node.storage.cid import address
 
 CONTRACT = "0x" + "5c" * 20
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "threshold.json"
@@ -71,7 +71,7 @@ class PlayedCeremony:
     def on_chain(self, changed: dict[int, bytes] | None = None) -> dict[int, PostedDealing]:
         """All dealings as posted, held by all and counted; `changed` in place of what their dealers dealt."""
         files = {**self.dealings, **(changed or {})}
-        return {p: PostedDealing(dealing_digest(file), len(file), True, file) for p, file in files.items()}
+        return {p: PostedDealing(address(file)[0].digest, len(file), True, file) for p, file in files.items()}
 
 
 def seed_of(party: int) -> bytes:
@@ -195,7 +195,7 @@ def vectors() -> dict[str, Any]:
             "context_digest": ctx.digest.hex(),
             "pad_points": [list(map(str, played.posted[party].pad)) for party in ctx.parties],
             "box_keys": [played.posted[party].box.hex() for party in ctx.parties],
-            "dealing_digests": [dealing_digest(played.dealings[party]).hex() for party in ctx.parties],
+            "dealing_digests": [address(played.dealings[party])[0].digest.hex() for party in ctx.parties],
             "transcript_digest": judged.digest.hex(),
         },
         "round": {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from node.chain.studies import salt_commitment
 from node.chain.wallet import create_keyfile, keyfile_address
 from node.plan import TrainingPlan
 from node.words import format_span
@@ -113,7 +114,7 @@ def test_stake__given_back_by_a_study__is_shown_with_what_an_enrolment_can_lock_
     operator, council = keyfile_address(home / "operator.json"), ("--keyfile", network.council)
     assert run("stake", "deposit", "120").code == 0
     study = run("study", "publish", plan, "--fund", *council, "--json").value["study"]
-    network.act(operator, "StudyRegistry", "enrol", study, 77, 8, bytes(32))
+    network.act(operator, "StudyRegistry", "enrol", study, 77, 8, bytes(32), salt_commitment(bytes(32)))
     network.anvil.pass_time(int(TrainingPlan.parse(plan.read_bytes()).phases.enrol))
     network.act(operator, "StudyRegistry", "releaseBond", study, registered)
     shown, told = run("stake", "show", "--json").value, run("stake", "show").out

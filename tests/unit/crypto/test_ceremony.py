@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The key ceremony: what a recipient makes of a dealing, who is guilty, and what everybody acknowledges."""
+"""The key ceremony: what follows from a seed, and what a recipient makes of a dealing."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,20 +10,14 @@ import numpy as np
 import pytest
 
 from node.crypto import (
-    CeremonyContext,
-    CeremonyIdentity,
-    CeremonyKeys,
     Malformed,
     Objection,
     PostedComplaint,
-    PostedDealing,
     ReceivedDealing,
-    dealing_digest,
     dealing_size,
     judge_ceremony,
     keys_to_post,
     make_dealing,
-    new_ceremony_seed,
     opening_share,
     read_dealing,
     receive_dealing,
@@ -33,14 +26,12 @@ from node.crypto import (
 from node.crypto.boxes import secret_key, secret_seed, share_words
 from node.crypto.context import index_of
 from node.crypto.framing import HEADER_BYTES
-from node.crypto.pads import Complaint, complain
 from node.crypto.ring import ring
 from node.crypto.shamir import interpolate
-from node.errors import CeremonyFailed, CryptoError, MalformedCeremonyMessage, OpeningRefused, ParameterError
-from node.group.babyjubjub import IDENTITY, ORDER, Point
+from node.errors import MalformedCeremonyMessage, OpeningRefused
 from node.group.field import MODULUS
-from tests.support.liars import changed_box, false_complaint, inconsistent_dealing, pad_secret
-from tests.support.threshold import PlayedCeremony, ceremony_context, played_ceremony, seed_of
+from tests.support.liars import changed_box, inconsistent_dealing
+from tests.support.threshold import PlayedCeremony, played_ceremony, seed_of
 
 WAYS = {"with ciphertexts": True, "pads alone": False}
 
@@ -265,261 +256,3 @@ def test_a_copied_box_key__gives_its_copier_nothing(encrypting: PlayedCeremony) 
     )
     found = receive_dealing(ctx, copier, encrypting.seeds[copier], keys, dealer, file)
     assert isinstance(found, ReceivedDealing) and set(found.boxes.values()) == {None}
-
-
-# Who is guilty
-
-
-def test_an_honest_ceremony__has_nobody_guilty_and_one_digest(played: PlayedCeremony) -> None:
-    judged = judge_ceremony(played.ctx, played.keys, played.on_chain(), ())
-    shuffled = dict(reversed(played.on_chain().items()))
-    assert not judged.guilty and judged.bitmap == 0 and len(judged.digest) == 32
-    assert judge_ceremony(played.ctx, played.keys, shuffled, ()) == judged
-
-
-def complaint_numbers(played: PlayedCeremony, complainer: int, dealer: int) -> Iterator[Complaint]:
-    """False complaints about a sound dealing: a true D, and what a liar might make of the numbers."""
-    true = false_complaint(played, complainer, dealer)
-    yield true
-    yield replace(true, D=IDENTITY)
-    yield replace(true, D=Point(0, 0))
-    yield replace(true, D=Point(2**256 - 1, 2**256 - 1))
-    yield replace(true, D=Point(true.D.x + MODULUS, true.D.y))
-    # On the curve and not in the subgroup: of order two, and the right point moved by it.
-    yield replace(true, D=Point(0, MODULUS - 1))
-    yield replace(true, D=Point(-true.D.x % MODULUS, -true.D.y % MODULUS))
-    for c, s in ((0, 0), (true.c + 1, true.s), (true.c, true.s + 1), (true.c + ORDER, true.s), (2**256 - 1, true.s)):
-        yield replace(true, c=c, s=s)
-
-
-def test_a_false_complaint__makes_the_complainer_guilty(played: PlayedCeremony) -> None:
-    ctx, (dealer, complainer) = played.ctx, played.ctx.parties[:2]
-    for numbers in complaint_numbers(played, complainer, dealer):
-        posted = PostedComplaint(complainer, dealer, 1, numbers)
-        assert judge_ceremony(ctx, played.keys, played.on_chain(), (posted,)).guilty == {complainer}
-
-
-def test_a_true_complaint_repeated_by_another_or_for_another_round__makes_who_repeats_it_guilty(
-    played: PlayedCeremony,
-) -> None:
-    ctx = played.ctx
-    dealer, victim, copier = ctx.parties[0], ctx.parties[3], ctx.parties[1]
-    bad = changed_box(played, dealer, victim, 2)
-    finding = receive_dealing(ctx, victim, played.seeds[victim], played.keys, dealer, bad)
-    assert isinstance(finding, Objection)
-    on_chain = played.on_chain({dealer: bad})
-    copied = PostedComplaint(copier, dealer, 2, finding.complaint)
-    elsewhere = PostedComplaint(victim, dealer, 1, finding.complaint)
-    assert judge_ceremony(ctx, played.keys, on_chain, (copied,)).guilty == {copier}
-    assert judge_ceremony(ctx, played.keys, on_chain, (elsewhere,)).guilty == {victim}
-
-
-@pytest.mark.parametrize("number", [0, 3, 2**32 - 1])
-def test_a_complaint_about_a_round_without_keys__makes_the_complainer_guilty(
-    played: PlayedCeremony, number: int
-) -> None:
-    dealer, complainer = played.ctx.parties[:2]
-    posted = PostedComplaint(complainer, dealer, number, false_complaint(played, complainer, dealer))
-    assert judge_ceremony(played.ctx, played.keys, played.on_chain(), (posted,)).guilty == {complainer}
-
-
-def test_a_complaint_about_ones_own_dealing__makes_its_maker_guilty(played: PlayedCeremony) -> None:
-    party = played.ctx.parties[0]
-    posted = PostedComplaint(party, party, 1, Complaint(IDENTITY, 0, 0))
-    assert judge_ceremony(played.ctx, played.keys, played.on_chain(), (posted,)).guilty == {party}
-
-
-def test_complaints_about_a_dealing_that_does_not_count__judge_nobody_and_are_in_no_transcript(
-    played: PlayedCeremony,
-) -> None:
-    ctx = played.ctx
-    dealer, victim = ctx.parties[0], ctx.parties[3]
-    bad = changed_box(played, dealer, victim, 1)
-    finding = receive_dealing(ctx, victim, played.seeds[victim], played.keys, dealer, bad)
-    assert isinstance(finding, Objection)
-    on_chain = played.on_chain({dealer: bad})
-    # Nobody need hold what does not count.
-    on_chain[dealer] = replace(on_chain[dealer], counts=False, content=None)
-    judged = judge_ceremony(ctx, played.keys, on_chain, (PostedComplaint(victim, dealer, 1, finding.complaint),))
-    false = PostedComplaint(victim, dealer, 1, false_complaint(played, victim, dealer))
-    assert not judged.guilty
-    assert judge_ceremony(ctx, played.keys, on_chain, (false,)) == judged
-    assert judge_ceremony(ctx, played.keys, on_chain, ()) == judged
-
-
-def test_complaints_about_a_malformed_dealing__make_nobody_else_guilty(played: PlayedCeremony) -> None:
-    ctx = played.ctx
-    dealer, complainer = ctx.parties[:2]
-    file = bytearray(played.dealings[dealer])
-    file[HEADER_BYTES + 32 * 4] ^= 1
-    posted = PostedComplaint(complainer, dealer, 1, false_complaint(played, complainer, dealer))
-    judged = judge_ceremony(ctx, played.keys, played.on_chain({dealer: bytes(file)}), (posted,))
-    assert judged.guilty == {dealer}
-
-
-def test_complaints_by_and_about_strangers__are_passed_over(played: PlayedCeremony) -> None:
-    ctx, known = played.ctx, played.ctx.parties[0]
-    numbers = false_complaint(played, known, ctx.parties[1])
-    strange = [PostedComplaint(99, known, 1, numbers), PostedComplaint(known, 99, 1, numbers)]
-    honest = judge_ceremony(ctx, played.keys, played.on_chain(), ())
-    assert judge_ceremony(ctx, played.keys, played.on_chain(), strange) == honest
-    beside = {**played.on_chain(), 99: PostedDealing(bytes(32), 1, True, b"")}
-    assert judge_ceremony(ctx, played.keys, beside, ()) == honest
-
-
-@pytest.mark.parametrize("counts", [True, False])
-def test_a_dealing_announced_with_another_size__makes_its_dealer_guilty_whether_held_or_not(
-    played: PlayedCeremony, counts: bool
-) -> None:
-    ctx, dealer = played.ctx, played.ctx.parties[2]
-    on_chain = played.on_chain()
-    on_chain[dealer] = PostedDealing(bytes(32), dealing_size(ctx) + 1, counts)
-    assert judge_ceremony(ctx, played.keys, on_chain, ()).guilty == {dealer}
-
-
-def test_who_lacks_a_dealing_that_counts_or_has_other_bytes__judges_nothing(played: PlayedCeremony) -> None:
-    ctx, dealer = played.ctx, played.ctx.parties[2]
-    for content in (None, played.dealings[ctx.parties[0]]):
-        on_chain = played.on_chain()
-        on_chain[dealer] = replace(on_chain[dealer], content=content)
-        with pytest.raises(CeremonyFailed, match=f"hospital {dealer} counts and is not at hand"):
-            judge_ceremony(ctx, played.keys, on_chain, ())
-
-
-def test_several_liars__are_each_named_and_complaints_come_in_any_order(played: PlayedCeremony) -> None:
-    ctx = played.ctx
-    first, second, victim, last = ctx.parties
-    bad = changed_box(played, first, victim, 1)
-    finding = receive_dealing(ctx, victim, played.seeds[victim], played.keys, first, bad)
-    assert isinstance(finding, Objection)
-    complaints = [
-        PostedComplaint(victim, first, 1, finding.complaint),
-        PostedComplaint(second, last, 2, false_complaint(played, second, last, number=2)),
-    ]
-    on_chain = played.on_chain({first: bad})
-    judged = judge_ceremony(ctx, played.keys, on_chain, complaints)
-    assert judged.guilty == {first, second} and judged.bitmap == 0b11
-    assert judge_ceremony(ctx, played.keys, on_chain, complaints[::-1]) == judged
-
-
-def test_the_transcripts_digest__differs_with_everything_that_it_is_about(played: PlayedCeremony) -> None:
-    ctx, (first, second, *_, last) = played.ctx, played.ctx.parties
-    honest = played.on_chain()
-    bad = changed_box(played, first, last, 1)
-    false = [PostedComplaint(second, first, number, false_complaint(played, second, first, number=number))
-             for number in (1, 2)]  # fmt: skip
-    fewer = {**honest, last: replace(honest[last], counts=False)}
-    other_keys = replace(ctx, keys_hash=bytes(32))
-    files = {p: make_dealing(other_keys, p, played.seeds[p], CeremonyKeys.of(ctx, played.posted)) for p in ctx.parties}
-    digests = [
-        judge_ceremony(ctx, played.keys, honest, ()).digest,
-        judge_ceremony(ctx, played.keys, fewer, ()).digest,
-        judge_ceremony(ctx, played.keys, played.on_chain({first: bad}), ()).digest,
-        judge_ceremony(ctx, played.keys, honest, false[:1]).digest,
-        judge_ceremony(ctx, played.keys, honest, false[1:]).digest,
-        judge_ceremony(ctx, played.keys, honest, false).digest,
-        judge_ceremony(other_keys, played.keys, played.on_chain(files), ()).digest,
-    ]
-    assert len(set(digests)) == len(digests)
-
-
-# What does not fit together
-
-
-def test_contexts__refuse_what_does_not_fit_together() -> None:
-    ctx = ceremony_context(3, 2, 26, 42, 2)
-    wrong: list[dict[str, object]] = [
-        {"keys_hash": bytes(31)},
-        {"parties": (1, 2)},
-        {"parties": (1, 2, 2)},
-        {"parties": (0, 1, 2)},
-        {"indices": (0, 1)},
-        {"indices": (0, 2, 1)},
-        {"indices": (0, 1, 64)},
-        {"indices": (-1, 0, 1)},
-        {"threshold": 1},
-        {"threshold": 3},
-        {"rounds": 0},
-        {"first_round": 0},
-        {"form": replace(ctx.form, coordinates=30)},
-        {"form": replace(ctx.form, value_bits=25)},
-    ]
-    for change in wrong:
-        with pytest.raises(ParameterError):
-            replace(ctx, **change)  # type: ignore[arg-type]
-    for contract, chain in (("5c" * 20, 1), ("0x" + "5c" * 20, -1)):
-        with pytest.raises(ParameterError):
-            CeremonyIdentity(chain, contract, 1, 1)
-    with pytest.raises(ParameterError, match="round 3 is not one"):
-        ctx.round_context(3)
-    with pytest.raises(ParameterError, match="hospital 99 is not a party"):
-        index_of(ctx, 99)
-    with pytest.raises(ParameterError, match="32 bytes"):
-        keys_to_post(ctx.identified, b"short")
-
-
-def test_digests__differ_with_every_field_of_the_context() -> None:
-    ctx = ceremony_context(3, 2, 26, 42, 2)
-    identity = ctx.identified
-    changes: list[CeremonyContext] = [
-        ctx,
-        replace(ctx, identified=replace(identity, chain_id=1)),
-        replace(ctx, identified=replace(identity, contract="0x" + "5d" * 20)),
-        replace(ctx, identified=replace(identity, study_id=8)),
-        replace(ctx, identified=replace(identity, ceremony=2)),
-        replace(ctx, keys_hash=bytes(32)),
-        replace(ctx, first_round=2),
-        replace(ctx, rounds=1),
-        replace(ctx, parties=(3, 5, 9)),
-        replace(ctx, indices=(0, 1, 3)),
-        replace(ctx, form=replace(ctx.form, packed=True)),
-        replace(ctx, ckks=None),
-        replace(ceremony_context(4, 2, 26, 42, 2), ckks=None),
-        replace(ceremony_context(4, 3, 26, 42, 2), ckks=None),
-        ceremony_context(3, 2, 25, 42, 2),
-        ceremony_context(3, 2, 26, 43, 2),
-    ]
-    assert len({changed.digest for changed in changes}) == len(changes)
-    assert ctx.round_context(1).digest != ctx.round_context(2).digest
-
-
-def test_keys__are_of_exactly_the_dealt(played: PlayedCeremony) -> None:
-    fewer = {party: played.posted[party] for party in played.ctx.parties[1:]}
-    for posted in (fewer, {**played.posted, 99: played.posted[played.ctx.parties[0]]}):
-        with pytest.raises(ParameterError, match="dealt to"):
-            CeremonyKeys.of(played.ctx, posted)
-
-
-def test_round_secrets__need_a_round_of_the_ceremony_and_ones_own_dealing(played: PlayedCeremony) -> None:
-    party = played.ctx.parties[0]
-    with pytest.raises(ParameterError):
-        round_secrets(played.ctx, party, played.seeds[party], played.received[party], 9)
-    without = {dealer: found for dealer, found in played.received[party].items() if dealer != party}
-    with pytest.raises(ParameterError, match="own dealing"):
-        round_secrets(played.ctx, party, played.seeds[party], without, 1)
-
-
-def test_round_secrets__cut_off_or_longer__are_refused(played: PlayedCeremony) -> None:
-    party, secrets = played.ctx.parties[0], played.secrets(played.ctx.parties[0], 1)
-    from node.crypto.round_secrets import read_pad_secrets
-
-    rnd = played.ctx.round_context(1)
-    assert read_pad_secrets(rnd, party, secrets).me == party
-    for wrong in (secrets[:-1], secrets + b"\0", secrets[:HEADER_BYTES], b""):
-        with pytest.raises(CryptoError):
-            read_pad_secrets(rnd, party, wrong)
-
-
-def test_dealing_digest__is_sha256() -> None:
-    assert dealing_digest(b"file") == hashlib.sha256(b"file").digest()
-    assert len(new_ceremony_seed()) == 32
-
-
-def test_the_complaint_of_an_honest_hospital__shows_nothing_of_its_other_boxes(played: PlayedCeremony) -> None:
-    """D is of one round's ephemeral key: it opens one pad box, and no box for ciphertexts."""
-    ctx = played.ctx
-    dealer, victim = ctx.parties[:2]
-    content = read_dealing(ctx, dealer, played.dealings[dealer])
-    secret = pad_secret(ctx, played.seeds[victim])
-    shown = {n: complain(ctx.round_context(n).pads, content.pads[n], victim, secret).D for n in ctx.round_numbers}
-    assert shown[1] != shown[2]

@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import struct
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tests.support import plain_threshold as plain
 from tests.support.small_vectors import VECTORS, small_vectors
@@ -59,6 +65,80 @@ def ciphertext_blocks(data: bytes) -> list[list[plain.Polynomial]]:
 
 def test_the_library__gives_the_printed_answers() -> None:
     assert small_vectors() == ANSWERS
+
+
+THRESHOLD, SCALARS = CEREMONY["threshold"], CEREMONY["scalars"]
+#: t commitments and an ephemeral key, a proof of two scalars, and boxes: a seed for the first t - 1, else all scalars.
+SECTION = 32 * (THRESHOLD + 3) + (THRESHOLD - 1) * 48 + (len(PARTIES) - THRESHOLD) * (32 * (SCALARS + 1) + 16)
+WORDS = 8 * DEGREE * len(PRIMES)
+
+
+def test_the_context__is_the_hash_of_what_it_binds() -> None:
+    numbers = [PARAMETERS[name] for name in ("parties", "threshold", "value_bits", "value_count")]
+    parameters = plain.encode(
+        "parameters", *numbers, PARAMETERS["statistical_security"], DEGREE,
+        tuple(map(int, PARAMETERS["primes"])), PARAMETERS["digits"], PARAMETERS["noise_bits"], PARAMETERS["shift"],
+    )  # fmt: skip
+    digest = plain.expand(
+        b"", 32, "ceremony", *IDENTITY, bytes.fromhex(CEREMONY["keys_hash"]), tuple(map(int, PARTIES)),
+        tuple(CEREMONY["indices"]), THRESHOLD, CEREMONY["first_round"], CEREMONY["rounds"], CEREMONY["coordinates"],
+        PARAMETERS["value_bits"], 1, parameters,
+    )  # fmt: skip
+    assert digest.hex() == CEREMONY["context_digest"]
+    assert plain.expand(b"", 32, "round", digest, 1).hex() == ROUND["context_digest"]
+
+
+@pytest.mark.parametrize("dealer", PARTIES)
+def test_a_dealing__is_header_section_and_boxes_of_shares(dealer: str) -> None:
+    data = bytes.fromhex(CEREMONY["dealings"][dealer])
+    head = struct.unpack(">4sBB32sIQQIIIBBBBBI", data[:79])
+    expected = (CEREMONY["chain_id"], CEREMONY["study_id"], CEREMONY["ceremony"], CEREMONY["first_round"], 1)
+    assert head[:3] == (b"CNSL", 1, 3) and head[3].hex() == CEREMONY["context_digest"]
+    assert head[4:10] == (int(dealer), *expected)
+    assert head[10:] == (len(PARTIES), THRESHOLD, PARAMETERS["value_bits"], 64, 1, CEREMONY["coordinates"])
+    boxes = data[79 + SECTION :]
+    for place, recipient in enumerate(party for party in PARTIES if party != dealer):
+        size = 32 + 16 + (32 if place < THRESHOLD - 1 else WORDS)
+        half, share = opened_box(dealer, recipient, boxes[:size])
+        boxes = boxes[size:]
+        held = [plain.uniform(share, prime, DEGREE, "share", row) for row, prime in enumerate(PRIMES)]
+        if len(share) > 32:
+            words = plain.words_of(share)
+            held = [words[start : start + DEGREE] for start in range(0, len(words), DEGREE)]
+        assert held == polynomial(ROUND["shares"][recipient][dealer])
+        assert half == mask_half(dealer, recipient)
+        halves = b"".join(mask_half(*pair) for pair in sorted([(dealer, recipient), (recipient, dealer)]))
+        digest = bytes.fromhex(CEREMONY["context_digest"])
+        pair = plain.expand(halves, 32, "pair seed", digest, 1, tuple(sorted((int(dealer), int(recipient)))))
+        assert pair.hex() == ROUND["pair_seeds"][recipient][dealer]
+    assert boxes == b""
+
+
+def mask_half(party: str, other: str) -> bytes:
+    seed, digest = bytes.fromhex(CEREMONY["ceremony_seeds"][party]), bytes.fromhex(CEREMONY["context_digest"])
+    return plain.expand(seed, 32, "mask contribution", digest, 1, int(other))
+
+
+def opened_box(dealer: str, recipient: str, box: bytes) -> tuple[bytes, bytes]:
+    """A box opened by its recipient, with nothing of the library."""
+    seed, digest = bytes.fromhex(CEREMONY["ceremony_seeds"][recipient]), bytes.fromhex(CEREMONY["context_digest"])
+    private = X25519PrivateKey.from_private_bytes(plain.expand(seed, 32, "sealing key", *IDENTITY))
+    public, theirs = private.public_key().public_bytes_raw(), bytes.fromhex(CEREMONY["box_keys"][dealer])
+    assert public.hex() == CEREMONY["box_keys"][recipient]
+    associated = plain.encode("dealing", *IDENTITY, 1, int(dealer), int(recipient), digest)
+    info = plain.encode("sealed box", theirs, public, associated)
+    shared = private.exchange(X25519PublicKey.from_public_bytes(theirs))
+    key = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(shared)
+    content = ChaCha20Poly1305(key).decrypt(bytes(12), box, associated)
+    return content[:32], content[32:]
+
+
+def test_the_transcript__is_the_hash_of_keys_dealings_complaints_and_guilty() -> None:
+    fields: list[Any] = ["ceremony transcript", *IDENTITY, bytes.fromhex(CEREMONY["keys_hash"]), len(PARTIES)]
+    for party in PARTIES:
+        data = bytes.fromhex(CEREMONY["dealings"][party])
+        fields += [int(party), hashlib.sha256(data).digest(), len(data)]
+    assert plain.expand(b"", 32, *fields, 0, 0).hex() == CEREMONY["transcript_digest"]
 
 
 def test_public_polynomials__follow_from_their_labels() -> None:

@@ -167,6 +167,7 @@ ONE = "0" * 64 + "01" + "0" * 62
         f"echo {ONE}{ONE}",
         f"echo {ONE}; echo {ONE}",
         f"echo {ONE}; echo; echo",
+        f"echo {ONE}; printf {ONE}",
         f"echo {ONE.replace('01', 'AB')}",
         f"echo {'0' * 126}0x",
         f"echo {'ff' * 64}",

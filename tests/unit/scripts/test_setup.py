@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contracts are compiled anew whenever what they are compiled from has changed, and only then."""
+"""Contracts are compiled anew whenever what they are compiled from has changed, and only then; circuits likewise."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,16 @@ def test_compile__does_not_compile__says_so_again_and_again_until_it_does(checko
     contract.write_text("contract One {}")
     setup.compile_if_changed()
     assert runs(checkout) == 2
+
+
+def test_circuits__a_native_program_was_removed__are_due(checkout: Path) -> None:
+    """Errors about a damaged program say to remove it and to run the set-up."""
+    [step] = (step for step in setup.steps("cpu") if step.name == "circuits")
+    for path in step.made:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    setup.STATE.mkdir(parents=True)
+    setup.carry_out(replace(step, run=lambda log: None), setup.due(step))
+    assert setup.due(step) is None
+    (checkout / ".cache" / "native" / "group").unlink()
+    assert setup.due(step) is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three hospitals in round 1 of a study, over a chain that answers what a test sets."""
+"""Three hospitals in round 1 of a study that opens by pads alone, over a chain that follows the contracts' rules."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.fake_chain import FakeChain
-from tests.support.steps import Party, make_parties
-
-Cast = tuple[FakeChain, list[Party]]
+from tests.support.steps import Cast, Party, make_running
 
 
 @pytest.fixture
 def cast(tmp_path: Path) -> Iterator[Cast]:
     """The chain and its three hospitals."""
-    chain, parties = make_parties(tmp_path)
+    chain, parties = make_running(tmp_path)
     yield chain, parties
     for party in parties:
         party.hospital.state.close()

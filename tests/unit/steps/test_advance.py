@@ -3,31 +3,30 @@
 
 from __future__ import annotations
 
-import time
+import copy
 from dataclasses import replace
 
 import pytest
 
 from node.errors import ContractReverted
 from node.steps.advance import advance
-from node.types import BlockRef, Phase, PhaseState, StudyState
-from tests.support.fake_chain import FakeChain
+from node.types import BlockRef, Phase, StudyState
+from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.steps import Party
 
 
 def begin(chain: FakeChain, phase: Phase, seconds_ago: int) -> None:
     """Let a phase that no transaction began have begun so long ago."""
-    now, phases = int(time.time()), chain.plan.phases
-    chain.phases[1] = PhaseState(phase, 0)
-    if phase is Phase.FAILED:
-        chain.change_round(started_at=now - seconds_ago - phases.submit)
-    else:
-        chain.change_round(started_at=now - seconds_ago - phases.submit - phases.attest)
+    now, phases = int(chain.clock.now()), chain.plan.phases
+    submitted = 0b111 if phase is Phase.INCLUDE else 0
+    length = phases.submit + (phases.attest if phase is Phase.INCLUDE else 0)
+    chain.books.change_round(1, started_at=now - seconds_ago - length, submitted_bitmap=submitted)
+    assert chain.phase(STUDY, 1).phase is phase
 
 
 @pytest.mark.parametrize("state", [StudyState.PUBLISHED, StudyState.ENROLLING])
 def test_advance__study_that_has_not_begun__does_nothing(chain: FakeChain, hospital: Party, state: StudyState) -> None:
-    chain.state = state
+    chain.books.state = state
     assert not advance(hospital.context)
     assert hospital.ledger.sent == []
 
@@ -44,22 +43,23 @@ def test_advance__anyones_work_after_a_deadline__is_done_by_one_and_then_by_the_
     chain: FakeChain, parties: list[Party], phase: Phase, call: str
 ) -> None:
     begin(chain, phase, seconds_ago=1)
+    books = copy.deepcopy(chain.books)
     for party in parties:
         advance(party.context)
     assert [bool(party.ledger.named(call)) for party in parties] == [False, True, False]
-    begin(chain, phase, seconds_ago=5)
-    for party in parties:
+    # As if what was sent had been lost.
+    chain.books = books
+    chain.wait(5)
+    for party in (parties[0], parties[2]):
         advance(party.context)
     assert [bool(party.ledger.named(call)) for party in parties] == [False, True, True]
 
 
-def test_advance__unopened_round__is_failed_by_turns_from_the_end_of_the_last_attempt(
-    chain: FakeChain, parties: list[Party]
-) -> None:
-    now, attempts = int(time.time()), chain.plan.encryption.attempts
-    chain.attempt = attempts
-    chain.phases[1] = PhaseState(Phase.FAILED, 0)
-    chain.change_round(included_at=now - 1 - attempts * chain.plan.phases.open)
+def test_advance__patience_over__is_failed_by_turns_from_then_on(chain: FakeChain, parties: list[Party]) -> None:
+    now, phases = int(chain.clock.now()), chain.plan.phases
+    chain.books.change_round(
+        1, included_bitmap=0b111, included_at=now - 1 - phases.patience, pads_from=1, pads_until=2
+    )  # fmt: skip
     for party in parties:
         advance(party.context)
     assert [bool(party.ledger.named("fail_round")) for party in parties] == [False, True, False]
@@ -71,31 +71,35 @@ def test_advance__somebody_was_faster_to_fail_the_round__goes_on(chain: FakeChai
     assert not advance(parties[1].context)
 
 
-def test_advance__barred_in_a_failed_ceremony__erases_and_stops(chain: FakeChain, parties: list[Party]) -> None:
-    chain.ceremony = replace(chain.ceremony, number=2, participants=0b110)
-    barred = parties[0]
-    assert advance(barred.context)
-    assert barred.ledger.sent == [] and barred.hospital.secrets.names() == ()
+def test_advance__excluded_and_its_rounds_over__erases_and_stops(chain: FakeChain, parties: list[Party]) -> None:
+    left = parties[0]
+    chain.books.left = left.bit
+    chain.books.change_round(1, closed_as=Phase.FAILED)
+    chain.books.state = StudyState.CEREMONY
+    assert advance(left.context)
+    assert left.ledger.sent == [] and left.hospital.secrets.names() == ()
+
+
+def test_advance__left_while_a_round_goes_on__takes_part_in_it_to_its_end(
+    chain: FakeChain, parties: list[Party]
+) -> None:
+    left = parties[0]
+    chain.books.left = left.bit
+    assert not advance(left.context)
+    assert left.ledger.named("submit_update") and left.hospital.secrets.names() != ()
 
 
 def test_advance__ended_and_closed__erases_everything_and_is_done(chain: FakeChain, hospital: Party) -> None:
-    chain.state = StudyState.COMPLETED
-    chain.change_round(closed_as=Phase.FAILED)
+    chain.books.state = StudyState.COMPLETED
+    chain.books.change_round(1, closed_as=Phase.FAILED)
     assert advance(hospital.context)
     assert hospital.hospital.secrets.names() == ()
 
 
-def test_advance__end_not_final__keeps_the_secrets(
-    chain: FakeChain, hospital: Party, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_advance__end_not_final__keeps_the_secrets(chain: FakeChain, hospital: Party) -> None:
     """A reorganisation could bring the study back."""
-    chain.state = StudyState.CANCELLED
-    chain.round_number = 0
-
-    def state(_study: int, at: object = "latest") -> StudyState:
-        return StudyState.CANCELLED if at == "latest" else StudyState.CEREMONY
-
-    monkeypatch.setattr(chain, "study_state", state)
+    chain.hold()
+    chain.books.state = StudyState.CANCELLED
     assert not advance(hospital.context)
     assert hospital.hospital.secrets.names() != ()
 
@@ -103,12 +107,22 @@ def test_advance__end_not_final__keeps_the_secrets(
 @pytest.mark.parametrize(
     ("final", "released"), [(Phase.SUBMIT, False), (Phase.ATTEST, True), (Phase.INCLUDE, True)], ids=str
 )
-def test_advance__include_phase__releases_the_ciphertext_once_the_end_of_submission_is_final(
-    chain: FakeChain, hospital: Party, final: Phase, released: bool
+def test_advance__include_phase__releases_the_payload_once_the_end_of_submission_is_final(
+    chain: FakeChain, parties: list[Party], final: Phase, released: bool
 ) -> None:
-    advance(hospital.context)
-    entry = chain.submitted[1, hospital.number]
-    chain.phases[1], chain.final_phases[1] = PhaseState(Phase.INCLUDE, 0), PhaseState(final, 0)
+    hospital = parties[0]
+    for party in parties:
+        advance(party.context)
+    entry = chain.books.submitted[1, hospital.number]
+    begun = chain.books.rounds[1].started_at
+    earlier = {
+        Phase.SUBMIT: {"submit_ended_at": 0, "submitted_bitmap": 0, "started_at": begun + 1000},
+        Phase.ATTEST: {},
+    }
+    past = {"started_at": begun - 1000, "submit_ended_at": int(chain.clock.now()) - 1000}
+    chain.books.change_round(1, **(past if final is Phase.INCLUDE else earlier[final]))
+    chain.hold()
+    chain.books.change_round(1, submitted_bitmap=0b111, **past)
     advance(hospital.context)
     assert hospital.store.local.released(entry.digest, entry.size) is released
 

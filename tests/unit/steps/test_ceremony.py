@@ -32,6 +32,11 @@ def reach_step(chain: FakeChain, parties: list[Party], step: CeremonyStep) -> No
     assert chain.books.ceremony.step is step
 
 
+def dealing_with(party: Party, *peers: int) -> Party:
+    """The hospital whose operator named these as its peers."""
+    return replace(party, context=replace(party.context, hospital=replace(party.hospital, peers=peers)))
+
+
 def test_ceremony__all_honest__skips_complaining_and_everybody_takes_part(
     chain: FakeChain, parties: list[Party]
 ) -> None:
@@ -146,9 +151,7 @@ def test_dealing__keys_changed_by_a_reorganisation__is_never_made_for_others(
 def test_peers__one_that_is_not_named_posted_keys__deals_nothing_and_says_so(
     chain: FakeChain, parties: list[Party], caplog: pytest.LogCaptureFixture
 ) -> None:
-    careful = replace(
-        parties[0], context=replace(parties[0].context, hospital=replace(parties[0].hospital, peers=(5, 7)))
-    )
+    careful = dealing_with(parties[0], 5, 7)
     with caplog.at_level(logging.WARNING):
         state = hold_ceremony(chain, [careful, *parties[1:]])
     assert not careful.ledger.named("post_dealing")
@@ -158,9 +161,7 @@ def test_peers__one_that_is_not_named_posted_keys__deals_nothing_and_says_so(
 
 
 def test_peers__all_named__takes_part(chain: FakeChain, parties: list[Party]) -> None:
-    careful = replace(
-        parties[0], context=replace(parties[0].context, hospital=replace(parties[0].hospital, peers=(5, 7, 9)))
-    )
+    careful = dealing_with(parties[0], 5, 7, 9)
     assert hold_ceremony(chain, [careful, *parties[1:]]).participants == 0b1111
 
 
@@ -248,3 +249,25 @@ def test_acknowledgement__a_file_that_counts_is_gone__acknowledges_nothing(
     state = hold_ceremony(chain, parties)
     assert not hospital.ledger.named("acknowledge")
     assert state.completed and state.participants == 0b1110
+
+
+def test_two_nodes_with_one_key__the_one_whose_keys_are_not_on_record_complains_of_nobody(
+    chain: FakeChain, parties: list[Party]
+) -> None:
+    """Both posted keys at once, and both believe that theirs were taken: what is sealed to the other's opens to neither.
+
+    Rule: a node goes on only with keys and a dealing that are its own (`own.is_anothers`).
+    """
+    first = parties[0]
+    look([first])
+    other = restored(first)
+    post = chain.books.keys[1][0]
+    seed = f"study-{STUDY}/ceremony-1/seed"
+    other.hospital.state.done(f"study-{STUDY}/ceremony-1/keys")
+    other.hospital.secrets.erase(seed)
+    other.hospital.secrets.put(seed, bytes(range(32)))
+    cast = [other, *parties[1:]]
+    look_until(chain, cast, lambda: chain.books.ceremony.number > 1 or chain.books.ceremony.completed)
+    assert chain.books.keys[1][0] == post
+    assert other.ledger.named("complain") == [] and chain.books.excluded == 0
+    assert chain.books.dealings[1].keys() == {party.number for party in parties[1:]}

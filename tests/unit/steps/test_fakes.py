@@ -10,10 +10,24 @@ import pytest
 from node.chain.client import ChainReader
 from node.chain.writes import Ledger
 from node.storage.store import EmbeddedStore
-from tests.support.fake_chain import FakeChain, FakeLedger
+from tests.support.fake_chain import FakeChain
+from tests.support.fake_ledger import FakeLedger
 from tests.support.steps import FakeStore
 
-OWN = {"change_round", "change_terms", "draw", "named", "settle"}
+OWN = {
+    "at",
+    "bitmap",
+    "ceremonies",
+    "change_terms",
+    "draw",
+    "hold",
+    "lose",
+    "named",
+    "rules",
+    "settle",
+    "start_batch",
+    "wait",
+}
 
 
 @pytest.mark.parametrize(("fake", "real"), [(FakeChain, ChainReader), (FakeLedger, Ledger), (FakeStore, EmbeddedStore)])

@@ -16,7 +16,7 @@ from node.steps.ceremony.dealing import release_own
 from node.steps.ceremony.names import keys_name
 from node.types import CeremonyStep, indices
 from tests.support.fake_chain import STUDY, FakeChain
-from tests.support.liars import inconsistent
+from tests.support.liars import with_false_share
 from tests.support.lying_nodes import deal_falsely, never_release, turned
 from tests.support.plans import pads_alone, small_plan
 from tests.support.steps import Party, brief, hold_ceremony, look, look_until, make_parties
@@ -48,7 +48,7 @@ def cheat(victim: Party):  # type: ignore[no-untyped-def]
     """A dealing whose box for one hospital holds another share than is committed to."""
 
     def forge(ctx: CeremonyContext, me: int, seed: bytes, keys: CeremonyKeys, file: bytes) -> bytes:
-        return inconsistent(ctx, me, seed, keys.pads, victim.number, file)
+        return with_false_share(ctx, file, me, seed, victim.number, keys)
 
     return forge
 
@@ -198,7 +198,7 @@ def test_dealing_that_t_lack_by_the_middle__is_out_and_nobody_is_guilty(
 def test_false_box__leaves_its_recipient_with_secrets_of_all_that_stand(
     chain: FakeChain, parties: list[Party], honest: list[Party], liar: Party, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rule: round secrets are of the dealings that count and whose dealers are not guilty (`acknowledging._received`)."""
+    """Rule: secrets are of the dealings that count and whose dealers are not guilty (`acknowledging._received`)."""
     deal_falsely(monkeypatch, liar, cheat(honest[1]))
     hold_ceremony(chain, parties)
     assert honest[1].hospital.secrets.has(keys_name(honest[1].context, 1, 1))

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from node.chain.studies import salt_commitment
 from node.errors import ContentNotFound, ContractReverted, DataError, KeyNotTrusted, StudyError
 from node.plan import DOCUMENT_LIMIT
 from node.steps.advance import open_study
 from node.steps.enrolment import check_plan, check_rules, data_file, enrol, fetch_plan
 from node.steps.models import export
+from node.steps.salt import own_salt
 from node.types import PlanTerms
 from tests.support.fake_chain import STUDY, FakeChain
+from tests.support.plans import small_plan
 from tests.support.small_study import records, write_table
 from tests.support.steps import Party
 
@@ -31,9 +34,16 @@ NAMES = {
     "ceremony_step_length": "length of a ceremony step",
     "submit_length": "length of submission",
     "attest_length": "length of attestation",
-    "open_length": "length of an opening attempt",
+    "open_length": "length of an opening's window",
+    "patience": "patience with a round that does not open",
+    "recovery": "time to recover the last model",
+    "pads_only": "opening by pads alone",
+    "approved_joining": "joining by approval",
     "reward_per_round": "reward per round",
-    "verified_share_bps": "verified share",
+    "service_budget": "budget for services",
+    "service_fee": "fee of a service",
+    "absence_fine": "fine for an absence",
+    "absence_cap": "most that absences cost in a batch",
     "privacy_budget": "privacy budget",
     "privacy_cost": "privacy cost of a round",
     "noise_bound": "bound of the noise",
@@ -81,12 +91,13 @@ def test_check_plan__document_as_published__is_taken(chain: FakeChain) -> None:
     ids=["security", "size"],
 )
 def test_check_rules__ceremony_that_could_not_be_held__is_refused_before_a_bond_is_locked(
-    chain: FakeChain, part: str, changes: dict[str, int], reason: str
+    part: str, changes: dict[str, int], reason: str
 ) -> None:
-    check_rules(chain.plan)
+    plan = small_plan()
+    check_rules(plan)
     # One ceremony makes keys for a batch of rounds, however many batches a study has.
-    check_rules(replace(chain.plan, participation=replace(chain.plan.participation, rounds=5000)))
-    plan = replace(chain.plan, **{part: replace(getattr(chain.plan, part), **changes)})
+    check_rules(replace(plan, participation=replace(plan.participation, rounds=5000)))
+    plan = replace(plan, **{part: replace(getattr(plan, part), **changes)})
     with pytest.raises(StudyError, match=reason):
         check_rules(plan)
 
@@ -135,7 +146,7 @@ def test_export__announced_plan_larger_than_any_plan__is_not_fetched(
 ) -> None:
     from node.types import Phase
 
-    chain.change_round(closed_as=Phase.FINALISED)
+    chain.books.change_round(1, closed_as=Phase.FINALISED)
     chain.change_terms(document_size=DOCUMENT_LIMIT + 1)
     with pytest.raises(DataError, match="no plan has more"):
         export(chain, hospital.store, STUDY, 1, tmp_path / "model.npz")  # type: ignore[arg-type]
@@ -178,8 +189,9 @@ def test_enrol__accepted__keeps_the_records_it_committed_to_and_serves_the_plan(
 ) -> None:
     hospital, table, plan = newcomer
     enrol(hospital.hospital, STUDY, table, plan_file=plan, payout_commitment=bytes([7] * 32))
-    name, _, rows, commitment = hospital.ledger.sent[0]
+    name, _, rows, salted, commitment = hospital.ledger.sent[0]
     assert (name, rows, commitment) == ("enrol", 8, bytes([7] * 32))
+    assert salted == salt_commitment(own_salt(hospital.hospital, STUDY))
     assert hospital.hospital.secrets.has(f"study-{STUDY}/records")
     terms = chain.study_record.plan
     assert hospital.store.local.released(terms.document_digest, terms.document_size)
@@ -196,7 +208,7 @@ def test_enrol__data_of_its_own__are_remembered_by_study_and_the_latest_try_coun
         enrol(hospital.hospital, STUDY, table, plan_file=plan)
     enrol(hospital.hospital, STUDY, other, plan_file=plan)
     assert data_file(state_file, STUDY) == str(other) and data_file(state_file, STUDY + 1) is None
-    assert [rows for _, _, rows, _ in hospital.ledger.sent] == [5]
+    assert [rows for _, _, rows, *_ in hospital.ledger.sent] == [5]
 
 
 def test_enrol__verifier_of_another_key_on_chain__is_refused_before_anything_is_kept(

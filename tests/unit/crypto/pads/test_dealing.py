@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from node.crypto import pads
+from node.crypto.pads.boxes import unseal
 from node.crypto.pads.polynomials import commit, commitment_at, evaluate
-from node.errors import ParameterError
+from node.errors import FalseBox, ParameterError
 from node.group import native
 from node.group.babyjubjub import COFACTOR, IDENTITY, is_in_subgroup, multiply
 from tests.support.native import build_group
@@ -74,6 +75,20 @@ def test_every_share__lies_on_one_polynomial_that_the_commitments_bear_out() -> 
             assert (share.dealer, share.holder) == (dealer, holder)
             assert commit([share.scalars])[0] == commitment_at(dealing.commitments, dealt.ctx.points[holder])
         assert commit([pads.own_pad(dealt.ctx, dealer, dealt.seed(dealer))])[0] == dealing.commitments[0]
+
+
+def test_a_copied_key__does_not_make_one_hospitals_box_anothers() -> None:
+    """Keys are posted without a proof, so that 11 may post 9's: what opens one box does not open the other."""
+    dealt = dealt_round()
+    ctx, key = dealt.ctx, dealt.keys[9]
+    section = pads.deal(ctx, 7, dealt.seed(7), {**dealt.publics, 11: key.public})
+    dealing = pads.read_section(ctx, 7, section)
+    first, second = dealing.boxes[9], dealing.boxes[11]
+    about = (dealing.ephemeral, key.public, multiply(key.secret, dealing.ephemeral))
+    assert unseal(ctx, 7, 9, *about, first) != unseal(ctx, 7, 11, *about, second)
+    for recipient, box in ((9, second), (11, first)):
+        with pytest.raises(FalseBox):
+            unseal(ctx, 7, recipient, *about, box)
 
 
 def test_the_first_recipients_by_index__get_seeds() -> None:

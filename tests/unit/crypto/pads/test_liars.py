@@ -15,9 +15,11 @@ from node.crypto import pads
 from node.crypto.pads import dealing as dealing_module
 from node.crypto.pads.boxes import unseal
 from node.crypto.pads.keys import base
+from node.crypto.pads.polynomials import commit
 from node.errors import FalseBox, MalformedPadDealing
-from node.group.babyjubjub import IDENTITY, ORDER, Point, add, multiply, negate
+from node.group.babyjubjub import IDENTITY, ORDER, A, D, Point, add, multiply, negate
 from node.group.encoding import read_scalars, write_point, write_scalars
+from node.group.field import MODULUS, inverse
 from node.group.pedersen import generator
 from tests.support.malformed import SMALL_ORDER
 from tests.support.pads import DealtRound, dealt_round
@@ -241,6 +243,16 @@ def test_a_complaint_by_no_recipient__makes_its_complainer_guilty(dealt: DealtRo
     assert pads.judge(dealt.ctx, dealing, complainer, dealt.publics[9], true) == "complainer"
 
 
+@pytest.mark.parametrize("stranger", [DEALER, 4])
+def test_a_complaint_by_no_recipient__makes_its_complainer_guilty_although_it_proves_its_point(
+    dealt: DealtRound, stranger: int
+) -> None:
+    dealing, _ = false_box_for_nine(dealt)
+    key = pads.pad_key(bytes(32), b"a stranger's")
+    complaint = pads.complain(dealt.ctx, dealing, stranger, key.secret)
+    assert pads.judge(dealt.ctx, dealing, stranger, key.public, complaint) == "complainer"
+
+
 def test_a_complaint__shows_what_opens_its_one_box_and_no_other(dealt: DealtRound) -> None:
     dealing, true = false_box_for_nine(dealt)
     opened = 0
@@ -264,6 +276,28 @@ def test_a_masked_update_other_than_the_one_committed_to__does_not_fit(dealt: De
     assert not pads.masked_fits(dealt.ctx, dealt.masked[DEALER], dealt.commitments[5], dealing)
     assert not pads.masked_fits(dealt.ctx, dealt.masked[DEALER], commitment, dealt.dealings[5])
     assert not pads.masked_fits(dealt.ctx, dealt.masked[DEALER][:-1], commitment, dealing)
+
+
+def test_a_masked_update_with_one_scalar_more__does_not_fit_although_it_is_zero(dealt: DealtRound) -> None:
+    *scalars, blinding = dealt.masked[DEALER]
+    longer = (*scalars, 0, blinding)
+    assert commit([longer]) == commit([dealt.masked[DEALER]])
+    assert not pads.masked_fits(dealt.ctx, longer, dealt.commitments[DEALER], dealt.dealings[DEALER])
+
+
+def test_a_commitment_off_the_curve__does_not_fit_although_the_formulas_say_so(dealt: DealtRound) -> None:
+    """The formulas of addition, x₁y₂ + y₁x₂ = x₃(1 + k·p) and y₁y₂ − A·x₁x₂ = y₃(1 − k·p) with k = D·x₂y₂ and
+    p = x₁y₁, have two solutions for (x₁, y₁), of which one is a point.
+    """
+    (x2, y2), masked, true = dealt.dealings[DEALER].commitments[0], dealt.masked[DEALER], dealt.commitments[DEALER]
+    x3, y3 = commit([masked])[0]
+    k, scale = D * x2 * y2, inverse(y2 * y2 + A * x2 * x2)
+    at_zero = ((y2 * x3 - x2 * y3) * scale, (y2 * y3 + A * x2 * x3) * scale)
+    slope = ((y2 * x3 + x2 * y3) * k * scale, (A * x2 * x3 - y2 * y3) * k * scale)
+    other = at_zero[0] * at_zero[1] * inverse(slope[0] * slope[1] * true.x * true.y)
+    strange = Point(*((start + step * other) % MODULUS for start, step in zip(at_zero, slope, strict=True)))
+    assert strange != true and add(strange, Point(x2, y2)) == Point(x3, y3)
+    assert not pads.masked_fits(dealt.ctx, masked, strange, dealt.dealings[DEALER])
 
 
 @pytest.mark.parametrize("strange", [Point(1, 1), Point(0, 0), Point(1 << 300, 1)])
