@@ -15,8 +15,8 @@ from tests.support.stage import Stage
 
 
 @pytest.fixture(scope="module")
-def library(accounts: Any, project: Any) -> Any:
-    return accounts[0].deploy(project.LibraryHarness)
+def library(deployed: Stage, project: Any) -> Any:
+    return deployed.suite.council.deploy(project.LibraryHarness)
 
 
 def indices(bitmap: int) -> tuple[int, ...]:
