@@ -17,12 +17,13 @@ from node.words import CHARGE
 def accuse(context: StudyContext, round_number: int, charge: Charge, liars: Iterable[int]) -> None:
     """Accuse hospitals of a lie in a round, each once."""
     hospital, reader = context.hospital, context.hospital.reader
-    if is_left_to_others(hospital, context.id):
+    others = set(liars) - {hospital.id}
+    if not others or is_left_to_others(hospital, context.id):
         return
-    enrolled = reader.enrolled_ids(context.id)
-    bitmap = sum(1 << enrolled.index(number) for number in set(liars) - {hospital.id})
-    if not bitmap:
-        return
+    confirmed = context.confirmed_block()
+    # Whose index is whose is no matter of one endpoint's word either.
+    enrolled = reader.agreed(lambda endpoint: endpoint.enrolled_ids(context.id, confirmed))
+    bitmap = sum(1 << enrolled.index(number) for number in others)
     bitmap &= ~reader.accused_by(context.id, round_number, charge, context.enrolment.index)
     bitmap &= ~reader.convicted(context.id, round_number, charge)
     key = f"{context.round_key(round_number)}/accused-{charge.name.lower()}-{bitmap:x}"

@@ -132,9 +132,11 @@ def _advance_round(context: StudyContext, number: int) -> None:
     state = reader.round_state(context.id, number)
     if now.phase is Phase.SUBMIT:
         submit_update(context, number, state)
-    elif now.phase is Phase.ATTEST and _final_phase(context, number)[0] is Phase.ATTEST:
-        release_own(context, number)
-        attest_payloads(context, number, state, now)
+    elif now.phase is Phase.ATTEST:
+        final, confirmed = _final_phase(context, number)
+        if final is Phase.ATTEST:
+            release_own(context, number)
+            attest_payloads(context, number, state, now, confirmed)
     elif now.phase is Phase.INCLUDE:
         if _final_phase(context, number)[0] in (Phase.ATTEST, Phase.INCLUDE):
             release_own(context, number)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from node.steps.accusing import accuse
 from node.steps.batches import is_participant, remembers_keys
 from node.steps.context import StudyContext
-from node.steps.payloads import collect_payloads
-from node.types import Charge, PhaseState, RoundState, bitmap_of, indices
+from node.steps.payloads import collect_payloads, final_submissions
+from node.types import Charge, PhaseState, RoundState, bitmap_of
 
 #: Share of the time left at its first look after which a hospital attests what it holds, although something is
 #: missing. Counted from that look: after a chain that stood still, the others need time to release theirs.
@@ -23,10 +23,13 @@ def release_own(context: StudyContext, round_number: int) -> None:
         hospital.store.release(bytes.fromhex(done["digest"]), done["size"])
 
 
-def attest_payloads(context: StudyContext, round_number: int, state: RoundState, phase: PhaseState) -> None:
+def attest_payloads(
+    context: StudyContext, round_number: int, state: RoundState, phase: PhaseState, confirmed: int
+) -> None:
     """Fetch and check every submitted payload, keep and serve it, attest to sound ones and accuse of false ones.
 
-    A payload that does not fit its commitment is never attested to: no set that honest hospitals open has it.
+    `confirmed`: a final block in which submission was over. A payload that does not fit its commitment is never
+    attested to: no set that honest hospitals open has it.
     """
     hospital = context.hospital
     if state.attested_bitmap >> context.enrolment.index & 1 or not is_participant(context, round_number):
@@ -34,11 +37,9 @@ def attest_payloads(context: StudyContext, round_number: int, state: RoundState,
     if not remembers_keys(context, round_number):
         return
     with context.stage("attest", round_number):
-        enrolled = hospital.reader.enrolled_ids(context.id)
-        submitted = [enrolled[index] for index in indices(state.submitted_bitmap)]
-        held = collect_payloads(context, round_number, submitted)
-        if held.false:
-            accuse(context, round_number, Charge.PAYLOAD, _final(context, round_number, held.false))
+        enrolled = hospital.reader.agreed(lambda endpoint: endpoint.enrolled_ids(context.id, confirmed))
+        held = collect_payloads(context, round_number, final_submissions(context, round_number, confirmed))
+        accuse(context, round_number, Charge.PAYLOAD, held.false)
         first_look = _first_look(context, round_number)
         until = first_look + (phase.deadline - first_look) * PATIENCE
         if held.missing and not hospital.reader.clock.is_past(until):
@@ -47,14 +48,6 @@ def attest_payloads(context: StudyContext, round_number: int, state: RoundState,
             return
         hospital.ledger.attest(context.id, round_number, bitmap_of([enrolled.index(number) for number in held.sound]))
     context.log.info("round %d: attested %d payloads", round_number, len(held.sound))
-
-
-def _final(context: StudyContext, round_number: int, numbers: list[int]) -> list[int]:
-    """Those of them whose submissions are the same on all endpoints, in a final block: one endpoint may invent them."""
-    confirmed, reader = context.confirmed_block(), context.hospital.reader
-    final = reader.agreed(lambda endpoint: dict(endpoint.submissions(context.id, round_number, numbers, confirmed)))
-    newest = reader.submissions(context.id, round_number, numbers)
-    return [number for number in numbers if number in final and final[number] == newest.get(number)]
 
 
 def _first_look(context: StudyContext, round_number: int) -> float:

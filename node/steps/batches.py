@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from node.chain.client import ChainReader
+from node.chain.connection import BlockTag
 from node.crypto import CeremonyContext, RoundContext, RoundOpening, read_dealing, round_opening
 from node.crypto.pads import PadDealing
 from node.errors import SecretUnavailable
@@ -29,12 +31,6 @@ def remembers_keys(context: StudyContext, round_number: int) -> bool:
     return context.hospital.state.result(acknowledgement(context, ceremony)) is not None
 
 
-def round_context(context: StudyContext, round_number: int) -> RoundContext:
-    """What binds a round's payloads and shares; raises SecretUnavailable where this node acknowledged no such keys."""
-    ceremony = context.hospital.reader.batch_of(context.id, round_number).ceremony
-    return _bound(context, ceremony).round_context(round_number)
-
-
 def round_secrets_of(context: StudyContext, round_number: int) -> bytes:
     """This hospital's secrets of a round; raises SecretUnavailable where they are gone."""
     ceremony = context.hospital.reader.batch_of(context.id, round_number).ceremony
@@ -47,11 +43,24 @@ def has_secrets(context: StudyContext, round_number: int) -> bool:
     return context.hospital.secrets.has(keys_name(context, ceremony, round_number))
 
 
-def rules_of(context: StudyContext, round_number: int) -> RoundOpening:
-    """How a round's payloads and shares are made and checked; raises StorageError where a dealing is not to be had."""
-    state = context.hospital.reader.round_state(context.id, round_number)
-    ctx = round_context(context, round_number)
-    return round_opening(ctx, _dealings(context, ctx), ckks_first=state.opening is Opening.CKKS)
+def rules_of(context: StudyContext, round_number: int, confirmed: int | None = None) -> RoundOpening:
+    """How a round's payloads and shares are made and checked; raises StorageError where a dealing is not to be had.
+
+    `confirmed`: a final block in which the round had begun, to go by what all endpoints tell of it. By other rules
+    what an honest hospital sent looks false: nobody is vouched for or accused by one endpoint's word.
+    """
+
+    def read(endpoint: ChainReader, at: BlockTag) -> tuple[int, Opening]:
+        state = endpoint.round_state(context.id, round_number, at=at)
+        return endpoint.batch_of(context.id, round_number, at=at).ceremony, state.opening
+
+    reader = context.hospital.reader
+    if confirmed is None:
+        ceremony, opening = read(reader, "latest")
+    else:
+        ceremony, opening = reader.agreed(lambda endpoint: read(endpoint, confirmed))
+    ctx = _bound(context, ceremony).round_context(round_number)
+    return round_opening(ctx, _dealings(context, ctx), ckks_first=opening is Opening.CKKS)
 
 
 def sits_out(context: StudyContext, round_number: int) -> bool:
@@ -129,20 +138,19 @@ def _bound(context: StudyContext, ceremony: int) -> CeremonyContext:
 
 
 def _dealings(context: StudyContext, ctx: RoundContext) -> Mapping[int, PadDealing]:
-    """A round's pads as everybody sees them, of the batch's participants."""
-    hospital = context.hospital
-    batch = hospital.reader.batch_of(context.id, ctx.round)
-    for study, ceremony in list(hospital.dealings):
+    """A round's pads as everybody sees them, of all whose dealings stand: the participants are among those."""
+    hospital, ceremony = context.hospital, ctx.identified.ceremony
+    for study, earlier in list(hospital.dealings):
         # A round of the batch before may still be recovered.
-        if study == context.id and ceremony < batch.ceremony - 1:
-            del hospital.dealings[study, ceremony]
-    known = hospital.dealings.setdefault((context.id, batch.ceremony), {})
-    if ctx.round not in known:
-        enrolled = hospital.reader.enrolled_ids(context.id)
-        for number, digest, size in _kept(context, batch.ceremony)["dealings"]:
-            if batch.participants >> enrolled.index(number) & 1:
-                content = hospital.store.get(bytes.fromhex(digest), size)
-                for round_number, dealing in read_dealing(ctx.batch, number, content).pads.items():
-                    # Boxes are long, and nobody looks into them any more.
-                    known.setdefault(round_number, {})[number] = replace(dealing, boxes={})
-    return known[ctx.round]
+        if study == context.id and earlier < ceremony - 1:
+            del hospital.dealings[study, earlier]
+    if (context.id, ceremony) not in hospital.dealings:
+        # Remembered once all are there: of a hospital whose pad is not known every payload would look false.
+        known: dict[int, dict[int, PadDealing]] = {}
+        for number, digest, size in _kept(context, ceremony)["dealings"]:
+            content = hospital.store.get(bytes.fromhex(digest), size)
+            for round_number, dealing in read_dealing(ctx.batch, number, content).pads.items():
+                # Boxes are long, and nobody looks into them any more.
+                known.setdefault(round_number, {})[number] = replace(dealing, boxes={})
+        hospital.dealings[context.id, ceremony] = known
+    return hospital.dealings[context.id, ceremony][ctx.round]

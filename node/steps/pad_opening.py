@@ -60,7 +60,8 @@ def is_due(context: StudyContext, round_number: int, found: FixedSet, now: Phase
 def good_pad_shares(context: StudyContext, round_number: int, found: FixedSet) -> dict[int, bytes]:
     """The pad shares that fit, by hospital number; files of others are kept and served here, and false ones accused.
 
-    Shares are taken from the newest block: each is checked, so that a chain that goes back makes nothing wrong.
+    Shares are taken from the newest block: each is checked, so that a chain that goes back makes nothing wrong. What
+    they are checked against is final on all endpoints.
     """
     if not is_participant(context, round_number):
         return {}
@@ -68,7 +69,8 @@ def good_pad_shares(context: StudyContext, round_number: int, found: FixedSet) -
     posts = hospital.reader.pad_shares(context.id, round_number)
     if not posts:
         return {}
-    opening = rules_of(context, round_number).later()
+    confirmed = context.confirmed_block()
+    opening = rules_of(context, round_number, confirmed).later()
     good: dict[int, bytes] = {}
     false: list[int] = []
     for number, post in posts.items():
@@ -87,21 +89,24 @@ def good_pad_shares(context: StudyContext, round_number: int, found: FixedSet) -
             text = f"round {round_number}: hospital {number}'s pad share: {error}"
             context.say(f"round {round_number}", f"pad share of {number}", text)
     if false:
-        final = _final_posts(context, round_number)
-        certain = [number for number in false if final.get(number) == posts[number].digest]
-        accuse(context, round_number, Charge.PAD_SHARE, certain)
+        final = _final_posts(context, round_number, confirmed)
+        accuse(context, round_number, Charge.PAD_SHARE, [n for n in false if final.get(n) == _told(posts[n])])
     return good
 
 
-def _final_posts(context: StudyContext, round_number: int) -> dict[int, bytes]:
-    """Digests of the pad shares on record, as all endpoints tell them of a final block: one may invent an event."""
-    confirmed = context.confirmed_block()
+def _final_posts(context: StudyContext, round_number: int, confirmed: int) -> dict[int, object]:
+    """The pad shares on record, as all endpoints tell them of a final block: one may invent an event, or a size."""
 
-    def read(endpoint: ChainReader) -> dict[int, bytes]:
+    def read(endpoint: ChainReader) -> dict[int, object]:
         posts = endpoint.pad_shares(context.id, round_number, confirmed)
-        return {number: post.digest for number, post in posts.items()}
+        return {number: _told(post) for number, post in posts.items()}
 
     return context.hospital.reader.agreed(read)
+
+
+def _told(post: PadSharePost) -> object:
+    """All that a share was found false by."""
+    return post.share, post.digest, post.size
 
 
 def _bytes(context: StudyContext, opening: SumOpening, post: PadSharePost) -> bytes:

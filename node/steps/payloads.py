@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from node.crypto import Payload
+from node.chain.client import ChainReader
+from node.crypto import Payload, RoundOpening
 from node.errors import ChainUnavailable, MalformedPayload, StorageError
 from node.group.babyjubjub import Point
 from node.steps.batches import rules_of
 from node.steps.context import StudyContext
-from node.types import Submission
+from node.types import Submission, indices
 
 
 @dataclass
@@ -24,25 +25,47 @@ class Held:
     missing: list[int] = field(default_factory=list)
 
 
-def collect_payloads(context: StudyContext, round_number: int, numbers: Iterable[int]) -> Held:
-    """Fetch and check what these hospitals submitted, and keep and serve it: also what is false, as evidence.
+@dataclass(frozen=True)
+class Submitted:
+    """What a round's payloads are judged by: its rules, of whom they are wanted, and what is on record of those."""
+
+    rules: RoundOpening
+    numbers: Sequence[int]
+    submissions: Mapping[int, Submission]
+
+
+def final_submissions(context: StudyContext, round_number: int, confirmed: int) -> Submitted:
+    """All that was submitted in a round, as all endpoints tell it of a final block in which submission was over.
+
+    One endpoint could make an honest payload look false, and a false one sound.
+    """
+
+    def read(endpoint: ChainReader) -> tuple[Sequence[int], Mapping[int, Submission]]:
+        state = endpoint.round_state(context.id, round_number, at=confirmed)
+        enrolled = endpoint.enrolled_ids(context.id, confirmed)
+        numbers = [enrolled[index] for index in indices(state.submitted_bitmap)]
+        return numbers, dict(endpoint.submissions(context.id, round_number, numbers, confirmed))
+
+    return Submitted(rules_of(context, round_number, confirmed), *context.hospital.reader.agreed(read))
+
+
+def collect_payloads(context: StudyContext, round_number: int, submitted: Submitted) -> Held:
+    """Fetch and check what hospitals submitted, and keep and serve it: also what is false, as evidence.
 
     False is what chain and bytes show to everybody alike: another size than the plan implies, or bytes under the digest
     on chain that are malformed or do not fit the commitment. What cannot be had is missing, never false.
     """
-    hospital = context.hospital
-    rules, held = rules_of(context, round_number), Held()
-    wanted = list(numbers)
-    submissions = hospital.reader.submissions(context.id, round_number, wanted)
-    for number in wanted:
-        submission = submissions.get(number)
+    held = Held()
+    for number in submitted.numbers:
+        submission = submitted.submissions.get(number)
         if submission is None:
             # The contract has it, and no event tells it yet.
             held.missing.append(number)
             continue
         try:
-            content = _fetched(context, rules.payload_size, number, submission)
-            held.sound[number] = rules.read_payload(number, content, Point(submission.cx, submission.cy))
+            content = _fetched(context, submitted.rules.payload_size, number, submission)
+            commitment = Point(submission.cx, submission.cy)
+            held.sound[number] = submitted.rules.read_payload(number, content, commitment)
         except MalformedPayload as error:
             text = f"round {round_number}: hospital {number} lied about its update: {error}"
             context.say(f"round {round_number}", f"false payload of {number}", text, logging.WARNING)
@@ -56,7 +79,8 @@ def collect_payloads(context: StudyContext, round_number: int, numbers: Iterable
 def included_payloads(context: StudyContext, round_number: int, included: Iterable[int]) -> list[Payload]:
     """The payloads of a round's set; raises StorageError while one is not to be had."""
     wanted = list(included)
-    held = collect_payloads(context, round_number, wanted)
+    submissions = context.hospital.reader.submissions(context.id, round_number, wanted)
+    held = collect_payloads(context, round_number, Submitted(rules_of(context, round_number), wanted, submissions))
     if held.missing or held.false:
         raise StorageError(
             f"Study {context.id}, round {round_number}: the payloads of hospitals {[*held.missing, *held.false]} are "

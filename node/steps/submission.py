@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from node.chain.client import ChainReader
 from node.group.pedersen import random_blinding
 from node.steps.batches import has_secrets, round_secrets_of, rules_of, sits_out
 from node.steps.context import StudyContext
@@ -46,8 +47,11 @@ def submit_update(context: StudyContext, round_number: int, state: RoundState) -
         return
     weights = weights_before(context, round_number)
     trained = _trained(context, round_number, weights, records)
+    confirmed = context.confirmed_block()
+    if not _has_begun(context, round_number, state.root_before, confirmed):
+        return
     blinding = _blinding(context, round_number)
-    file = _payload(context, round_number, root, trained, blinding)
+    file = _payload(context, round_number, root, trained, blinding, confirmed)
     proved = hospital.state.result(f"{key}/proof")
     if proved is None:
         with context.stage("prove", round_number):
@@ -101,7 +105,23 @@ def _blinding(context: StudyContext, round_number: int) -> int:
     return int(secrets.get(name))
 
 
-def _payload(context: StudyContext, round_number: int, root: str, trained: Trained, blinding: int) -> dict[str, Any]:
+def _has_begun(context: StudyContext, round_number: int, root: int, confirmed: int) -> bool:
+    """Whether the round begins from this model in a final block, as all endpoints tell it.
+
+    How a round opens is fixed as it begins. A payload for another way is false to everybody, and its pad is used up:
+    neither one endpoint nor a chain that goes back must have a node make it.
+    """
+
+    def read(endpoint: ChainReader) -> tuple[bool, int]:
+        state = endpoint.round_state(context.id, round_number, at=confirmed)
+        return bool(state.started_at), state.root_before
+
+    return context.hospital.reader.agreed(read) == (True, root)
+
+
+def _payload(
+    context: StudyContext, round_number: int, root: str, trained: Trained, blinding: int, confirmed: int
+) -> dict[str, Any]:
     """Digest and size of the payload, which is durable before either of them leaves; one for a pad, ever."""
     hospital = context.hospital
     step = f"{context.round_key(round_number)}/payload"
@@ -110,7 +130,8 @@ def _payload(context: StudyContext, round_number: int, root: str, trained: Train
         hospital.state.begin(step, {"root_before": root})
         with context.stage("encrypt", round_number):
             secrets = round_secrets_of(context, round_number)
-            payload = rules_of(context, round_number).make_payload(hospital.id, secrets, trained.values, blinding)
+            rules = rules_of(context, round_number, confirmed)
+            payload = rules.make_payload(hospital.id, secrets, trained.values, blinding)
             address = hospital.store.put(payload, release=False)
         hospital.state.spend(context.id, round_number, context.plan.privacy.cost)
         hospital.state.done(step, {"digest": address.digest.hex(), "size": address.size})

@@ -22,6 +22,7 @@ from node.steps.ceremony.binding import FinalCeremony, final_ceremony
 from node.steps.ceremony.files import Collected, collect
 from node.steps.ceremony.keys import ceremony_seed
 from node.steps.ceremony.names import acknowledgement, keys_name
+from node.steps.ceremony.own import is_anothers
 from node.steps.context import StudyContext
 from node.types import CeremonyState, CeremonyStep
 
@@ -32,7 +33,7 @@ def acknowledge(context: StudyContext, state: CeremonyState) -> None:
     if not state.counted & mine or state.acknowledged & mine:
         return
     found = final_ceremony(context, state.number, CeremonyStep.COMPLAIN)
-    if found is None:
+    if found is None or is_anothers(context, found):
         return
     collected = collect(context, found, found.hospitals(found.state.counted))
     judgement = _judged(context, found, collected)

@@ -11,6 +11,7 @@ from node.crypto import Objection
 from node.steps.ceremony.binding import FinalCeremony, final_ceremony
 from node.steps.ceremony.files import collect
 from node.steps.ceremony.names import folder
+from node.steps.ceremony.own import is_anothers
 from node.steps.context import StudyContext
 from node.types import CeremonyState, CeremonyStep
 
@@ -24,7 +25,7 @@ def complain(context: StudyContext, state: CeremonyState) -> None:
     if not state.counted & mine:
         return
     found = final_ceremony(context, state.number, CeremonyStep.DEAL)
-    if found is None:
+    if found is None or is_anothers(context, found):
         return
     collected = collect(context, found, found.hospitals(state.counted))
     for objection in collected.objections:

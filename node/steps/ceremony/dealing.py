@@ -12,6 +12,7 @@ from node.crypto import make_dealing
 from node.steps.ceremony.binding import FinalCeremony, ceremony_context, ceremony_keys, final_ceremony
 from node.steps.ceremony.keys import ceremony_seed
 from node.steps.ceremony.names import dealing_made
+from node.steps.ceremony.own import is_anothers
 from node.steps.ceremony.standing import leave_alone
 from node.steps.context import StudyContext
 from node.types import CeremonyState, CeremonyStep
@@ -24,6 +25,8 @@ def deal(context: StudyContext, state: CeremonyState) -> None:
         return
     found = final_ceremony(context, state.number, CeremonyStep.KEY)
     if found is None or found.state.keys_hash != state.keys_hash or not _are_peers(context, found):
+        return
+    if is_anothers(context, found):
         return
     made = hospital.state.result(dealing_made(context, state.number))
     if made is None:

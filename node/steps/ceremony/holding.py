@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from node.steps.ceremony.binding import final_ceremony
 from node.steps.ceremony.files import collect
+from node.steps.ceremony.own import is_anothers
 from node.steps.context import StudyContext
 from node.types import CeremonyState, CeremonyStep
 
@@ -21,7 +22,7 @@ def hold(context: StudyContext, state: CeremonyState) -> None:
     if not state.dealt & mine or state.held & mine:
         return
     found = final_ceremony(context, state.number, CeremonyStep.DEAL)
-    if found is None or found.state.dealt != state.dealt:
+    if found is None or found.state.dealt != state.dealt or is_anothers(context, found):
         return
     dealers = found.hospitals(state.dealt)
     collected = collect(context, found, dealers)

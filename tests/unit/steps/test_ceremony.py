@@ -249,3 +249,25 @@ def test_acknowledgement__a_file_that_counts_is_gone__acknowledges_nothing(
     state = hold_ceremony(chain, parties)
     assert not hospital.ledger.named("acknowledge")
     assert state.completed and state.participants == 0b1110
+
+
+def test_two_nodes_with_one_key__the_one_whose_keys_are_not_on_record_complains_of_nobody(
+    chain: FakeChain, parties: list[Party]
+) -> None:
+    """Both posted keys at once, and both believe that theirs were taken: what is sealed to the other's opens to neither.
+
+    Rule: a node goes on only with keys and a dealing that are its own (`own.is_anothers`).
+    """
+    first = parties[0]
+    look([first])
+    other = restored(first)
+    post = chain.books.keys[1][0]
+    seed = f"study-{STUDY}/ceremony-1/seed"
+    other.hospital.state.done(f"study-{STUDY}/ceremony-1/keys")
+    other.hospital.secrets.erase(seed)
+    other.hospital.secrets.put(seed, bytes(range(32)))
+    cast = [other, *parties[1:]]
+    look_until(chain, cast, lambda: chain.books.ceremony.number > 1 or chain.books.ceremony.completed)
+    assert chain.books.keys[1][0] == post
+    assert other.ledger.named("complain") == [] and chain.books.excluded == 0
+    assert chain.books.dealings[1].keys() == {party.number for party in parties[1:]}

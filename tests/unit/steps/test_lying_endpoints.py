@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One of a node's endpoints lies where it is asked alone, and agrees where all are: nobody honest is accused by it.
+
+Each test names the rule whose removal makes it fail.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from node.errors import ChainUnavailable, ContentNotFound
+from node.steps.accusing import accuse
+from node.steps.advance import advance
+from node.steps.ceremony.names import acknowledgement
+from node.types import Charge, Opening, Phase
+from tests.support.fake_chain import STUDY, FakeChain
+from tests.support.plans import small_plan
+from tests.support.steps import Party, brief, look, look_until, make_running, reach_phase
+
+Cast = tuple[FakeChain, list[Party]]
+Result = TypeVar("Result")
+
+
+class TwoEndpoints:
+    """What a node sees through two endpoints: the first is asked alone, and then tells of the newest block what `lies`
+    make of the truth, by the view's name."""
+
+    def __init__(self, chain: FakeChain, lies: dict[str, Callable[[Any], Any]]) -> None:
+        self._chain, self._lies = chain, lies
+
+    def __getattr__(self, name: str) -> Any:
+        view = getattr(self._chain, name)
+        if name not in self._lies:
+            return view
+
+        def told(*given: Any, **named: Any) -> Any:
+            at = inspect.signature(view).bind(*given, **named).arguments.get("at", "latest")
+            truth = view(*given, **named)
+            return self._lies[name](truth) if at == "latest" else truth
+
+        return told
+
+    def agreed(self, read: Callable[[Any], Result]) -> Result:
+        first, second = read(self), read(self._chain)
+        if first != second:
+            raise ChainUnavailable("The RPC endpoints give different answers: waiting until they agree.")
+        return first
+
+
+def misled(chain: FakeChain, party: Party, **lies: Callable[[Any], Any]) -> Party:
+    """The hospital's node, one of whose endpoints lies."""
+    reader: Any = TwoEndpoints(chain, lies)
+    return replace(party, context=replace(party.context, hospital=replace(party.hospital, reader=reader)))
+
+
+@pytest.fixture
+def cast(tmp_path: Path) -> Cast:
+    """Four hospitals in round 1 of a study that opens by pads alone."""
+    return make_running(tmp_path, 4)
+
+
+LIES: list[dict[str, Callable[[Any], Any]]] = [
+    {"round_state": lambda state: replace(state, opening=Opening.CKKS)},
+    {"batch_of": lambda batch: replace(batch, participants=0b0111)},
+    {"submissions": lambda told: {number: replace(entry, size=entry.size + 1) for number, entry in told.items()}},
+]
+
+
+@pytest.mark.parametrize("lies", LIES, ids=lambda lies: next(iter(lies)))
+def test_attest__endpoint_lies_about_what_payloads_are_judged_by__all_are_vouched_for_and_nobody_accused(
+    chain: FakeChain, parties: list[Party], lies: dict[str, Callable[[Any], Any]]
+) -> None:
+    """Rule: payloads are judged by what all endpoints tell of a final block (`payloads.final_submissions`)."""
+    reach_phase(chain, parties, Phase.ATTEST)
+    look(parties[1:])
+    parties[0].hospital.dealings.clear()
+    advance(misled(chain, parties[0], **lies).context)
+    assert chain.books.accusations == {}
+    assert chain.books.attestations[1, parties[0].number] == 0b1111
+
+
+def test_attest__endpoint_turns_who_is_enrolled_where__the_liar_is_accused_and_not_its_mirror(
+    chain: FakeChain, parties: list[Party]
+) -> None:
+    """Rule: whose index is whose is agreed on (`accusing.accuse`)."""
+    reach_phase(chain, parties, Phase.ATTEST)
+    node = misled(chain, parties[0], enrolled_ids=lambda numbers: numbers[::-1])
+    accuse(node.context, 1, Charge.PAYLOAD, [parties[1].number])
+    assert [one.accused for one in chain.books.accusations[1]] == [parties[1].bit]
+
+
+def test_submit__endpoint_lies_about_how_the_round_opens__the_payload_fits_the_truth(tmp_path: Path) -> None:
+    """Rule: a payload is made for what all endpoints tell of the round (`submission._payload`)."""
+    chain, parties = make_running(tmp_path, 4, brief(small_plan()))
+    node = misled(chain, parties[0], round_state=lambda state: replace(state, opening=Opening.PADS))
+    advance(node.context)
+    look(parties[1:])
+    sizes = {entry.size for entry in chain.books.submitted.values()}
+    assert len(chain.books.submitted) == 4 and len(sizes) == 1
+
+
+def test_submit__round_begins_in_a_block_that_may_go__waits_and_uses_up_no_pad(
+    chain: FakeChain, parties: list[Party]
+) -> None:
+    """Rule: a payload is made once the round's beginning is final (`submission._has_begun`).
+
+    If the chain goes back, the round may open another way or start from another model.
+    """
+    hospital = parties[0]
+    begun = chain.books.rounds[1]
+    chain.books.rounds[1] = replace(begun, started_at=0)
+    chain.hold()
+    chain.books.rounds[1] = begun
+    advance(hospital.context)
+    assert chain.books.submitted == {}
+    assert hospital.hospital.state.step(f"{hospital.context.round_key(1)}/payload") is None
+    chain.settle()
+    advance(hospital.context)
+    assert (1, hospital.number) in chain.books.submitted
+
+
+def test_open__endpoint_tells_a_true_share_with_another_size__nobody_is_accused(
+    chain: FakeChain, parties: list[Party]
+) -> None:
+    """Rule: all that a share was found false by is final on all endpoints (`pad_opening._told`)."""
+    reach_phase(chain, parties, Phase.OPEN)
+    look_until(chain, parties[1:], lambda: bool(chain.books.pad_shares.get(1)))
+
+    def shortened(posts: Any) -> Any:
+        return {number: replace(post, share=None, size=post.size - 1) for number, post in posts.items()}
+
+    look([misled(chain, parties[0], pad_shares=shortened)])
+    assert chain.books.accusations == {}
+
+
+def test_attest__a_dealing_cannot_be_read_at_first__its_dealer_is_not_accused_later(
+    chain: FakeChain, parties: list[Party]
+) -> None:
+    """Rule: dealings are remembered once all of them are there (`batches._dealings`)."""
+    reach_phase(chain, parties, Phase.ATTEST)
+    look(parties[1:])
+    hospital = parties[0]
+    hospital.hospital.dealings.clear()
+    kept = hospital.hospital.state.result(acknowledgement(hospital.context, 1))
+    assert kept is not None
+    digest = bytes.fromhex(kept["dealings"][-1][1])
+    hospital.store.failure[digest] = ContentNotFound("the store does not answer")
+    look([hospital])
+    del hospital.store.failure[digest]
+    look([hospital])
+    assert chain.accusations(STUDY, 1) == ()
+    assert chain.books.attestations[1, hospital.number] == 0b1111
