@@ -183,8 +183,8 @@ contract RoundManager is ProofChecks {
         _credit(studyId, IRewardPool.Service.Fail, missing);
     }
 
-    /// @dev Records how a round ended and the weights' root, and whether the study does; the next round, where there are
-    /// keys for it, begins with that.
+    /// @dev Records how a round ended and the weights' root, and whether the study does; the next round, where there
+    /// are keys for it, begins with that.
     function _close(
         uint256 studyId,
         uint32 round,

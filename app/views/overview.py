@@ -10,7 +10,8 @@ from app.services import format as fmt
 from app.services.course import failure, resilience
 from app.services.words import STATE
 from node.plan import HeadPlan
-from node.types import CircuitKind, Phase
+from node.types import CircuitKind, Offence, Phase
+from node.words import OFFENCE
 
 view = open_study()
 checks = open_checks(view)
@@ -40,6 +41,10 @@ figures(
 
 if not view.state.ended:
     prose(resilience(view))
+for cut in view.money.slashes:
+    where = f"in key ceremony {cut.stage}" if cut.offence is Offence.FALSE_DEALING else f"in round {cut.stage}"
+    lost = fmt.tokens(cut.amount, view.network)
+    problem(f"A hospital lied {where}.", f"{view.name_of(cut.hospital_id)}: {OFFENCE[cut.offence]}. It lost {lost}.")
 for item in view.rounds:
     if item.phase is Phase.FAILED:
         st.warning(f"Round {item.number} failed. {failure(item, view.plan)}", icon=":material/warning:")

@@ -10,8 +10,8 @@ library PhaseArithmetic {
     using Bitmaps for uint64;
 
     /// @dev What a round's phase depends on, in three words of storage; the fields mean what they do in
-    /// `IRoundManager.RoundState`, and from `participants` on in `IStudyRegistry.RoundTerms`: every call in a round needs
-    /// these, and asking for them each time costs more. A sum of rows is below 2^22 (`PlanRules.ROWS_LIMIT`).
+    /// `IRoundManager.RoundState`, and from `participants` on in `IStudyRegistry.RoundTerms`: every call in a round
+    /// needs these, and asking for them each time costs more. A sum of rows is below 2^22 (`PlanRules.ROWS_LIMIT`).
     struct Clock {
         uint64 submitted;
         uint64 attested;

@@ -150,7 +150,8 @@ class Session:
         named_address(path)
         reader = self.reader
         wallet = Wallet.load(path, passphrase())
-        with NodeState(self._memory(path)) as state:
+        # A node that runs shares its key's memory with the command, and each sends in its turn.
+        with NodeState(self._memory(path), beside=self._is_operator(path)) as state:
             state.bind(reader.identity())
             sender = TransactionSender(reader, wallet, state, self._policy(path))
             signing = Signing(Ledger(sender), wallet.address, state, self.out)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from node.errors import ContractReverted
-from node.steps.context import StudyContext
+from node.steps.context import StudyContext, is_left_to_others
 from node.types import Charge
 from node.words import CHARGE
 
@@ -18,7 +18,7 @@ def accuse(context: StudyContext, round_number: int, charge: Charge, liars: Iter
     """Accuse hospitals of a lie in a round, each once."""
     hospital, reader = context.hospital, context.hospital.reader
     others = set(liars) - {hospital.id}
-    if not others:
+    if not others or is_left_to_others(hospital, context.id):
         return
     confirmed = context.confirmed_block()
     # Whose index is whose is no matter of one endpoint's word either.

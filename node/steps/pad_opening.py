@@ -14,7 +14,7 @@ from node.crypto import SumOpening
 from node.errors import MalformedShare, StorageError
 from node.steps.accusing import accuse
 from node.steps.batches import has_secrets, is_participant, round_secrets_of, rules_of, sits_out
-from node.steps.context import StudyContext
+from node.steps.context import StudyContext, is_left_to_others
 from node.steps.one_set import FixedSet, remember_set
 from node.types import Charge, PadSharePost, Phase, PhaseState, indices
 
@@ -26,7 +26,9 @@ def post_pad_share(context: StudyContext, round_number: int, found: FixedSet) ->
     """
     hospital = context.hospital
     _, posted = hospital.reader.shares_posted(context.id, round_number)
-    if posted >> context.enrolment.index & 1 or sits_out(context, round_number):
+    if posted >> context.enrolment.index & 1 or is_left_to_others(hospital, context.id):
+        return
+    if sits_out(context, round_number):
         return
     if not has_secrets(context, round_number):
         text = f"round {round_number}: this node does not hold the round's secrets, and has no pad share to give"

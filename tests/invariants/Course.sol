@@ -62,10 +62,10 @@ abstract contract Course is Meddling {
         uint32 round = uint32(reached - (_draw(seed, "round") % 4) % reached);
         uint256 what = _draw(seed, "witness") % 16;
         uint64 participants = STUDIES.roundTerms(studyId, round).participants;
-        if (what == 0) _equivocate(studyId, round, seed);
-        else if (what == 1) _recordAbsence(studyId, round);
-        else if (what < 6 && _kept[studyId][round].finalised) _padShare(studyId, round, _member(participants, seed));
-        else for (uint256 i = 0; i < 4; ++i) _accuse(studyId, round, seed = _draw(seed, "another"));
+        if (what < 3) _equivocate(studyId, round, seed);
+        else if (what == 3) _recordAbsence(studyId, round);
+        else if (what < 8 && _kept[studyId][round].finalised) _padShare(studyId, round, _member(participants, seed));
+        else _accuse(studyId, round, participants, seed);
     }
 
     /// @dev The second at which what goes on in a study ends by itself; 0 where only a transaction ends it.

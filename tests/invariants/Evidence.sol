@@ -22,26 +22,30 @@ abstract contract Evidence is Money {
         uint256 studyId => mapping(uint32 round => mapping(ICourt.Charge charge => mapping(uint256 index => uint64)))
     ) private _accusedBy;
 
-    /// @dev A participant accuses: an honest one of what a liar did, a liar of anything.
-    function _accuse(uint256 studyId, uint32 round, uint256 seed) internal {
-        uint64 participants = STUDIES.roundTerms(studyId, round).participants;
-        if (participants == 0) return;
-        uint8 index = _member(participants, seed);
-        ICourt.Charge charge = ICourt.Charge(_draw(seed, "charge") % 2);
-        uint64 chargeable = charge == ICourt.Charge.Payload ? _kept[studyId][round].submitted : _kept[studyId][round].pads;
-        mapping(uint256 => uint64) storage by = _accusedBy[studyId][round][charge];
-        bool lies = _has(_liars(studyId), index);
-        uint64 accused = chargeable & (lies ? uint64(_draw(seed, "accused")) : _liars(studyId)) & ~by[index];
-        if (accused == 0) return;
+    /// @dev Many participants accuse: honest ones of what a liar did, liars of anything.
+    function _accuse(uint256 studyId, uint32 round, uint64 participants, uint256 seed) internal {
+        Kept storage kept = _kept[studyId][round];
+        bool pads = kept.pads & _liars(studyId) != 0 && seed % 2 == 0;
+        ICourt.Charge charge = pads ? ICourt.Charge.PadShare : ICourt.Charge.Payload;
+        for (uint8 index = 0; participants >> index != 0; ++index) {
+            seed = _draw(seed, "accuser");
+            if (!_has(participants, index) || seed % 3 == 0) continue;
+            uint64 accused = (pads ? kept.pads : kept.submitted) & ~_accusedBy[studyId][round][charge][index];
+            accused &= _has(_liars(studyId), index) ? uint64(_draw(seed, "accused")) : _liars(studyId);
+            if (accused != 0) _accuseAs(studyId, round, charge, index, accused);
+        }
+    }
+
+    function _accuseAs(uint256 studyId, uint32 round, ICourt.Charge charge, uint8 index, uint64 accused) private {
         bytes memory call = abi.encodeCall(COURT.accuse, (studyId, round, charge, accused));
         _refused(STRANGER, address(COURT), call);
         address operator = _operator(studyId, _ids[studyId][index]);
         if (!_isOpen(studyId, round)) return _refused(operator, address(COURT), call);
         VM.prank(operator);
         COURT.accuse(studyId, round, charge, accused);
-        by[index] |= accused;
+        _accusedBy[studyId][round][charge][index] |= accused;
         _did("accuse");
-        _convict(studyId, round, charge, accused, participants);
+        _convict(studyId, round, charge, accused, STUDIES.roundTerms(studyId, round).participants);
     }
 
     /// @dev A hospital signs two shares for one round and set, and somebody shows them: it counts exactly where it should.

@@ -119,9 +119,9 @@ contract Handler is Course {
     /// @dev A little, up to a phase's end or to a second before, or until a bond can be withdrawn.
     function wait_(uint256 seed) external watched {
         uint256 studyId = _going(seed);
-        if (studyId == 0 || seed % 64 == 0) return VM.warp(block.timestamp + UNBONDING_DELAY);
+        if (studyId == 0 || seed % 256 == 0) return VM.warp(block.timestamp + UNBONDING_DELAY);
         uint256 end = _end(studyId);
-        uint256 what = _draw(seed, "wait") % 8;
+        uint256 what = _draw(seed, "wait") % 16;
         if (what < 2 && end > block.timestamp) VM.warp(end - what);
         else VM.warp(block.timestamp + seed % (LENGTH / 20));
     }

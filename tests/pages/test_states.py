@@ -11,9 +11,10 @@ import pytest
 
 from app.services.settings import DEPLOYMENT, RPC, STUDY, read_settings
 from node.errors import ConfigError
+from node.types import Charge
 from tests.pages.conftest import OpenPage, checked
 from tests.pages.test_views import PAGES, words
-from tests.support.local_suite import Played
+from tests.support.local_suite import NAMES, Played
 from tests.support.played_study import Stage
 
 
@@ -92,6 +93,29 @@ def test_pages__of_a_study_that_is_going_on__show_where_it_stands(stage: Stage, 
     page = open_page(stage.played(), "rounds")
     assert page.header[0].value == "Round 1: hospitals train and submit"
     assert any("This phase ends by" in item.value for item in page.caption)
+
+
+def test_pages__of_a_study_in_which_one_lied__say_who_and_by_whose_word(stage: Stage, open_page: OpenPage) -> None:
+    study = stage.publish()
+    stage.enrol(study)
+    stage.hold_ceremony(study)
+    stage.submit(study, 1)
+    stage.include(study, 1)
+    stage.anvil.warp(stage.plan.phases.open)
+    stage.post_pad_shares(study, 1, members=(0, 1, 2))
+    for place in (0, 1):
+        stage.send(stage.operators[place], "Court", "accuse", study, 1, int(Charge.PAD_SHARE), 0b100)
+    for name in PAGES:
+        page = open_page(stage.played(), name)
+        assert not page.exception and not page.error, name
+    overview = open_page(stage.played())
+    assert [item.value for item in overview.warning if "lied" in item.value] == ["A hospital lied in round 1."]
+    assert f"{NAMES[2]}: a pad share that does not fit the dealings. It lost 10 CSL." in words(overview)
+    accusations = open_page(stage.played(), "rounds").dataframe[3].value
+    assert list(accusations["Accused"]) == [NAMES[2]] * 2 and list(accusations["By"]) == list(NAMES[:2])
+    pots = open_page(stage.played(), "money").dataframe[1].value
+    assert list(pots["Belongs to"]) == list(NAMES[:2])
+    assert set(pots["Can be taken from"]) == {"a week after the round has closed"}
 
 
 def test_page__with_two_studies__shows_the_one_that_is_chosen(stage: Stage, open_page: OpenPage) -> None:

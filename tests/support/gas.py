@@ -103,7 +103,8 @@ class Play(Meter):
         self.call(draws.redraw, self.study, sender=other.operator)
         self.enrol(self.members[2:])
         self.post_keys(self.members)
-        # Later services of the same hospital cost it what they do from its second on.
+        # The hospital that deals alone is paid for moving on: a round's services are seldom its first.
+        self.deal([one])
         self._move_on(one.operator)
         drawn = draws.drawnBlock(self.study, one.id)
         opened = *tree.blocks[drawn], list(tree.path(drawn))

@@ -92,11 +92,13 @@ class Meter:
         keys = self.suite.ceremony.postKeys
         self.for_each(members, keys, lambda member: (self.ceremony, *member.ceremony_keys()))
 
-    def deal(self) -> None:
-        """Everybody posts a dealing."""
+    def deal(self, members: Iterable[Member] | None = None) -> None:
+        """Everybody (or those named) posts a dealing."""
         ceremony, state = self.suite.ceremony, self.state()
         self.for_each(
-            self.members, ceremony.postDealing, lambda _: (self.ceremony, bytes(state.keysHash), DIGEST, 9_000)
+            members or self.members,
+            ceremony.postDealing,
+            lambda _: (self.ceremony, bytes(state.keysHash), DIGEST, 9_000),
         )
 
     def hold(self, satisfied: bool = True) -> None:

@@ -169,7 +169,8 @@ def make_running(folder: Path, count: int = 3, plan: TrainingPlan | None = None)
     held = _held(count, plan)
     for number in NUMBERS[:count]:
         shutil.copytree(held.folder / f"hospital-{number}", folder / f"hospital-{number}")
-    chain = replace(held.chain, books=copy.deepcopy(held.chain.books), clock=SetClock(), logged=[], lost=set())
+    chain = copy.deepcopy(held.chain)
+    chain.clock = SetClock()
     chain.clock.ahead = held.second - time.time()
     return chain, _parties(folder, chain, held.tables)
 
@@ -258,6 +259,11 @@ def hold_ceremony(chain: FakeChain, parties: Sequence[Party]) -> CeremonyState:
 def reach_phase(chain: FakeChain, parties: Sequence[Party], phase: Phase, round_number: int = 1) -> None:
     """These nodes play a round up to a phase."""
     look_until(chain, parties, lambda: chain.phase(STUDY, round_number).phase is phase)
+
+
+def finalised(parties: Iterable[Party]) -> list[list[Any]]:
+    """What was sent to finalise rounds, by whomever."""
+    return [given for party in parties for given in party.ledger.named("finalise")]
 
 
 def finish_round(chain: FakeChain, parties: Sequence[Party], round_number: int = 1) -> None:

@@ -53,32 +53,50 @@ def test_steps__another_process_holds_the_file__can_be_read(path: Path) -> None:
         assert [step.key for step in recent_steps(path)] == ["train"]
 
 
-def test_opening_set__another_one__is_refused_for_ever(path: Path) -> None:
+ROOT = 7
+#: Whose payloads a set has, by hospital number.
+MEMBERS = {number: bytes([number]) * 32 for number in (3, 1, 2)}
+
+
+def test_set__another_one_from_the_same_model__is_refused_for_ever(path: Path) -> None:
     with NodeState(path) as state:
-        state.record_opening_set(1, 2, [3, 1, 2])
-        state.record_opening_set(1, 2, {1, 2, 3})
+        state.record_set(1, ROOT, 2, MEMBERS)
+        state.record_set(1, ROOT, 2, dict(sorted(MEMBERS.items())))
         with pytest.raises(OpeningRefused, match="and no other"):
-            state.record_opening_set(1, 2, [1, 2])
+            state.record_set(1, ROOT, 2, {1: MEMBERS[1], 2: MEMBERS[2]})
     with NodeState(path) as state:
         with pytest.raises(OpeningRefused):
-            state.record_opening_set(1, 2, [1, 2, 3, 4])
-        assert state.opening_set(1, 2) == (1, 2, 3)
-        assert state.opening_set(1, 3) is None
-        state.record_opening_set(1, 3, [1, 2])
+            state.record_set(1, ROOT, 2, {**MEMBERS, 4: bytes(32)})
+        assert state.set_of_round(1, 2) == MEMBERS and state.set_of_round(1, 3) is None
+        state.record_set(1, ROOT + 1, 3, {1: MEMBERS[1]})
+        state.record_set(2, ROOT, 1, {1: MEMBERS[1]})
 
 
-def test_opening_set__empty__is_refused(path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "changed"), [(3, {}), (2, {2: bytes(32)})], ids=["another round", "another payload"]
+)
+def test_set__same_hospitals_in_another_round_or_with_another_payload__is_refused(
+    path: Path, number: int, changed: dict[int, bytes]
+) -> None:
+    """A second payload under one pad would show the difference of both."""
+    with NodeState(path) as state:
+        state.record_set(1, ROOT, 2, MEMBERS)
+        with pytest.raises(OpeningRefused):
+            state.record_set(1, ROOT, number, {**MEMBERS, **changed})
+
+
+def test_set__empty__is_refused(path: Path) -> None:
     with NodeState(path) as state, pytest.raises(OpeningRefused):
-        state.record_opening_set(1, 1, [])
+        state.record_set(1, ROOT, 1, {})
 
 
-def test_opening_set__killed_right_after__is_on_disk(path: Path) -> None:
+def test_set__killed_right_after__is_on_disk(path: Path) -> None:
     program = """
         import os, signal, sys
         from pathlib import Path
         from node.state import NodeState
         state = NodeState(Path(sys.argv[1]))
-        state.record_opening_set(1, 2, [1, 2, 3])
+        state.record_set(1, 7, 2, {1: bytes(32), 2: bytes(32), 3: bytes(32)})
         os.kill(os.getpid(), signal.SIGKILL)
     """
     ran = subprocess.run(
@@ -88,7 +106,20 @@ def test_opening_set__killed_right_after__is_on_disk(path: Path) -> None:
     )
     assert ran.returncode == -signal.SIGKILL
     with NodeState(path) as state, pytest.raises(OpeningRefused):
-        state.record_opening_set(1, 2, [1, 2])
+        state.record_set(1, ROOT, 2, {1: bytes(32), 2: bytes(32)})
+
+
+def test_taught__many_records__are_found_by_any_of_them(path: Path) -> None:
+    records = {number.to_bytes(32, "big") for number in range(1200)}
+    with NodeState(path) as state:
+        state.teach(1, records)
+        state.teach(1, records)
+        state.teach(2, {min(records)})
+    with NodeState(path) as state:
+        assert state.studies_taught(records, besides=3) == {1: 1200, 2: 1}
+        assert state.studies_taught({max(records), bytes([255]) * 32}, besides=3) == {1: 1}
+        state.unteach(1)
+        assert state.studies_taught(records, besides=2) == {}
 
 
 def test_checkpoints__replaced__are_newest_first(path: Path) -> None:

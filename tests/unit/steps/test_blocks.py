@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,21 @@ from node.steps.head_records import HeadRecords
 from node.steps.records import stored_records
 from node.steps.submission import submit_update
 from node.steps.trained import Trained
-from node.types import StudyState
+from node.types import Phase, StudyState
 from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.image_heads import EXTRACTOR, small_image_head
+from tests.support.plans import pads_alone
 from tests.support.small_study import records, write_table
-from tests.support.steps import Party, lost_connection, make_parties, open_and_finalise, reach_open
+from tests.support.steps import (
+    Party,
+    brief,
+    finalised,
+    finish_round,
+    lost_connection,
+    make_parties,
+    make_running,
+    reach_phase,
+)
 from tests.support.xrays import write_npz
 
 ROWS = 20
@@ -62,7 +71,7 @@ def blocks(chain: FakeChain, hospital: Party, table: Path) -> Blocks:
 def test_enrol__more_rows_than_the_circuit__commits_to_all_blocks_at_once(
     chain: FakeChain, hospital: Party, blocks: Blocks
 ) -> None:
-    ((root, count, _),) = hospital.ledger.named("enrol_blocks")
+    ((root, count, *_),) = hospital.ledger.named("enrol_blocks")
     assert hospital.ledger.named("enrol") == []
     assert count == 3 and blocks.count == ROWS and [part.rows for part in blocks.parts] == [7, 7, 6]
     leaves = [(part.commitment(), part.rows) for part in blocks.parts]
@@ -91,8 +100,9 @@ def test_use__drawn_and_final__opens_that_block_with_its_path_once(
     chain: FakeChain, hospital: Party, blocks: Blocks
 ) -> None:
     chain.draw(hospital.number, 2)
-    for _ in range(2):
+    for _ in range(3):
         use_drawn_block(hospital.context)
+    assert hospital.ledger.named("keep_draw") == [[hospital.number]], "before the chain forgets the hash"
     ((data_root, rows, path),) = hospital.ledger.named("use_block")
     assert (data_root, rows) == (blocks.roots[2], 6) == (blocks.parts[2].commitment(), blocks.parts[2].rows)
     assert path == blocks.tree().path(2) and len(path) == 2
@@ -100,7 +110,9 @@ def test_use__drawn_and_final__opens_that_block_with_its_path_once(
 
 def test_use__not_drawn_or_not_final__waits(chain: FakeChain, hospital: Party, blocks: Blocks) -> None:
     use_drawn_block(hospital.context)
-    chain.draw(hospital.number, 1, final=False)
+    use_drawn_block(hospital.context)
+    chain.hold()
+    chain.draw(hospital.number, 1)
     use_drawn_block(hospital.context)
     assert hospital.ledger.named("use_block") == []
 
@@ -109,6 +121,7 @@ def test_use__connection_lost__is_tried_again_at_the_next_look(
     chain: FakeChain, hospital: Party, blocks: Blocks
 ) -> None:
     chain.draw(hospital.number, 0)
+    use_drawn_block(hospital.context)
     hospital.ledger.failure = lost_connection()
     with pytest.raises(ChainUnavailable):
         use_drawn_block(hospital.context)
@@ -116,13 +129,14 @@ def test_use__connection_lost__is_tried_again_at_the_next_look(
     assert len(hospital.ledger.named("use_block")) == 1
 
 
-def test_use__while_others_still_enrol__is_done_by_the_nodes_look(
+def test_use__while_others_still_enrol__keeps_the_hash_before_the_chain_forgets_it(
     chain: FakeChain, hospital: Party, blocks: Blocks
 ) -> None:
-    chain.state = StudyState.ENROLLING
-    chain.draw(hospital.number, 0)
-    assert not advance(hospital.context)
-    assert len(hospital.ledger.named("use_block")) == 1
+    """Which block it draws shows with the salts, at the end of the first Key step: that may be long after."""
+    chain.books.state = StudyState.ENROLLING
+    for _ in range(2):
+        assert not advance(hospital.context)
+    assert hospital.ledger.named("keep_draw") == [[hospital.number]] and not hospital.ledger.named("use_block")
 
 
 def test_use__hospital_with_one_commitment__does_nothing(hospital: Party) -> None:
@@ -138,57 +152,53 @@ def test_use__draw_was_missed__has_another_one_made_and_uses_that(
     assert hospital.ledger.named("redraw") == [[]] and "another one is" in caplog.text
     chain.draw(hospital.number, 1)
     use_drawn_block(hospital.context)
+    use_drawn_block(hospital.context)
     assert len(hospital.ledger.named("use_block")) == 1
 
 
 def test_use__draw_was_missed_twice__says_so_once_and_sends_nothing_more(
     chain: FakeChain, hospital: Party, blocks: Blocks, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for _ in range(2):
+    for _ in range(3):
         chain.lost.add(hospital.number)
         use_drawn_block(hospital.context)
-        use_drawn_block(hospital.context)
     assert hospital.ledger.named("redraw") == [[]]
-    assert caplog.text.count("twice: it takes no part") == 1
+    assert caplog.text.count("for good: it takes no part") == 1
 
 
-def test_use__plan_with_more_confirmations_than_the_chain_knows_hashes__keeps_the_draw_first(
-    chain: FakeChain, hospital: Party, blocks: Blocks
+def test_use__draw_was_missed_and_a_salt_is_known__takes_no_part(
+    chain: FakeChain, hospital: Party, blocks: Blocks, caplog: pytest.LogCaptureFixture
 ) -> None:
-    patient = replace(chain.plan, phases=replace(chain.plan.phases, confirmations=300))
-    context = replace(hospital.context, plan=patient)
-    use_drawn_block(context)
-    assert hospital.ledger.named("keep_draw") == []
-    chain.draw(hospital.number, 1, final=False)
-    use_drawn_block(context)
-    assert hospital.ledger.named("keep_draw") == [[hospital.number]]
-    chain.lost.add(hospital.number)
-    use_drawn_block(context)
-    assert hospital.ledger.named("use_block") == []
-    chain.settle()
-    use_drawn_block(context)
-    assert len(hospital.ledger.named("use_block")) == 1
+    """Whoever knows the salts and builds the block could choose what a further draw gives."""
+    for _ in range(2):
+        chain.lost.add(hospital.number)
+        hospital.ledger.failure = ContractReverted("BlockDrawsSaltsKnown", {"studyId": STUDY})
+        use_drawn_block(hospital.context)
+    assert caplog.text.count("for good: it takes no part") == 1 and hospital.ledger.named("redraw") == []
 
 
 def test_submit__block_not_in_use__sends_nothing_and_says_why_once(
     chain: FakeChain, hospital: Party, blocks: Blocks, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nor where its use is not final: an update of another block could not be encrypted a second time."""
-    submit_update(hospital.context, 1, chain.rounds[1])
+    """Nor where its use is not final: an update of another block could not be masked a second time."""
+    submit_update(hospital.context, 1, chain.books.rounds[1])
     chain.draw(hospital.number, 1)
     use_drawn_block(hospital.context)
-    submit_update(hospital.context, 1, chain.rounds[1])
+    chain.hold()
+    use_drawn_block(hospital.context)
+    submit_update(hospital.context, 1, chain.books.rounds[1])
     assert hospital.ledger.named("submit_update") == [] and hospital.prover.statements == []
     assert caplog.text.count("no block of this hospital's rows is in use yet") == 1
     chain.settle()
-    submit_update(hospital.context, 1, chain.rounds[1])
+    use_drawn_block(hospital.context)
+    submit_update(hospital.context, 1, chain.books.rounds[1])
     assert hospital.prover.statements[0].public_signals()[2:4] == (blocks.roots[1], 7)
 
 
 def test_submit__every_round__trains_on_the_same_block(chain: FakeChain, hospital: Party, blocks: Blocks) -> None:
     chain.draw(hospital.number, 1)
-    use_drawn_block(hospital.context)
-    chain.settle()
+    for _ in range(2):
+        use_drawn_block(hospital.context)
     assert records_in_use(hospital.context) == records_in_use(hospital.context) == blocks.parts[1]
 
 
@@ -200,21 +210,17 @@ def test_round__with_a_drawn_block__ends_with_the_model_of_the_exact_arithmetic(
     first = proving[0]
     blocks = enrolled(chain, first, table)
     chain.draw(first.number, 1)
-    use_drawn_block(first.context)
-    chain.settle()
-    for party in proving:
-        submit_update(party.context, 1, chain.rounds[1])
-    reach_open(chain, proving)
+    reach_phase(chain, proving, Phase.OPEN)
     tables: list[HeadRecords] = [blocks.parts[1], *(party.records for party in proving[1:])]
-    assert chain.rounds[1].sum_rows == sum(part.rows for part in tables) == 7 + 6 + 5
+    assert chain.books.rounds[1].sum_rows == sum(part.rows for part in tables) == 7 + 6 + 5
     expected = _next_model(tables)
-    open_and_finalise(chain, proving)
-    assert proving[0].ledger.named("finalise") == [[1, weights_root(expected)]]
+    finish_round(chain, proving)
+    assert finalised(proving) == [[1, weights_root(expected)]]
     assert any(expected)
 
 
 def test_round__of_a_head_on_images__submits_what_is_trained_on_the_drawn_images(tmp_path: Path) -> None:
-    chain, parties = make_parties(tmp_path, plan=small_image_head())
+    chain, parties = make_running(tmp_path, plan=brief(pads_alone(small_image_head())))
     party = parties[0].proving
     images = write_npz(tmp_path / "images.npz", train=100, val=2, test=2)
     file = tmp_path / "extractor"
@@ -224,9 +230,9 @@ def test_round__of_a_head_on_images__submits_what_is_trained_on_the_drawn_images
     assert party.store.local.released(bytes.fromhex(named.digest), named.size), "others get it from here"
     assert [part.rows for part in blocks.parts] == [50, 50]
     chain.draw(party.number, 1)
-    use_drawn_block(party.context)
-    chain.settle()
-    submit_update(party.context, 1, chain.rounds[1])
+    for _ in range(2):
+        use_drawn_block(party.context)
+    submit_update(party.context, 1, chain.books.rounds[1])
     assert len(party.ledger.named("submit_update")) == 1
     made = Trained.from_bytes(party.hospital.secrets.get(f"{party.context.round_key(1)}/update"))
     plain = _update(blocks.parts[1], (0,) * 31)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two different shares that one operator signed for one attempt are kept and reported; nothing else is."""
+"""Two different CKKS shares that one operator signed for one round and set are kept and reported; nothing else is."""
 
 from __future__ import annotations
 
@@ -31,12 +31,10 @@ def operator(chain: FakeChain) -> Any:
 
 
 def signed(chain: FakeChain, account: Any, digest: int, **changes: Any) -> SignedShare:
-    """A share of the first attempt with its signature."""
-    share = SignedShare(STUDY, 1, OTHER, 0b111, 0, bytes([digest] * 32), b"")
+    """A share with its signature."""
+    share = SignedShare(STUDY, 1, OTHER, 0b111, bytes([digest] * 32), b"")
     share = replace(share, **changes)
-    message = opening_share(
-        chain.deployment, share.study_id, share.round, share.included_bitmap, share.attempt, share.digest
-    )
+    message = opening_share(chain.deployment, share.study_id, share.round, share.included_bitmap, share.digest)
     signature = account.sign_message(encode_typed_data(full_message=dict(message))).signature
     return replace(share, signature=bytes(signature))
 
@@ -57,21 +55,21 @@ def test_watch__another_share_after_a_reorganisation__keeps_both_and_reports_onc
     chain: FakeChain, first_to_act: Party, operator: Any
 ) -> None:
     before, after = signed(chain, operator, 1), signed(chain, operator, 2)
-    chain.signed = [before]
+    chain.books.signed = [before]
     watch_shares(first_to_act.context, 1)
     assert reported(first_to_act) == []
-    chain.signed = [after]
+    chain.books.signed = [after]
     watch_shares(first_to_act.context, 1)
     watch_shares(first_to_act.context, 1)
     assert reported(first_to_act) == [[before, after]]
     assert set(first_to_act.hospital.state.shares(STUDY, 1)) == {before, after}
 
 
-@pytest.mark.parametrize("changes", [{"attempt": 1}, {"included_bitmap": 0b11}, {"round": 2}])
-def test_watch__shares_for_different_attempts_or_sets__are_no_evidence(
+@pytest.mark.parametrize("changes", [{"included_bitmap": 0b11}, {"round": 2}])
+def test_watch__shares_for_different_rounds_or_sets__are_no_evidence(
     chain: FakeChain, first_to_act: Party, operator: Any, changes: dict[str, int]
 ) -> None:
-    chain.signed = [signed(chain, operator, 1), signed(chain, operator, 2, **changes)]
+    chain.books.signed = [signed(chain, operator, 1), signed(chain, operator, 2, **changes)]
     watch_shares(first_to_act.context, 1)
     assert reported(first_to_act) == []
 
@@ -80,9 +78,9 @@ def test_watch__second_share_that_the_operator_did_not_sign__is_not_reported(
     chain: FakeChain, first_to_act: Party, operator: Any
 ) -> None:
     stranger = Account.from_key(bytes([6] * 32))
-    chain.signed = [signed(chain, operator, 1), signed(chain, stranger, 2)]
+    chain.books.signed = [signed(chain, operator, 1), signed(chain, stranger, 2)]
     watch_shares(first_to_act.context, 1)
-    chain.signed = [replace(signed(chain, operator, 3), signature=bytes(65))]
+    chain.books.signed = [replace(signed(chain, operator, 3), signature=bytes(65))]
     watch_shares(first_to_act.context, 1)
     assert reported(first_to_act) == []
 
@@ -90,7 +88,7 @@ def test_watch__second_share_that_the_operator_did_not_sign__is_not_reported(
 def test_watch__own_shares__are_never_reported(chain: FakeChain, first_to_act: Party, operator: Any) -> None:
     chain.operators[operator.address] = first_to_act.number
     changes = {"hospital_id": first_to_act.number}
-    chain.signed = [signed(chain, operator, 1, **changes), signed(chain, operator, 2, **changes)]
+    chain.books.signed = [signed(chain, operator, 1, **changes), signed(chain, operator, 2, **changes)]
     watch_shares(first_to_act.context, 1)
     assert reported(first_to_act) == []
 
@@ -99,7 +97,7 @@ def test_watch__reported_by_another__is_not_reported_again(
     chain: FakeChain, first_to_act: Party, operator: Any
 ) -> None:
     chain.punished_bitmap = 1 << chain.enrolled.index(OTHER)
-    chain.signed = [signed(chain, operator, 1), signed(chain, operator, 2)]
+    chain.books.signed = [signed(chain, operator, 1), signed(chain, operator, 2)]
     watch_shares(first_to_act.context, 1)
     assert reported(first_to_act) == []
 
@@ -107,29 +105,29 @@ def test_watch__reported_by_another__is_not_reported_again(
 def test_watch__refused_report__is_told_in_words_and_not_tried_again(
     chain: FakeChain, first_to_act: Party, operator: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    chain.signed = [signed(chain, operator, 1), signed(chain, operator, 2)]
-    first_to_act.ledger.failure = ContractReverted("EquivocationCourtTooLate", {"studyId": STUDY})
+    chain.books.signed = [signed(chain, operator, 1), signed(chain, operator, 2)]
+    first_to_act.ledger.failure = ContractReverted("CourtTooLate", {"studyId": STUDY})
     watch_shares(first_to_act.context, 1)
     watch_shares(first_to_act.context, 1)
     assert reported(first_to_act) == []
-    assert f"hospital {OTHER} signed two different opening shares for attempt 0" in caplog.text
+    assert f"hospital {OTHER} signed two different opening shares" in caplog.text
     assert "cannot be reported" in caplog.text
 
 
 def test_evidence_file__there_and_back__is_the_same_and_is_read_beside_a_running_node(
     chain: FakeChain, first_to_act: Party, operator: Any, tmp_path: Path
 ) -> None:
-    chain.signed = [signed(chain, operator, 1), signed(chain, operator, 2)]
+    chain.books.signed = [signed(chain, operator, 1), signed(chain, operator, 2)]
     watch_shares(first_to_act.context, 1)
     (state,) = tmp_path.glob(f"*{first_to_act.number}/state.sqlite")
     (pair,) = doubles(seen_shares(state, STUDY, 1))
-    assert pair == tuple(chain.signed)
+    assert pair == tuple(chain.books.signed)
     assert from_document(to_file(pair, tmp_path / "evidence").read_bytes()) == pair
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]", b"{}", b'{"consilium": "equivocation/1"}', pytest.param(b"[" * 100_000, id="too deep")],
+    [b"", b"[]", b"{}", b'{"consilium": "equivocation/2"}', pytest.param(b"[" * 100_000, id="too deep")],
 )
 def test_evidence_file__of_something_else__is_refused(content: bytes) -> None:
     with pytest.raises(DataError, match="no evidence"):

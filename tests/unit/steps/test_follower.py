@@ -121,11 +121,11 @@ def test_follow__study_that_the_hospital_is_not_in__waits_and_says_so_once(
 ) -> None:  # fmt: skip
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(follower, "open_study", lambda _hospital, _study: None)
-    chain.state = StudyState.ENROLLING
+    chain.books.state = StudyState.ENROLLING
     watched = following(hospital, STUDY)
     assert not watched.look() and not watched.look()
     assert [(r.levelno, "not enrolled" in r.message) for r in caplog.records] == [(logging.INFO, True)]
-    chain.state = StudyState.CANCELLED
+    chain.books.state = StudyState.CANCELLED
     ends[STUDY] = end_of(STUDY, Result.WITHOUT, "this hospital is not enrolled in it")
     assert watched.look()
 

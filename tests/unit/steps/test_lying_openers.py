@@ -18,6 +18,7 @@ from node.steps.advance import advance
 from node.steps.batches import rules_of
 from node.steps.ckks_opening import post_share
 from node.steps.closing import close_round
+from node.steps.context import left_to_others
 from node.steps.models import known_weights, weights_before
 from node.steps.one_set import final_set
 from node.steps.pad_opening import post_pad_share
@@ -315,3 +316,19 @@ def test_close__model_never_served_and_window_over__keeps_the_secrets(
     assert alone.hospital.secrets.has(f"study-{STUDY}/ceremony-1/round-1")
     with pytest.raises(Exception, match="nobody serves"):
         close_round(alone.context, 1)
+
+
+def test_hostage__node_that_left_the_study_to_the_others__asks_for_nothing(
+    chain: FakeChain, parties: list[Party], honest: list[Party], liar: Party
+) -> None:
+    """Rule: a memory that is older than the key's transactions sends nothing (`context.is_left_to_others`)."""
+    reach_phase(chain, parties, Phase.OPEN)
+    take_hostage(chain, liar, honest)
+    silent = honest[1]
+    ceremony = chain.books.ceremony.number
+    silent.hospital.state.done(left_to_others(STUDY, ceremony), {})
+    silent.ledger.sent.clear()
+    chain.wait(40)
+    for _ in range(3):
+        advance_quietly(silent)
+    assert silent.ledger.sent == []

@@ -31,8 +31,13 @@ SMALLEST = -(1 << 23)
 def post(chain: FakeChain, party: Party, content: bytes) -> ModelPost:
     """Anyone may put a file on record as the round's model."""
     stored = party.store.put(content)
-    chain.models.append(ModelPost(ADDRESS, stored.digest, stored.size, 50))
-    return chain.models[-1]
+    return put_on_record(chain, stored.digest, stored.size)
+
+
+def put_on_record(chain: FakeChain, digest: bytes, size: int) -> ModelPost:
+    made = ModelPost(ADDRESS, digest, size, 50)
+    chain.books.models.setdefault(1, []).append(made)
+    return made
 
 
 def test_appended_weights__have_the_same_root() -> None:
@@ -65,7 +70,7 @@ def test_posted_models__bad_ones_first__takes_the_right_one(
     hospital, stranger = parties[0], parties[1]
     for content in BAD.values():
         post(chain, stranger, content)
-    chain.models.append(ModelPost(ADDRESS, b"\x09" * 32, 100, 50))
+    put_on_record(chain, b"\x09" * 32, 100)
     with pytest.raises(ContentNotFound, match="nobody serves the model"):
         posted_weights(hospital.context, 1, ROOT)
     assert known_weights(hospital.context, 1) is None
@@ -74,7 +79,7 @@ def test_posted_models__bad_ones_first__takes_the_right_one(
 
 
 def test_posted_model__larger_than_any__is_not_fetched(chain: FakeChain, hospital: Party) -> None:
-    chain.models.append(ModelPost(ADDRESS, b"\x09" * 32, model_document_limit(len(MODEL)) + 1, 50))
+    put_on_record(chain, b"\x09" * 32, model_document_limit(len(MODEL)) + 1)
     with pytest.raises(ContentNotFound):
         posted_weights(hospital.context, 1, ROOT)
     assert hospital.store.fetched == []
@@ -90,7 +95,7 @@ def test_export__bad_models_posted_first__writes_the_right_one(
 ) -> None:
     hospital = parties[0]
     hospital.store.put(chain.plan.canonical())
-    chain.change_round(closed_as=Phase.FINALISED, root_after=ROOT)
+    chain.books.change_round(1, closed_as=Phase.FINALISED, root_after=ROOT)
     for content in BAD.values():
         post(chain, parties[1], content)
     path = tmp_path / "model.npz"
@@ -109,23 +114,23 @@ def test_export__round_that_is_not_finalised__says_so(chain: FakeChain, hospital
 
 def test_weights_before__first_round_or_only_failed_ones__are_the_plans(chain: FakeChain, hospital: Party) -> None:
     assert weights_before(hospital.context, 1) == chain.plan.model.initial
-    chain.change_round(closed_as=Phase.FAILED)
-    chain.rounds[2] = round_state(chain.rounds[1].root_before)
+    chain.books.change_round(1, closed_as=Phase.FAILED)
+    chain.books.rounds[2] = round_state(chain.books.rounds[1].root_before)
     assert weights_before(hospital.context, 2) == chain.plan.model.initial
 
 
 def test_weights_before__model_of_an_earlier_round__is_fetched_and_checked(
     chain: FakeChain, parties: list[Party]
 ) -> None:
-    chain.change_round(closed_as=Phase.FINALISED, root_after=ROOT)
-    chain.rounds[2] = round_state(ROOT)
+    chain.books.change_round(1, closed_as=Phase.FINALISED, root_after=ROOT)
+    chain.books.rounds[2] = round_state(ROOT)
     post(chain, parties[1], model_document(STUDY, 1, (*MODEL, SMALLEST)))
     post(chain, parties[1], model_document(STUDY, 1, MODEL))
     assert weights_before(parties[0].context, 2) == MODEL
 
 
 def test_weights_before__root_that_no_round_ended_with__is_refused(chain: FakeChain, hospital: Party) -> None:
-    chain.rounds[2] = replace(round_state(ROOT), root_before=ROOT + 1)
-    chain.change_round(closed_as=Phase.FINALISED, root_after=ROOT)
+    chain.books.rounds[2] = replace(round_state(ROOT), root_before=ROOT + 1)
+    chain.books.change_round(1, closed_as=Phase.FINALISED, root_after=ROOT)
     with pytest.raises(StudyError, match="no round ended with its starting model"):
         weights_before(hospital.context, 2)

@@ -42,7 +42,7 @@ def test_own_bond_cut__is_told_with_amount_and_offence(hospital: Party, offence:
     cut = {"offence": int(offence), "stage": 2, "amount": 5 * UNIT // 2}
     (line,) = told(hospital, event("BondSlashed", hospitalId=hospital.number, **cut))
     assert "this hospital's bond was cut by 2.5 CSL" in line and line.endswith(OFFENCE[offence])
-    assert ("ceremony 2" in line) == (offence is Offence.MISSING_DEALING)
+    assert ("ceremony 2" in line) == (offence is Offence.FALSE_DEALING)
     assert told(hospital, event("BondSlashed", hospitalId=NUMBERS[1], **cut)) == []
 
 

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,10 +19,10 @@ from node.steps.announcing import announce
 from node.steps.older_memory import is_silent, take_over
 from node.storage.gateway import Gateway
 from node.storage.local import LocalStore
-from node.types import ChainEvent, Phase, PhaseState, StudyState
+from node.types import ChainEvent, Phase, StudyState
 from tests.support.endpoint import running_endpoint
 from tests.support.fake_chain import STUDY, FakeChain
-from tests.support.steps import Party
+from tests.support.steps import Party, make_parties
 
 
 @dataclass
@@ -57,6 +56,10 @@ def key_of(party: Party, unknown: int) -> FakeKey:
 
 @pytest.fixture(autouse=True)
 def enrolled(chain: FakeChain, hospital: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(chain, hospital, monkeypatch)
+
+
+def know(chain: FakeChain, hospital: Party, monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry names no endpoint, and the study by its event."""
     register(chain, monkeypatch, "")
     arguments = {"studyId": STUDY, "hospitalId": hospital.number}
@@ -118,44 +121,52 @@ def test_take_over__something_else_listens_there__is_a_backup_brought_back(
 @pytest.mark.parametrize("phase", [Phase.SUBMIT, Phase.ATTEST, Phase.INCLUDE, Phase.OPEN, Phase.FAILED])
 def test_backup_brought_back__sends_and_announces_nothing_before_the_next_ceremony(
     chain: FakeChain,
-    hospital: Party,
+    parties: list[Party],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     phase: Phase,
 ) -> None:
+    hospital = parties[0]
     key_of(hospital, 2)
     register(chain, monkeypatch, "http://127.0.0.1:1")
     monkeypatch.setattr(hospital.store, "endpoint", "http://127.0.0.1:2")
     take_over(hospital.hospital)
     assert "2 transactions that this node's memory does not hold" in caplog.text
     assert "consilium keys rotate" in caplog.text
-    past = int(time.time()) - 10_000
-    chain.change_round(started_at=past)
-    chain.phases[1] = PhaseState(phase, 0)
+    now, phases = int(chain.clock.now()), chain.plan.phases
+    submitted = 0 if phase is Phase.FAILED else 0b111
+    ended = {"submitted_bitmap": submitted, "started_at": now - 10_000}
+    if phase is Phase.SUBMIT:
+        ended = {}
+    elif phase is Phase.ATTEST:
+        ended["submit_ended_at"] = now
+    elif phase is Phase.OPEN:
+        ended |= {"included_bitmap": 0b111, "included_at": now, "pads_from": now, "pads_until": now + phases.open}
+    chain.books.change_round(1, **ended)
+    assert chain.phase(STUDY, 1).phase is phase
     assert not advance(hospital.context)
     assert not announce(hospital.hospital, StorageConfig())
     assert hospital.ledger.sent == []
 
 
 def test_backup_brought_back__ceremony_that_goes_on__is_left_to_the_others_and_the_next_is_not(
-    chain: FakeChain, hospital: Party, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    chain, (hospital, *_) = make_parties(tmp_path / "another")
+    know(chain, hospital, monkeypatch)
     key_of(hospital, 2)
-    chain.state = StudyState.CEREMONY
-    begun = replace(chain.ceremony, completed=False, step=type(chain.ceremony.step).KEY, deadline=int(time.time()) + 60)
-    chain.ceremony = begun
     take_over(hospital.hospital)
     advance(hospital.context)
     assert hospital.ledger.sent == [] and is_silent(hospital.hospital)
-    chain.ceremony = replace(begun, number=begun.number + 1)
+    chain.ceremonies().begin()
     advance(hospital.context)
-    assert [name for name, *_ in hospital.ledger.sent] == ["post_ceremony"]
+    assert [name for name, *_ in hospital.ledger.sent] == ["post_keys"]
     assert not is_silent(hospital.hospital)
 
 
 def test_backup_brought_back__after_its_studies__is_heard_again(chain: FakeChain, hospital: Party) -> None:
     key_of(hospital, 2)
-    chain.state = StudyState.COMPLETED
+    chain.books.state = StudyState.COMPLETED
     take_over(hospital.hospital)
     assert not is_silent(hospital.hospital)
 

@@ -16,7 +16,8 @@ from node.steps.enrolment import check_plan, check_rules, data_file, enrol, fetc
 from node.steps.models import export
 from node.steps.salt import own_salt
 from node.types import PlanTerms
-from tests.support.fake_chain import STUDY, FakeChain, round_state
+from tests.support.fake_chain import STUDY, FakeChain
+from tests.support.plans import small_plan
 from tests.support.small_study import records, write_table
 from tests.support.steps import Party
 
@@ -38,11 +39,11 @@ NAMES = {
     "recovery": "time to recover the last model",
     "pads_only": "opening by pads alone",
     "approved_joining": "joining by approval",
+    "reward_per_round": "reward per round",
     "service_budget": "budget for services",
     "service_fee": "fee of a service",
     "absence_fine": "fine for an absence",
     "absence_cap": "most that absences cost in a batch",
-    "reward_per_round": "reward per round",
     "privacy_budget": "privacy budget",
     "privacy_cost": "privacy cost of a round",
     "noise_bound": "bound of the noise",
@@ -90,12 +91,13 @@ def test_check_plan__document_as_published__is_taken(chain: FakeChain) -> None:
     ids=["security", "size"],
 )
 def test_check_rules__ceremony_that_could_not_be_held__is_refused_before_a_bond_is_locked(
-    chain: FakeChain, part: str, changes: dict[str, int], reason: str
+    part: str, changes: dict[str, int], reason: str
 ) -> None:
-    check_rules(chain.plan)
+    plan = small_plan()
+    check_rules(plan)
     # One ceremony makes keys for a batch of rounds, however many batches a study has.
-    check_rules(replace(chain.plan, participation=replace(chain.plan.participation, rounds=5000)))
-    plan = replace(chain.plan, **{part: replace(getattr(chain.plan, part), **changes)})
+    check_rules(replace(plan, participation=replace(plan.participation, rounds=5000)))
+    plan = replace(plan, **{part: replace(getattr(plan, part), **changes)})
     with pytest.raises(StudyError, match=reason):
         check_rules(plan)
 
@@ -144,7 +146,7 @@ def test_export__announced_plan_larger_than_any_plan__is_not_fetched(
 ) -> None:
     from node.types import Phase
 
-    chain.books.rounds[1] = round_state(chain.study_record.plan.initial_root, closed_as=Phase.FINALISED)
+    chain.books.change_round(1, closed_as=Phase.FINALISED)
     chain.change_terms(document_size=DOCUMENT_LIMIT + 1)
     with pytest.raises(DataError, match="no plan has more"):
         export(chain, hospital.store, STUDY, 1, tmp_path / "model.npz")  # type: ignore[arg-type]
@@ -187,9 +189,9 @@ def test_enrol__accepted__keeps_the_records_it_committed_to_and_serves_the_plan(
 ) -> None:
     hospital, table, plan = newcomer
     enrol(hospital.hospital, STUDY, table, plan_file=plan, payout_commitment=bytes([7] * 32))
-    name, _, rows, salt, payout = hospital.ledger.sent[0]
-    assert (name, rows, payout) == ("enrol", 8, bytes([7] * 32))
-    assert salt == salt_commitment(own_salt(hospital.hospital, STUDY))
+    name, _, rows, salted, commitment = hospital.ledger.sent[0]
+    assert (name, rows, commitment) == ("enrol", 8, bytes([7] * 32))
+    assert salted == salt_commitment(own_salt(hospital.hospital, STUDY))
     assert hospital.hospital.secrets.has(f"study-{STUDY}/records")
     terms = chain.study_record.plan
     assert hospital.store.local.released(terms.document_digest, terms.document_size)

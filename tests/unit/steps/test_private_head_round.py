@@ -17,9 +17,10 @@ from node.steps.enrolment import check_plan, check_rules
 from node.steps.head_records import HeadRecords
 from node.steps.submission import submit_update
 from node.steps.trained import Trained
+from node.types import Phase
 from tests.support.fake_chain import FakeChain
 from tests.support.plans import private_plan, small_plan
-from tests.support.steps import Party, make_parties, open_and_finalise, reach_open
+from tests.support.steps import Party, brief, finalised, finish_round, make_running, reach_phase
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def plan() -> HeadPlan:
 
 @pytest.fixture
 def cast(plan: HeadPlan, tmp_path: Path) -> tuple[FakeChain, list[Party]]:
-    chain, parties = make_parties(tmp_path, plan=plan)
+    chain, parties = make_running(tmp_path, plan=brief(plan))
     return chain, [party.proving for party in parties]
 
 
@@ -46,27 +47,25 @@ def test_round__of_three_hospitals__ends_with_the_model_of_the_noisy_sum(
     cast: tuple[FakeChain, list[Party]], plan: HeadPlan
 ) -> None:
     chain, parties = cast
-    for party in parties:
-        submit_update(party.context, 1, chain.rounds[1])
+    reach_phase(chain, parties, Phase.OPEN)
     made = [party.trained() for party in parties]
     for party, one in zip(parties, made, strict=True):
         assert any(one.noise) and max(map(abs, one.noise)) <= plan.privacy.noise_bound
         assert bounded.squared_norm(one.update) <= plan.training.update_bound
         assert list(one.update) == shortening.shorten(learned(party.records, plan), one.shortening)
     assert min(one.shortening for one in made) < WHOLE, "at least one update must be too long"
-    reach_open(chain, parties)
-    open_and_finalise(chain, parties)
+    finish_round(chain, parties)
     total = [sum(column) for column in zip(*(one.values for one in made), strict=True)]
-    expected = fixed_point.aggregate(plan.model.initial, total, chain.rounds[1].sum_rows)
-    assert parties[0].ledger.named("finalise") == [[1, weights_root(expected)]]
+    expected = fixed_point.aggregate(plan.model.initial, total, chain.books.rounds[1].sum_rows)
+    assert finalised(parties) == [[1, weights_root(expected)]]
 
 
 def test_submit__again__sends_the_same_update_and_noise(cast: tuple[FakeChain, list[Party]]) -> None:
     chain, parties = cast
-    submit_update(parties[0].context, 1, chain.rounds[1])
+    submit_update(parties[0].context, 1, chain.books.rounds[1])
     first = parties[0].trained()
-    chain.change_round(submitted_bitmap=0)
-    submit_update(parties[0].context, 1, chain.rounds[1])
+    chain.books.change_round(1, submitted_bitmap=0)
+    submit_update(parties[0].context, 1, chain.books.rounds[1])
     assert parties[0].trained() == first
     one, two = parties[0].ledger.named("submit_update")
     assert one == two
@@ -85,7 +84,7 @@ def test_submit__other_than_the_plan_says__cannot_be_proved(
     other = Trained(tuple(shortening.shorten(free, factor)), noise, factor)
     monkeypatch.setattr(HeadRecords, "train", lambda *_, **__: other)
     with pytest.raises(WitnessRefused):
-        submit_update(party.context, 1, chain.rounds[1])
+        submit_update(party.context, 1, chain.books.rounds[1])
     assert party.ledger.sent == []
 
 
@@ -102,11 +101,11 @@ def test_train__privacy_or_none__draws_noise_only_where_the_plan_says(
 
 def test_check_plan__private_head__agrees_with_the_chain(cast: tuple[FakeChain, list[Party]], plan: HeadPlan) -> None:
     chain, _ = cast
-    assert check_plan(chain, chain.study_record, plan.canonical()) == plan  # type: ignore[arg-type]
+    assert check_plan(chain, chain.study_record, brief(plan).canonical()) == brief(plan)  # type: ignore[arg-type]
     assert TrainingPlan.parse(plan.canonical()) == plan
     terms = replace(chain.study_record.plan, update_bound=plan.training.update_bound + 1)
     with pytest.raises(StudyError, match="bound of an update"):
-        check_plan(chain, replace(chain.study_record, plan=terms), plan.canonical())  # type: ignore[arg-type]
+        check_plan(chain, replace(chain.study_record, plan=terms), brief(plan).canonical())  # type: ignore[arg-type]
 
 
 def test_check_rules__head_that_understates_what_a_round_costs__is_refused(plan: HeadPlan) -> None:
@@ -141,7 +140,7 @@ def test_head_plan__privacy_that_cannot_be__is_refused_by_the_key(
 def test_head_plan__epsilon_of_8_over_five_rounds_of_five_full_hospitals__fits_26_bits(plan: HeadPlan) -> None:
     """192 rows whose average may move the model by a quarter: an update of 31 coordinates, in units of 2^-16."""
     training = replace(plan.training, update_bound=(192 << 14) ** 2)
-    hidden = privacy.calibrated(training, 8.0, plan.privacy.delta, parameters=31, rounds=5, hospitals=5)
+    hidden = privacy.calibrated(training, 8.0, plan.privacy.delta, parameters=31, rounds=5, hospitals=4)
     people = replace(plan.participation, minimum=5)
     made = replace(plan, training=training, participation=people, privacy=hidden)
     check_rules(made)

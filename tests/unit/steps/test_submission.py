@@ -13,8 +13,8 @@ from node.state import NodeState
 from node.steps.ceremony.names import keys_name
 from node.steps.drawn import records_in_use
 from node.steps.head_records import HeadRecords
-from node.steps.neighbours import NEIGHBOURING
 from node.steps.submission import submit_update
+from node.words import NEIGHBOURING
 from tests.support.fake_chain import FakeChain
 from tests.support.steps import Party, lost_connection
 
