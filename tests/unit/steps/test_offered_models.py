@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +13,7 @@ from node.proofs.model_document import model_document
 from node.steps.closing import close_round
 from node.steps.models import known_weights, posted_weights
 from node.types import ModelPost, Phase
-from tests.support.fake_chain import STUDY, FakeChain
+from tests.support.fake_chain import STUDY, FakeChain, operator_of
 from tests.support.steps import Party, look, make_running, reach_phase
 
 Cast = tuple[FakeChain, list[Party]]
@@ -25,20 +23,9 @@ STRANGER = "0x" + "77" * 20
 
 
 @pytest.fixture
-def cast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cast:
-    """Four hospitals in round 1, each with an operator of its own."""
-    chain, parties = make_running(tmp_path, 4)
-    enrolment = chain.enrolment
-
-    def with_operator(study: int, hospital_id: int, at: Any = "latest") -> Any:
-        return replace(enrolment(study, hospital_id, at), operator=operator(hospital_id))
-
-    monkeypatch.setattr(chain, "enrolment", with_operator)
-    return chain, parties
-
-
-def operator(number: int) -> str:
-    return f"0x{number:040x}"
+def cast(tmp_path: Path) -> Cast:
+    """Four hospitals in round 1."""
+    return make_running(tmp_path, 4)
 
 
 def post(chain: FakeChain, poster: str, digest: bytes, size: int) -> None:
@@ -54,12 +41,12 @@ def test_posted_model__behind_a_thousand_files_that_nobody_serves__is_found_at_o
     """
     victim, liar, honest = parties[:3]
     for number in range(1000):
-        post(chain, (STRANGER, operator(liar.number))[number % 2], number.to_bytes(32, "big"), 100)
+        post(chain, (STRANGER, operator_of(liar.number))[number % 2], number.to_bytes(32, "big"), 100)
     with pytest.raises(ContentNotFound, match="nobody serves"):
         posted_weights(victim.context, 1, ROOT)
     assert len(victim.store.fetched) == 1
     stored = honest.store.put(model_document(STUDY, 1, MODEL))
-    post(chain, operator(honest.number), stored.digest, stored.size)
+    post(chain, operator_of(honest.number), stored.digest, stored.size)
     assert posted_weights(victim.context, 1, ROOT) == MODEL == known_weights(victim.context, 1)
     assert len(victim.store.fetched) == 3
 
@@ -75,8 +62,8 @@ def test_close__the_true_file_is_a_liars_second__is_posted_by_an_honest_hospital
     assert chain.books.rounds[1].closed_as is Phase.FINALISED
     true = chain.books.models[1][0]
     chain.books.models[1] = [
-        ModelPost(operator(liar.number), bytes(31) + b"1", 100, 90),
-        ModelPost(operator(liar.number), true.digest, true.size, 90),
+        ModelPost(operator_of(liar.number), bytes(31) + b"1", 100, 90),
+        ModelPost(operator_of(liar.number), true.digest, true.size, 90),
     ]
     before = len(honest.ledger.named("post_model"))
     for _ in range(6):
