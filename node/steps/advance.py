@@ -58,7 +58,7 @@ def advance(context: StudyContext) -> bool:
     closed = _close_rounds(context, range(1, current if going_on else current + 1))
     if not state.ended:
         if left_behind and not (going_on and is_participant(context, current)):
-            return closed and _part(context)
+            return closed and _part(context, current)
         if sends and going_on:
             # Who leaves takes part in the round that goes on.
             _advance_round(context, current)
@@ -68,7 +68,7 @@ def advance(context: StudyContext) -> bool:
         return False
     # Rounds that never began, and a ceremony that never completed, leave secrets too; what opens a finalised round
     # whose model is still lacking stays until it is there.
-    return closed and _part(context)
+    return closed and _part(context, current)
 
 
 def _close_rounds(context: StudyContext, rounds: range) -> bool:
@@ -102,8 +102,14 @@ def _is_left_behind(context: StudyContext) -> bool:
     return hospital.reader.agreed(lambda endpoint: endpoint.enrolment(context.id, hospital.id, at=confirmed).barred)
 
 
-def _part(context: StudyContext) -> bool:
-    """Erase this hospital's secrets of a study that is over for it; True, since nothing is left to do."""
+def _part(context: StudyContext, closed_to: int) -> bool:
+    """Erase this hospital's secrets of a study that is over for it, and whose rounds up to this one it has closed; True
+    once nothing is left to do."""
+    confirmed = context.confirmed_block()
+    # One endpoint that tells of no rounds would have those erased whose models are still lacking.
+    last = context.hospital.reader.agreed(lambda endpoint: endpoint.current_round(context.id, at=confirmed))
+    if last > closed_to:
+        return False
     context.hospital.secrets.erase_all(context.key)
     return True
 

@@ -18,7 +18,14 @@ from node.steps.ceremony.names import keys_name
 from node.steps.context import StudyContext
 from node.steps.evidence import watch_shares
 from node.steps.finalising import FINALISE_TURN_SECONDS, open_sum
-from node.steps.models import known_weights, post_model, posted_weights, remember_weights, weights_before
+from node.steps.models import (
+    known_weights,
+    offered_models,
+    post_model,
+    posted_weights,
+    remember_weights,
+    weights_before,
+)
 from node.steps.one_set import FixedSet, final_set
 from node.steps.pad_opening import post_pad_share
 from node.types import Phase, RoundState
@@ -133,7 +140,7 @@ def _is_posted(context: StudyContext, round_number: int, state: RoundState) -> b
     weights = known_weights(context, round_number)
     assert weights is not None
     served = hospital.store.put(model_document(context.id, round_number, weights))
-    if served.digest not in {post.digest for post in hospital.reader.model_posts(context.id, round_number)}:
+    if served.digest not in {post.digest for post in offered_models(context, round_number)}:
         if not context.is_my_turn(round_number, state.closed_at, FINALISE_TURN_SECONDS):
             return False
         post_model(context, round_number, weights)

@@ -16,7 +16,7 @@ from node.proofs.model_document import matching_weights, model_document, model_d
 from node.steps.context import StudyContext, plan_document
 from node.steps.extractors import extractor_file, extractor_weights
 from node.storage.store import Store
-from node.types import Phase
+from node.types import ModelPost, Phase
 
 
 def weights_before(context: StudyContext, round_number: int) -> tuple[int, ...]:
@@ -50,7 +50,7 @@ def remember_weights(context: StudyContext, round_number: int, weights: Sequence
 def posted_weights(context: StudyContext, round_number: int, root: int) -> tuple[int, ...]:
     """The model from a posted file whose weights have the root; raises ContentNotFound while nobody serves one."""
     limit = model_document_limit(context.coordinates)
-    for post in context.hospital.reader.model_posts(context.id, round_number):
+    for post in offered_models(context, round_number):
         if post.size > limit:
             continue
         try:
@@ -64,6 +64,25 @@ def posted_weights(context: StudyContext, round_number: int, root: int) -> tuple
         remember_weights(context, round_number, weights)
         return weights
     raise ContentNotFound(f"Study {context.id}, round {round_number}: nobody serves the model yet.")
+
+
+def offered_models(context: StudyContext, round_number: int) -> tuple[ModelPost, ...]:
+    """The first file that each of the study's hospitals posted as a round's model, oldest first.
+
+    Anyone may post as many as they pay for, and looking for each of them could last longer than a lacking model can be
+    asked for.
+    """
+    reader = context.hospital.reader
+    posts = reader.model_posts(context.id, round_number)
+    if not posts:
+        return ()
+    enrolled = reader.enrolled_ids(context.id)
+    operators = {reader.enrolment(context.id, number).operator.lower() for number in enrolled}
+    first: dict[str, ModelPost] = {}
+    for post in posts:
+        if post.poster.lower() in operators:
+            first.setdefault(post.poster.lower(), post)
+    return tuple(first.values())
 
 
 def post_model(context: StudyContext, round_number: int, weights: Sequence[int]) -> None:

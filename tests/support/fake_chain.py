@@ -75,6 +75,11 @@ def round_state(root_before: int, **changes: Any) -> RoundState:
     return empty_round(int(_now()), root_before, **changes)
 
 
+def operator_of(hospital_id: int) -> str:
+    """The operator that a hospital enrolled with."""
+    return f"0x{hospital_id:040x}"
+
+
 class SetClock(ChainClock):
     """A chain's clock that a test puts forward."""
 
@@ -227,7 +232,8 @@ class FakeChain:
         if hospital_id in books.draws:
             root, rows = books.used.get(hospital_id, (0, 0))
         return Enrolment(
-            hospital_id, index, rows, ADDRESS, self.is_out(study, index, at), root, bytes(32), bytes(32)
+            hospital_id, index, rows, operator_of(hospital_id), self.is_out(study, index, at), root, bytes(32),
+            bytes(32),
         )  # fmt: skip
 
     def approvals(self, study: int, hospital_id: int, at: Any = "latest") -> tuple[int, int]:

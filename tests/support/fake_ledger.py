@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from node.types import CeremonyStep, Charge, ModelPost, Proof, Receipt, SignedShare, Submission
-from tests.support.fake_chain import ADDRESS, NO_BLOCKS, STUDY, FakeChain
+from tests.support.fake_chain import NO_BLOCKS, STUDY, FakeChain, operator_of
 
 #: In the place of an operator's signature.
 SIGNATURE = bytes(65)
@@ -103,7 +103,7 @@ class FakeLedger:
     def post_model(self, study: int, round_number: int, digest: bytes, size: int) -> Receipt:
         self._may_fail()
         posts = self._chain.books.models.setdefault(round_number, [])
-        posts.append(ModelPost(ADDRESS, digest, size, self._chain.block_number))
+        posts.append(ModelPost(operator_of(self._number), digest, size, self._chain.block_number))
         return self._send("post_model", round_number, digest, size)
 
     def fail_round(self, study: int, round_number: int) -> Receipt:

@@ -18,7 +18,7 @@ from node.errors import ChainUnavailable, ContentNotFound
 from node.steps.accusing import accuse
 from node.steps.advance import advance
 from node.steps.ceremony.names import acknowledgement
-from node.types import Charge, Opening, Phase
+from node.types import Charge, Opening, Phase, StudyState
 from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.plans import small_plan
 from tests.support.steps import Party, brief, look, look_until, make_running, reach_phase
@@ -156,3 +156,15 @@ def test_attest__a_dealing_cannot_be_read_at_first__its_dealer_is_not_accused_la
     look([hospital])
     assert chain.accusations(STUDY, 1) == ()
     assert chain.books.attestations[1, hospital.number] == 0b1111
+
+
+def test_end__endpoint_tells_of_no_rounds__nothing_is_erased_while_a_model_is_lacking(
+    chain: FakeChain, parties: list[Party]
+) -> None:
+    """Rule: which rounds there were is agreed on before all secrets go (`advance._part`)."""
+    reach_phase(chain, parties, Phase.OPEN)
+    chain.books.change_round(1, closed_as=Phase.FINALISED, closed_at=int(chain.clock.now()), root_after=1)
+    chain.books.state, chain.books.ended_at = StudyState.COMPLETED, int(chain.clock.now())
+    node = misled(chain, parties[0], current_round=lambda number: 0)
+    assert not advance(node.context)
+    assert node.hospital.secrets.has(f"study-{STUDY}/ceremony-1/round-1")

@@ -20,7 +20,7 @@ from node.steps.models import (
     weights_before,
 )
 from node.types import ModelPost, Phase
-from tests.support.fake_chain import ADDRESS, STUDY, FakeChain, round_state
+from tests.support.fake_chain import STUDY, FakeChain, operator_of, round_state
 from tests.support.steps import Party
 
 MODEL = (1, -2, 3, -4, 5)
@@ -31,11 +31,11 @@ SMALLEST = -(1 << 23)
 def post(chain: FakeChain, party: Party, content: bytes) -> ModelPost:
     """Anyone may put a file on record as the round's model."""
     stored = party.store.put(content)
-    return put_on_record(chain, stored.digest, stored.size)
+    return put_on_record(chain, party, stored.digest, stored.size)
 
 
-def put_on_record(chain: FakeChain, digest: bytes, size: int) -> ModelPost:
-    made = ModelPost(ADDRESS, digest, size, 50)
+def put_on_record(chain: FakeChain, party: Party, digest: bytes, size: int) -> ModelPost:
+    made = ModelPost(operator_of(party.number), digest, size, 50)
     chain.books.models.setdefault(1, []).append(made)
     return made
 
@@ -64,22 +64,22 @@ def test_posted_model__not_the_rounds__is_refused(content: bytes) -> None:
         matching_weights(content, len(MODEL), ROOT)
 
 
+@pytest.mark.parametrize("content", BAD.values(), ids=BAD)
 def test_posted_models__bad_ones_first__takes_the_right_one(
-    chain: FakeChain, parties: list[Party], tmp_path: Path
+    chain: FakeChain, parties: list[Party], content: bytes
 ) -> None:
-    hospital, stranger = parties[0], parties[1]
-    for content in BAD.values():
-        post(chain, stranger, content)
-    put_on_record(chain, b"\x09" * 32, 100)
+    hospital, liar, silent = parties[:3]
+    post(chain, liar, content)
+    put_on_record(chain, silent, b"\x09" * 32, 100)
     with pytest.raises(ContentNotFound, match="nobody serves the model"):
         posted_weights(hospital.context, 1, ROOT)
     assert known_weights(hospital.context, 1) is None
-    post(chain, stranger, model_document(STUDY, 1, MODEL))
+    post(chain, hospital, model_document(STUDY, 1, MODEL))
     assert posted_weights(hospital.context, 1, ROOT) == MODEL == known_weights(hospital.context, 1)
 
 
 def test_posted_model__larger_than_any__is_not_fetched(chain: FakeChain, hospital: Party) -> None:
-    put_on_record(chain, b"\x09" * 32, model_document_limit(len(MODEL)) + 1)
+    put_on_record(chain, hospital, b"\x09" * 32, model_document_limit(len(MODEL)) + 1)
     with pytest.raises(ContentNotFound):
         posted_weights(hospital.context, 1, ROOT)
     assert hospital.store.fetched == []
@@ -125,7 +125,7 @@ def test_weights_before__model_of_an_earlier_round__is_fetched_and_checked(
     chain.books.change_round(1, closed_as=Phase.FINALISED, root_after=ROOT)
     chain.books.rounds[2] = round_state(ROOT)
     post(chain, parties[1], model_document(STUDY, 1, (*MODEL, SMALLEST)))
-    post(chain, parties[1], model_document(STUDY, 1, MODEL))
+    post(chain, parties[2], model_document(STUDY, 1, MODEL))
     assert weights_before(parties[0].context, 2) == MODEL
 
 

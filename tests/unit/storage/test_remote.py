@@ -266,3 +266,39 @@ def test_get__file_of_another_layout_on_record__is_refused_at_once(honest: Gatew
         read(honest.url, wanted=wanted)
     with pytest.raises(ContentMismatch, match="the most is"):
         PeerReader(lambda: [honest.url]).get(bytes(32), 1 << 60)
+
+
+def test_get__silent_gateways__cost_their_time_once_and_not_for_every_file(
+    honest: Gateway, serve: Callable[[Behaviour], RawServer]
+) -> None:
+    """Liars that answer slowly would otherwise use up a step's time, and the honest be absent from it."""
+    lying = [serve(silent), serve(silent)]
+    reader = PeerReader(lambda: [*(server.url for server in lying), honest.url], silence_seconds=SILENCE)
+    missing = [address(bytes([number]) * 10)[0] for number in range(5)]
+    started = time.monotonic()
+    for each in missing:
+        assert reader.get(WANTED.digest, WANTED.size) == LARGE
+        with pytest.raises(ContentNotFound, match="not asked just now"):
+            reader.get(each.digest, each.size)
+    assert time.monotonic() - started < 2 * (SILENCE + WANTED.size / RATE) + 1
+    assert [len(server.requests) for server in lying] == [1, 1]
+
+
+def test_get__gateway_that_was_slow_once__is_asked_again_after_a_while(
+    honest: Gateway, serve: Callable[[Behaviour], RawServer]
+) -> None:
+    calls: list[bytes] = []
+
+    def slow_at_first(client: socket.socket, request: bytes) -> None:
+        calls.append(request)
+        if len(calls) == 1:
+            time.sleep(2 * SILENCE)
+        answer("200 OK", b"a small file")(client, request)
+
+    small = address(b"a small file")[0]
+    reader = PeerReader(lambda: [serve_url], silence_seconds=SILENCE)
+    serve_url = serve(slow_at_first).url
+    with pytest.raises(ContentNotFound):
+        reader.get(small.digest, small.size)
+    time.sleep(1.5 * SILENCE)
+    assert reader.get(small.digest, small.size) == b"a small file"
