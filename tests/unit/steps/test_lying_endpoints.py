@@ -6,57 +6,24 @@ Each test names the rule whose removal makes it fail.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
-from node.errors import ChainUnavailable, ContentNotFound
+from node.errors import ContentNotFound
 from node.steps.accusing import accuse
 from node.steps.advance import advance
 from node.steps.ceremony.names import acknowledgement
 from node.types import Charge, Opening, Phase, StudyState
 from tests.support.fake_chain import STUDY, FakeChain
+from tests.support.lying_endpoints import misled
 from tests.support.plans import small_plan
 from tests.support.steps import Party, brief, look, look_until, make_running, reach_phase
 
 Cast = tuple[FakeChain, list[Party]]
-Result = TypeVar("Result")
-
-
-class TwoEndpoints:
-    """What a node sees through two endpoints: the first is asked alone, and then tells of the newest block what `lies`
-    make of the truth, by the view's name."""
-
-    def __init__(self, chain: FakeChain, lies: dict[str, Callable[[Any], Any]]) -> None:
-        self._chain, self._lies = chain, lies
-
-    def __getattr__(self, name: str) -> Any:
-        view = getattr(self._chain, name)
-        if name not in self._lies:
-            return view
-
-        def told(*given: Any, **named: Any) -> Any:
-            at = inspect.signature(view).bind(*given, **named).arguments.get("at", "latest")
-            truth = view(*given, **named)
-            return self._lies[name](truth) if at == "latest" else truth
-
-        return told
-
-    def agreed(self, read: Callable[[Any], Result]) -> Result:
-        first, second = read(self), read(self._chain)
-        if first != second:
-            raise ChainUnavailable("The RPC endpoints give different answers: waiting until they agree.")
-        return first
-
-
-def misled(chain: FakeChain, party: Party, **lies: Callable[[Any], Any]) -> Party:
-    """The hospital's node, one of whose endpoints lies."""
-    reader: Any = TwoEndpoints(chain, lies)
-    return replace(party, context=replace(party.context, hospital=replace(party.hospital, reader=reader)))
 
 
 @pytest.fixture
