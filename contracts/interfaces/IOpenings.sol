@@ -13,7 +13,7 @@ interface IOpenings {
     error OpeningsEmptyDigest();
     error OpeningsWrongSignature(uint256 studyId, uint32 round, uint32 hospitalId);
     error OpeningsWrongLength(uint256 length, uint256 limit);
-    error OpeningsNotYet(uint256 studyId, uint32 round, uint64 from);
+    error OpeningsNotYet(uint256 studyId, uint32 round, uint64 start);
     error OpeningsAlreadyRecorded(uint256 studyId, uint32 round);
 
     event SharePosted(

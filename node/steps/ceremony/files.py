@@ -53,8 +53,6 @@ def collect(context: StudyContext, found: FinalCeremony, dealers: Iterable[int])
         try:
             if not hospital.store.holds(posted.digest, size):
                 hospital.store.put(hospital.store.get(posted.digest, size))
-            elif dealer != hospital.id:
-                hospital.store.release(posted.digest, size)
         except StorageError as error:
             context.log.debug("ceremony %d: hospital %d's dealing: %s", found.state.number, dealer, error)
             collected.missing.append(dealer)

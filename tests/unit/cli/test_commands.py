@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from node.chain.client import ChainReader
 from node.chain.studies import salt_commitment
 from node.chain.wallet import create_keyfile, keyfile_address
 from node.plan import TrainingPlan
@@ -107,7 +108,7 @@ def test_stake__deposited_asked_back_and_paid(run: Run, network: Network, regist
     assert run("wallet", "show", "--json").value["tokens"] == str((500 - 41) * UNIT)
 
 
-def test_stake__given_back_by_a_study__is_shown_with_what_an_enrolment_can_lock_and_from_when(
+def test_stake__given_back_by_a_study_without_a_round__can_be_locked_again_at_once(
     run: Run, network: Network, registered: int, plan: Path, home: Path
 ) -> None:
     """A study that nobody else enrols in locks a bond of 100 tokens, ends, and gives it back."""
@@ -115,17 +116,24 @@ def test_stake__given_back_by_a_study__is_shown_with_what_an_enrolment_can_lock_
     assert run("stake", "deposit", "120").code == 0
     study = run("study", "publish", plan, "--fund", *council, "--json").value["study"]
     network.act(operator, "StudyRegistry", "enrol", study, 77, 8, bytes(32), salt_commitment(bytes(32)))
+    shown = run("stake", "show", "--json").value
+    assert (shown["available"], shown["lockable"]) == (str(20 * UNIT), str(20 * UNIT))
     network.anvil.pass_time(int(TrainingPlan.parse(plan.read_bytes()).phases.enrol))
     network.act(operator, "StudyRegistry", "releaseBond", study, registered)
-    shown, told = run("stake", "show", "--json").value, run("stake", "show").out
-    assert (shown["available"], shown["lockable"]) == (str(120 * UNIT), str(20 * UNIT))
-    released_at = network.reader().head().timestamp
-    assert shown["lockable_rest_from"] == released_at + 7 * 24 * 3600
-    assert re.search(r"lockable +20 \w+, 100 \w+ more from 20\d\d-", told)
-    network.anvil.pass_time(7 * 24 * 3600)
-    network.anvil.request("evm_mine")
     shown = run("stake", "show", "--json").value
-    assert (shown["lockable"], shown["lockable_rest_from"]) == (str(120 * UNIT), 0)
+    assert (shown["available"], shown["lockable"]) == (str(120 * UNIT), str(120 * UNIT))
+
+
+def test_stake__within_reach_of_evidence__is_shown_with_what_an_enrolment_can_lock_and_from_when(
+    run: Run, network: Network, registered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("stake", "deposit", "120").code == 0
+    rest_from = network.reader().head().timestamp + 7 * 24 * 3600
+    monkeypatch.setattr(ChainReader, "lockable_bond", lambda *_: 20 * UNIT)
+    monkeypatch.setattr(ChainReader, "bond_cools_until", lambda *_: rest_from)
+    shown, told = run("stake", "show", "--json").value, run("stake", "show").out
+    assert (shown["lockable"], shown["lockable_rest_from"]) == (str(20 * UNIT), rest_from)
+    assert re.search(r"lockable +20 \w+, 100 \w+ more from 20\d\d-", told)
 
 
 def test_stake__more_than_there_is__is_refused_with_the_amounts(run: Run, registered: int) -> None:

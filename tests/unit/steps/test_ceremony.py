@@ -254,7 +254,7 @@ def test_acknowledgement__a_file_that_counts_is_gone__acknowledges_nothing(
 def test_two_nodes_with_one_key__the_one_whose_keys_are_not_on_record_complains_of_nobody(
     chain: FakeChain, parties: list[Party]
 ) -> None:
-    """Both posted keys at once, and both believe that theirs were taken: what is sealed to one's key opens to it alone.
+    """Both posted keys at once and believe that theirs were taken: what is sealed to one opens not to the other.
 
     Rule: a node goes on only with keys and a dealing that are its own (`own.is_anothers`).
     """
