@@ -17,11 +17,20 @@ from node.errors import ContentNotFound
 from node.steps.accusing import accuse
 from node.steps.advance import advance
 from node.steps.ceremony.names import acknowledgement
-from node.types import Charge, Opening, Phase, StudyState
+from node.types import ChainEvent, Charge, Opening, Phase, StudyState
 from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.lying_endpoints import misled
-from tests.support.plans import small_plan
-from tests.support.steps import Party, brief, look, look_until, make_running, reach_phase
+from tests.support.plans import pads_alone, small_plan
+from tests.support.steps import (
+    Party,
+    brief,
+    hold_ceremony,
+    look,
+    look_until,
+    make_parties,
+    make_running,
+    reach_phase,
+)
 
 Cast = tuple[FakeChain, list[Party]]
 
@@ -135,3 +144,28 @@ def test_end__endpoint_tells_of_no_rounds__nothing_is_erased_while_a_model_is_la
     node = misled(chain, parties[0], current_round=lambda number: 0)
     assert not advance(node.context)
     assert node.hospital.secrets.has(f"study-{STUDY}/ceremony-1/round-1")
+
+
+def test_ceremony__endpoint_shows_keys_that_this_node_never_posted__it_does_not_leave_the_ceremony_for_good(
+    tmp_path: Path,
+) -> None:
+    """Rule: what keeps a node out for good is agreed on (`standing.is_left_alone`)."""
+    chain, parties = make_parties(tmp_path, 4, brief(pads_alone(small_plan())))
+    node = misled(chain, parties[0], ceremony_state=lambda state: replace(state, keyed=state.keyed | 1))
+    look([node])
+    state = hold_ceremony(chain, parties)
+    assert state.completed and state.participants == 0b1111
+
+
+def test_round__endpoint_shows_a_share_that_this_node_never_gave__it_does_not_sit_out_for_good(
+    chain: FakeChain, parties: list[Party]
+) -> None:
+    """Rule: the same for a round (`batches.sits_out`)."""
+    event = ChainEvent("Openings", "PadSharePosted", {"round": 1, "hospitalId": parties[0].number}, 90, "0x", "0x", 0)
+    told = {"PadSharePosted": (event,)}
+    node = misled(chain, parties[0])
+    node.hospital.reader.events = lambda contract, name, *_, **__: told.get(name, ())  # type: ignore[method-assign]
+    look([node])
+    assert (1, parties[0].number) not in chain.books.submitted
+    look(parties)
+    assert (1, parties[0].number) in chain.books.submitted
