@@ -16,8 +16,9 @@ import pytest
 from node.errors import ContentNotFound
 from node.steps.accusing import accuse
 from node.steps.advance import advance
+from node.steps.ceremony.dealing import release_own
 from node.steps.ceremony.names import acknowledgement
-from node.types import ChainEvent, Charge, Opening, Phase, StudyState
+from node.types import CeremonyStep, ChainEvent, Charge, Opening, Phase, StudyState
 from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.lying_endpoints import misled
 from tests.support.plans import pads_alone, small_plan
@@ -169,3 +170,21 @@ def test_round__endpoint_shows_a_share_that_this_node_never_gave__it_does_not_si
     assert (1, parties[0].number) not in chain.books.submitted
     look(parties)
     assert (1, parties[0].number) in chain.books.submitted
+
+
+def test_complain__endpoint_keeps_back_a_dealing_that_counts__the_node_is_not_satisfied(tmp_path: Path) -> None:
+    """Rule: that nothing is left to complain of is said of the dealings that all endpoints tell of
+    (`complaining._counts`)."""
+    chain, parties = make_parties(tmp_path, 4, brief(pads_alone(small_plan())))
+    liar, honest = parties[3], parties[:3]
+    look_until(chain, parties, lambda: chain.books.ceremony.step is CeremonyStep.HOLD)
+    release_own(liar.context, chain.books.ceremony)
+    look_until(chain, honest, lambda: chain.books.ceremony.held.bit_count() == 3)
+    liar.ledger.post_holding(STUDY, 1, 0b0111, False)
+    assert chain.books.ceremony.step is CeremonyStep.COMPLAIN and chain.books.ceremony.counted == 0b1111
+    chain.books.change_ceremony(satisfied=0)
+    node = misled(chain, honest[0], ceremony_state=lambda state: replace(state, counted=state.counted & 0b0111))
+    look([node])
+    assert not node.ledger.named("be_satisfied")
+    look([honest[0]])
+    assert honest[0].ledger.named("be_satisfied")
