@@ -39,8 +39,8 @@ def complain(context: StudyContext, state: CeremonyState) -> None:
 
 
 def _counts(context: StudyContext, state: CeremonyState) -> bool:
-    """Whether these are the dealings that count, by all endpoints: of one that was kept back from this node it could not
-    complain any more."""
+    """Whether these are the dealings that count, by all endpoints: of one that was kept back from this node it could
+    not complain any more."""
     reader = context.hospital.reader
     return reader.agreed(lambda endpoint: endpoint.ceremony_state(context.id).counted) == state.counted
 
