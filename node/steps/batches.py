@@ -77,7 +77,10 @@ def sits_out(context: StudyContext, round_number: int) -> bool:
     key = f"{context.key}/ceremony-{ceremony}/sat-out"
     if hospital.state.result(key) is not None:
         return True
-    forgotten = next(_forgotten(context, ceremony), None)
+    if next(_forgotten(context, hospital.reader, ceremony), None) is None:
+        return False
+    # It is for good, so one endpoint's word is not enough.
+    forgotten = hospital.reader.agreed(lambda endpoint: next(_forgotten(context, endpoint, ceremony), None))
     if forgotten is None:
         return False
     context.log.warning(
@@ -91,9 +94,9 @@ def sits_out(context: StudyContext, round_number: int) -> bool:
     return True
 
 
-def _forgotten(context: StudyContext, ceremony: int) -> Iterator[str]:
+def _forgotten(context: StudyContext, reader: ChainReader, ceremony: int) -> Iterator[str]:
     """What the chain shows of this hospital's acts since a ceremony and the journal does not."""
-    hospital, reader = context.hospital, context.hospital.reader
+    hospital = context.hospital
     if hospital.state.result(acknowledgement(context, ceremony)) is None:
         yield f"to have acknowledged key ceremony {ceremony}"
     own = {"studyId": context.id, "hospitalId": hospital.id}

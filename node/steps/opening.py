@@ -13,6 +13,7 @@ from node.steps.context import StudyContext
 from node.steps.finalising import finalise
 from node.steps.one_set import FixedSet, final_set
 from node.steps.pad_opening import is_due, post_pad_share
+from node.steps.payloads import keep_payloads
 from node.types import Phase, PhaseState
 
 
@@ -32,6 +33,7 @@ def open_round(context: StudyContext, round_number: int, now: PhaseState, confir
                 post_share(context, round_number, found)
         if now.phase is Phase.SUSPENDED:
             _record_absence(context, round_number, found)
+        keep_payloads(context, round_number, found.payloads.values())
     finally:
         # A node that cannot give a share, as after its secrets were lost, can still serve and finalise.
         finalise(context, round_number, found)

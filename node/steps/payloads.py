@@ -76,6 +76,18 @@ def collect_payloads(context: StudyContext, round_number: int, submitted: Submit
     return held
 
 
+def keep_payloads(context: StudyContext, round_number: int, digests: Iterable[bytes]) -> None:
+    """Fetch, keep and serve what this node still lacks of a round's set: of the t that vouched for a payload one alone
+    may be honest, and be gone when the sum opens."""
+    store, size = context.hospital.store, rules_of(context, round_number).payload_size
+    for digest in digests:
+        try:
+            if not store.holds(digest, size):
+                store.put(store.get(digest, size))
+        except StorageError as error:
+            context.log.debug("round %d: a payload of the set: %s", round_number, error)
+
+
 def included_payloads(context: StudyContext, round_number: int, included: Iterable[int]) -> list[Payload]:
     """The payloads of a round's set; raises StorageError while one is not to be had."""
     wanted = list(included)

@@ -45,8 +45,13 @@ def _taught_before(hospital: Hospital, study_id: int, raw: frozenset[bytes]) -> 
     return {
         study: count
         for study, count in found.items()
-        if hospital.state.rounds_taught(study) or not hospital.reader.study_state(study).ended
+        if hospital.state.rounds_taught(study) or not _has_ended(hospital, study)
     }
+
+
+def _has_ended(hospital: Hospital, study: int) -> bool:
+    """Whether a study has ended, as all endpoints tell it: one that goes on would still be taught with the records."""
+    return hospital.reader.agreed(lambda endpoint: endpoint.study_state(study).ended)
 
 
 def _spent(hospital: Hospital, plan: TrainingPlan, before: list[int]) -> str:

@@ -24,7 +24,7 @@ _MAXIMUM_SCALARS = 1 << 16
 
 @dataclass(frozen=True)
 class PadContext:
-    """The pads of one round: `contract` is the study registry's address, `dealt` the hospitals that are dealt to.
+    """The pads of one round: `contract` is the key ceremony's address, `dealt` the hospitals that are dealt to.
 
     `dealt` are hospital numbers in index order, `points` each one's point x (its index + 1), `scalars` how many
     scalars an update has; a pad has one more, for the blinding. `keys_hash` is the contract's, over the keys posted:

@@ -33,9 +33,16 @@ def complain(context: StudyContext, state: CeremonyState) -> None:
     lacking = found.bitmap(set(collected.missing))
     if lacking:
         _name(context, state, lacking, collected.missing)
-    elif not state.satisfied & mine:
+    elif not state.satisfied & mine and _counts(context, state):
         hospital.ledger.be_satisfied(context.id, state.number)
         context.log.info("ceremony %d: lacks nothing and complains no further", state.number)
+
+
+def _counts(context: StudyContext, state: CeremonyState) -> bool:
+    """Whether these are the dealings that count, by all endpoints: of one that was kept back from this node it could
+    not complain any more."""
+    reader = context.hospital.reader
+    return reader.agreed(lambda endpoint: endpoint.ceremony_state(context.id).counted) == state.counted
 
 
 def _complain(context: StudyContext, found: FinalCeremony, objection: Objection) -> None:

@@ -26,14 +26,14 @@ def is_left_alone(context: StudyContext, state: CeremonyState) -> bool:
 
     Keys whose seed it may have lost, a dealing that it could make again for other keys: a restored node repeats none.
     """
-    journal, mine = context.hospital.state, 1 << context.enrolment.index
-    if journal.result(left_alone(context, state.number)) is not None:
+    if context.hospital.state.result(left_alone(context, state.number)) is not None:
         return True
-    forgotten = None
-    if state.keyed & mine and journal.result(keys_posted(context, state.number)) is None:
-        forgotten = "its keys"
-    elif state.dealt & mine and journal.result(dealing_made(context, state.number)) is None:
-        forgotten = "its dealing"
+    if _forgotten(context, state) is None:
+        return False
+    # It is for good, so one endpoint's word is not enough.
+    forgotten = context.hospital.reader.agreed(
+        lambda endpoint: _forgotten(context, endpoint.ceremony_state(context.id), state.number)
+    )
     if forgotten is None:
         return False
     leave_alone(
@@ -42,3 +42,15 @@ def is_left_alone(context: StudyContext, state: CeremonyState) -> bool:
         "backup",
     )  # fmt: skip
     return True
+
+
+def _forgotten(context: StudyContext, state: CeremonyState, ceremony: int | None = None) -> str | None:
+    """What a ceremony's state shows that this hospital did and the journal does not; nothing of another ceremony."""
+    journal, mine = context.hospital.state, 1 << context.enrolment.index
+    if ceremony is not None and state.number != ceremony:
+        return None
+    if state.keyed & mine and journal.result(keys_posted(context, state.number)) is None:
+        return "its keys"
+    if state.dealt & mine and journal.result(dealing_made(context, state.number)) is None:
+        return "its dealing"
+    return None

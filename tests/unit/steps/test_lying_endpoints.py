@@ -6,57 +6,34 @@ Each test names the rule whose removal makes it fail.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
-from node.errors import ChainUnavailable, ContentNotFound
+from node.errors import ContentNotFound
 from node.steps.accusing import accuse
 from node.steps.advance import advance
+from node.steps.ceremony.dealing import release_own
 from node.steps.ceremony.names import acknowledgement
-from node.types import Charge, Opening, Phase, StudyState
+from node.types import CeremonyStep, ChainEvent, Charge, Opening, Phase, StudyState
 from tests.support.fake_chain import STUDY, FakeChain
-from tests.support.plans import small_plan
-from tests.support.steps import Party, brief, look, look_until, make_running, reach_phase
+from tests.support.lying_endpoints import misled
+from tests.support.plans import pads_alone, small_plan
+from tests.support.steps import (
+    Party,
+    brief,
+    hold_ceremony,
+    look,
+    look_until,
+    make_parties,
+    make_running,
+    reach_phase,
+)
 
 Cast = tuple[FakeChain, list[Party]]
-Result = TypeVar("Result")
-
-
-class TwoEndpoints:
-    """What a node sees through two endpoints: the first is asked alone, and then tells of the newest block what `lies`
-    make of the truth, by the view's name."""
-
-    def __init__(self, chain: FakeChain, lies: dict[str, Callable[[Any], Any]]) -> None:
-        self._chain, self._lies = chain, lies
-
-    def __getattr__(self, name: str) -> Any:
-        view = getattr(self._chain, name)
-        if name not in self._lies:
-            return view
-
-        def told(*given: Any, **named: Any) -> Any:
-            at = inspect.signature(view).bind(*given, **named).arguments.get("at", "latest")
-            truth = view(*given, **named)
-            return self._lies[name](truth) if at == "latest" else truth
-
-        return told
-
-    def agreed(self, read: Callable[[Any], Result]) -> Result:
-        first, second = read(self), read(self._chain)
-        if first != second:
-            raise ChainUnavailable("The RPC endpoints give different answers: waiting until they agree.")
-        return first
-
-
-def misled(chain: FakeChain, party: Party, **lies: Callable[[Any], Any]) -> Party:
-    """The hospital's node, one of whose endpoints lies."""
-    reader: Any = TwoEndpoints(chain, lies)
-    return replace(party, context=replace(party.context, hospital=replace(party.hospital, reader=reader)))
 
 
 @pytest.fixture
@@ -168,3 +145,46 @@ def test_end__endpoint_tells_of_no_rounds__nothing_is_erased_while_a_model_is_la
     node = misled(chain, parties[0], current_round=lambda number: 0)
     assert not advance(node.context)
     assert node.hospital.secrets.has(f"study-{STUDY}/ceremony-1/round-1")
+
+
+def test_ceremony__endpoint_shows_keys_that_this_node_never_posted__it_does_not_leave_the_ceremony_for_good(
+    tmp_path: Path,
+) -> None:
+    """Rule: what keeps a node out for good is agreed on (`standing.is_left_alone`)."""
+    chain, parties = make_parties(tmp_path, 4, brief(pads_alone(small_plan())))
+    node = misled(chain, parties[0], ceremony_state=lambda state: replace(state, keyed=state.keyed | 1))
+    look([node])
+    state = hold_ceremony(chain, parties)
+    assert state.completed and state.participants == 0b1111
+
+
+def test_round__endpoint_shows_a_share_that_this_node_never_gave__it_does_not_sit_out_for_good(
+    chain: FakeChain, parties: list[Party]
+) -> None:
+    """Rule: the same for a round (`batches.sits_out`)."""
+    event = ChainEvent("Openings", "PadSharePosted", {"round": 1, "hospitalId": parties[0].number}, 90, "0x", "0x", 0)
+    told = {"PadSharePosted": (event,)}
+    node = misled(chain, parties[0])
+    node.hospital.reader.events = lambda contract, name, *_, **__: told.get(name, ())  # type: ignore[method-assign]
+    look([node])
+    assert (1, parties[0].number) not in chain.books.submitted
+    look(parties)
+    assert (1, parties[0].number) in chain.books.submitted
+
+
+def test_complain__endpoint_keeps_back_a_dealing_that_counts__the_node_is_not_satisfied(tmp_path: Path) -> None:
+    """Rule: that nothing is left to complain of is said of the dealings that all endpoints tell of
+    (`complaining._counts`)."""
+    chain, parties = make_parties(tmp_path, 4, brief(pads_alone(small_plan())))
+    liar, honest = parties[3], parties[:3]
+    look_until(chain, parties, lambda: chain.books.ceremony.step is CeremonyStep.HOLD)
+    release_own(liar.context, chain.books.ceremony)
+    look_until(chain, honest, lambda: chain.books.ceremony.held.bit_count() == 3)
+    liar.ledger.post_holding(STUDY, 1, 0b0111, False)
+    assert chain.books.ceremony.step is CeremonyStep.COMPLAIN and chain.books.ceremony.counted == 0b1111
+    chain.books.change_ceremony(satisfied=0)
+    node = misled(chain, honest[0], ceremony_state=lambda state: replace(state, counted=state.counted & 0b0111))
+    look([node])
+    assert not node.ledger.named("be_satisfied")
+    look([honest[0]])
+    assert honest[0].ledger.named("be_satisfied")

@@ -24,7 +24,7 @@ from node.steps.one_set import final_set
 from node.steps.pad_opening import post_pad_share
 from node.types import Charge, Opening, Phase, StudyState
 from tests.support.fake_chain import STUDY, FakeChain
-from tests.support.lying_nodes import share_falsely, submit_falsely, turned
+from tests.support.lying_nodes import never_release, share_falsely, submit_falsely, turned
 from tests.support.plans import pads_alone, small_plan
 from tests.support.steps import (
     Party,
@@ -100,6 +100,29 @@ def test_withheld_payload__is_absence_and_accuses_nobody(
     monkeypatch.setattr(liar.store.local, "released", lambda digest, size: False)
     reach_phase(chain, parties, Phase.OPEN)
     assert chain.books.accusations == {} and chain.books.rounds[1].included_bitmap == 0b0111
+
+
+def test_payload_served_to_one_honest_hospital__is_kept_by_all_before_that_one_goes(
+    chain: FakeChain, parties: list[Party], honest: list[Party], liar: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the t that vouch for a payload one may be honest. Rule: what a node lacks of a set it fetches from who has it,
+    once the set is fixed (`payloads.keep_payloads`)."""
+    friend, others = honest[0], honest[1:]
+    stores = [party.store for party in honest]
+    reach_phase(chain, parties, Phase.ATTEST)
+    digest = chain.books.submitted[1, liar.number].digest
+    for party in others:
+        monkeypatch.setattr(party.store, "_others", stores)
+        party.store.lose(digest)
+    reach_phase(chain, parties, Phase.OPEN)
+    assert chain.books.rounds[1].included_bitmap == 0b1111
+    for party in others:
+        del party.store.failure[digest]
+    never_release(monkeypatch, liar)
+    look(others)
+    never_release(monkeypatch, friend)
+    finish_round(chain, others)
+    assert chain.books.rounds[1].closed_as is Phase.FINALISED
 
 
 def test_false_pad_share__is_accused_and_t_good_ones_open(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from node.errors import ContractReverted, StudyError
+from node.errors import ChainUnavailable, ContractReverted, StudyError
 from node.learning.datasets.images import Images
 from node.plan import TrainingPlan
 from node.state import NodeState
@@ -19,6 +19,7 @@ from node.steps.raw_records import raw_images, raw_rows
 from node.steps.taught import refuse_taught
 from node.types import Receipt, StudyState
 from tests.support.fake_chain import STUDY, FakeChain
+from tests.support.lying_endpoints import misled
 from tests.support.plans import private_plan, small_plan
 from tests.support.small_study import records, write_table
 from tests.support.steps import Party
@@ -100,6 +101,16 @@ def test_enrol__study_that_ended_before_anything_was_taught__is_no_reason(
     chain.books.state = StudyState.CANCELLED
     enrolled(chain, newcomer, OTHER, table)
     assert len(newcomer.ledger.named("enrol")) == 2
+
+
+def test_enrol__one_endpoint_says_that_the_other_study_has_ended__is_not_believed(
+    chain: FakeChain, newcomer: Party
+) -> None:
+    """Both would be taught with the records, and the difference of their sums would show the update."""
+    newcomer.hospital.state.teach(OTHER, [b"a record"])
+    node = misled(chain, newcomer, study_state=lambda state: StudyState.CANCELLED)
+    with pytest.raises(ChainUnavailable):
+        refuse_taught(node.hospital, STUDY, small_plan(), frozenset([b"a record"]), teach_again=False)
 
 
 def test_enrol__refused_by_the_contract__was_not_taught_with(chain: FakeChain, newcomer: Party, tmp_path: Path) -> None:
