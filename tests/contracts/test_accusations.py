@@ -7,7 +7,7 @@ import ape
 import pytest
 
 from node.types import CeremonyStep, Charge, Offence, Phase
-from tests.support.stage import Stage
+from tests.support.stage import Hospital, Stage
 from tests.support.suite import BOND, pass_until
 
 SLICE = BOND // 4
@@ -131,10 +131,10 @@ def test_accuse__by_who_takes_no_part__reverts(five: Stage) -> None:
         suite.court.accuse(five.study, 1, PAYLOAD, 1, sender=five.members[0].owner)
 
 
-def test_accuse__by_a_member_outside_the_batch__reverts(stage: Stage) -> None:
-    """It sat the ceremony out, and holds no bytes of the round."""
+@pytest.fixture
+def left_out(stage: Stage) -> Hospital:
+    """A member that sat out the ceremony which made round 2's keys; the others have submitted in that round."""
     stage.run(5, unopenedRounds=3, patience=2_100)
-    out = stage.members[4]
     stage.submit_all(stage.members[:2])
     stage.end_phase()
     stage.fail_round()
@@ -143,8 +143,22 @@ def test_accuse__by_a_member_outside_the_batch__reverts(stage: Stage) -> None:
     for step in (CeremonyStep.DEAL, CeremonyStep.HOLD, CeremonyStep.ACKNOWLEDGE):
         stage.hold_step(stage.members[:4], step, ceremony=2)
     stage.submit_all(stage.members[:4], 2)
-    with ape.reverts(stage.suite.court.CourtNotParticipant, hospitalId=out.id):
-        stage.accuse(out, 0b1, PAYLOAD, 2)
+    return stage.members[4]
+
+
+def test_accuse__by_a_member_outside_the_batch__reverts(stage: Stage, left_out: Hospital) -> None:
+    """It sat the ceremony out, and holds no bytes of the round."""
+    with ape.reverts(stage.suite.court.CourtNotParticipant, hospitalId=left_out.id):
+        stage.accuse(left_out, 0b1, PAYLOAD, 2)
+
+
+def test_pad_share__by_a_member_outside_the_batch__reverts(stage: Stage, left_out: Hospital) -> None:
+    """Nobody dealt to it: what it posts could be no share."""
+    stage.attest_all(0b1111, stage.members[:4], 2)
+    stage.include(2)
+    stage.reach_pads(2)
+    with ape.reverts(stage.suite.openings.OpeningsNotParticipant, hospitalId=left_out.id):
+        stage.pad_share(left_out, 2)
 
 
 def test_accuse__until_the_last_second_of_the_window__and_no_later(five: Stage) -> None:
