@@ -38,7 +38,7 @@ def test_absence__from_an_opening_that_ran_out__is_fined_once_for_the_round(padd
 
 def test_absence__before_the_window_is_over__is_not_known_yet(padding: Stage) -> None:
     openings, until = padding.suite.openings, padding.record().padsUntil
-    with ape.reverts(openings.OpeningsNotYet, studyId=padding.study, round=1, **{"from": until}):
+    with ape.reverts(openings.OpeningsNotYet, studyId=padding.study, round=1, start=until):
         padding.record_absence()
     pass_until(until)
     padding.record_absence()
