@@ -104,8 +104,8 @@ def _share_falsely_by_pads(liar: Liar) -> None:
     _encrypt_another_update(liar, _shares_first)
     due = opening.is_due
 
-    def rules_of_liar(context: StudyContext, number: int) -> Any:
-        rules = rules_of(context, number)
+    def rules_of_liar(context: StudyContext, number: int, *confirmed: int) -> Any:
+        rules = rules_of(context, number, *confirmed)
         if number == ROUND and _shares_first(context):
             honest = rules.later
 
@@ -185,8 +185,8 @@ def _be_absent(liar: Liar) -> None:
 def _share_falsely_by_ckks(liar: Liar) -> None:
     """The CKKS share is not the one for the set."""
 
-    def rules_of_liar(context: StudyContext, number: int) -> Any:
-        rules = rules_of(context, number)
+    def rules_of_liar(context: StudyContext, number: int, *confirmed: int) -> Any:
+        rules = rules_of(context, number, *confirmed)
         honest = rules.first
 
         def first(quorum: tuple[int, ...]) -> Any:
@@ -206,8 +206,8 @@ def _share_falsely_by_ckks(liar: Liar) -> None:
 def _change_payload(changed: Callable[..., bytes]) -> None:
     """Have the payload of the round of lies changed before it is stored."""
 
-    def rules_of_liar(context: StudyContext, number: int) -> Any:
-        rules = rules_of(context, number)
+    def rules_of_liar(context: StudyContext, number: int, *confirmed: int) -> Any:
+        rules = rules_of(context, number, *confirmed)
         if number == ROUND:
             honest = rules.make_payload
 
