@@ -14,7 +14,7 @@ from node.proofs.artefacts import ROOT, Artefacts, circuits
 from node.proofs.proof import Proved
 from node.proofs.prover import NativeProver, SnarkjsProver
 from node.proofs.verifying_key import load_verifying_key, refuse_forgeable, verifying_key_digest
-from node.types.ledger import Proof
+from node.types import Proof
 from tests.support.circuits import TRAINING, artefacts, training
 
 # The base field of BN254, for the forgery's point arithmetic.

@@ -53,7 +53,7 @@ def story(consortium: Consortium, tmp_path_factory: pytest.TempPathFactory) -> I
     members = consortium.members[:3]
     study = consortium.publish(study_plan("Signed twice", len(members)))
     for member, options in zip(members, ((), (), ("--payout", PAYOUT)), strict=True):
-        ended = consortium.enrol(member, study, "--teach-again", *options)
+        ended = consortium.enrol(member, study, *options)
         assert ended.code == 0, ended.err
         consortium.follow_only(member, study)
     consortium.anvil.mine_every(1)

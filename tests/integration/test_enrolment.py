@@ -183,7 +183,7 @@ def test_enrol__again_while_one_is_under_way__waits_and_replaces_no_record(
     """Each draws a salt of its own: what one committed to must not be replaced by what the other read before."""
     consortium.anvil.request("evm_setAutomine", True)
     study, member = consortium.publish(study_plan("At once", 4)), consortium.members[3]
-    command = ["enrol", str(study), "--plan", str(consortium.plan_file(study))]
+    command = ["enrol", str(study), "--plan", str(consortium.plan_file(study)), "--teach-again"]
     codes: list[int] = []
     second = Thread(target=lambda: codes.append(consilium(command)))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.services import tables, words
+from app.services import history, tables, words
 from node.audit.basics import Verdict
 from node.audit.checks import check_study
 from node.audit.contents import open_contents
@@ -167,10 +167,10 @@ def test_audit__of_the_study__shows_who_is_sampled_and_where_the_extractor_is(st
     assert any("25 weights" in str(sentence) for sentence in words.training(document))
     model = view.models[-1].weights
     assert model is not None and len(model) == 31 and not any(model[24:30]) and any(model[:24])
-    assert any("3 blocks of rows" in text for text in tables.events(view)["What happened"])
+    assert any("3 blocks of rows" in text for text in history.events(view)["What happened"])
     checks = check_study(story.consortium.reader, contents, view)
     assert {check.verdict for check in checks} == {Verdict.PASSED}
-    assert sum(check.subject == "Sampling" for check in checks) == 2
+    assert sum(check.subject == "Sampling" for check in checks) == 3
     assert sum("extractor" in check.statement for check in checks) == 1
     for member in story.members:
         assert member.store.released(bytes.fromhex(document.model.extractor.digest), len(EXTRACTOR))
@@ -180,7 +180,8 @@ def test_audit__another_block_than_the_drawn_one__is_told(story: Story) -> None:
     contents = open_contents([member.home / "store" for member in story.members], [])
     view = read_study(story.consortium.reader, contents, story.study)
     first, *others = view.hospitals
-    wrong = replace(first, draw=replace(first.draw, index=(first.draw.index + 1) % 3))
+    assert first.block is not None
+    wrong = replace(first, block=first.block % 3 + 1)
     checks = check_study(story.consortium.reader, contents, replace(view, hospitals=(wrong, *others)))
     assert [check.subject for check in checks if check.verdict is not Verdict.PASSED] == ["Sampling"]
 

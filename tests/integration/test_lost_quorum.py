@@ -9,9 +9,19 @@ from dataclasses import dataclass
 import pytest
 
 from node.proofs.commitments import weights_root
-from node.types import Phase, StudyState
+from node.types import Phase, StudyState, indices
 from tests.support.consortium import Consortium, Member
-from tests.support.small_study import BOND, REWARD, ROWS, SERVICE_BUDGET, UNIT, model_after, records, study_plan
+from tests.support.small_study import (
+    ABSENCE_FINE,
+    BOND,
+    REWARD,
+    ROWS,
+    SERVICE_BUDGET,
+    UNIT,
+    model_after,
+    records,
+    study_plan,
+)
 
 
 @dataclass(frozen=True)
@@ -58,8 +68,11 @@ def test_pads__of_the_others__open_the_sum_of_all_four(story: Story) -> None:
     assert state.root_after == weights_root(model_after(plan, plan.model.initial, tables))
 
 
-def test_money__with_a_lost_quorum__adds_up_and_costs_nobody(story: Story) -> None:
-    money = story.money
+def test_money__with_a_lost_quorum__adds_up_and_costs_the_dead_a_small_fine_at_most(story: Story) -> None:
+    """A fine each, and only where the pads' window ran out before the round was finalised."""
+    money, reader = story.money, story.consortium.reader
+    absent = {reader.enrolled_ids(story.study)[index] for index in indices(reader.absent(story.study, 1) or 0)}
+    assert absent in (set(), {member.number for member in story.dead})
     assert money["claimed"] == REWARD and money["refunded"] == SERVICE_BUDGET - money["services"]
     assert money["left_the_pool"] == money["claimed"] + money["refunded"]
-    assert money["bonds_released"] == 4 * BOND * UNIT
+    assert money["bonds_released"] == 4 * BOND * UNIT - len(absent) * ABSENCE_FINE

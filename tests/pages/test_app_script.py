@@ -212,7 +212,7 @@ def test_app__below_a_path__shows_the_named_network_on_every_page(
     sidebar = page.get_by_test_id("stSidebar")
     expect(sidebar.get_by_text("The network that was named")).to_be_visible(timeout=PATIENCE)
     expect(sidebar.get_by_text(str(played_study.deployment))).to_be_visible()
-    expect(page.get_by_test_id("stMain").get_by_text("35 of 35 checks ok")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_test_id("stMain").get_by_text("63 of 63 checks ok")).to_be_visible(timeout=PATIENCE)
     go_to(page, "Audit")
     expect(page.get_by_role("heading", name="Audit")).to_be_visible(timeout=PATIENCE)
     assert page.url == f"{app.url}/audit"

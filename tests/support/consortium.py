@@ -169,8 +169,9 @@ class Consortium:
         return self.folder / f"plan-{study}.json"
 
     def enrol(self, member: Member, study: int, *options: object) -> Ended:
-        """A hospital's `consilium enrol`."""
-        return self.command(member.home, "enrol", study, "--plan", self.plan_file(study), *options)
+        """A hospital's `consilium enrol`; its table has been taught with in the studies before."""
+        plan = self.plan_file(study)
+        return self.command(member.home, "enrol", study, "--plan", plan, "--teach-again", *options)
 
     def open_study(self, members: Sequence[Member], **plan: Any) -> int:
         """A study of tables, opened as `open_planned` says."""
@@ -181,14 +182,14 @@ class Consortium:
     def open_planned(self, members: Sequence[Member], plan: TrainingPlan, *options: object) -> int:
         """A funded study in which these hospitals are enrolled, in this order, and which alone their nodes follow.
 
-        `options` are for those who publish it and who enrol; the tables have been taught with in the studies before.
+        `options` are for those who publish it and who enrol.
         Blocks come each second from now on.
         """
         self.anvil.request("evm_setIntervalMining", 0)
         self.anvil.request("evm_setAutomine", True)
         study = self.publish(plan, *options)
         for member in members:
-            ended = self.enrol(member, study, "--teach-again", *options)
+            ended = self.enrol(member, study, *options)
             assert ended.code == 0, ended.err
             self.follow_only(member, study)
         self.anvil.mine_every(1)
