@@ -56,10 +56,6 @@ class CeremonyReader(StudyReader):
         """Bitmap of who could post keys if a ceremony began now."""
         return int(self.call("KeyCeremony", "nextDue", study, at=at))
 
-    def can_go_on(self, study: int, at: BlockTag = "latest") -> bool:
-        """Whether ceremonies have not failed for good, and enough hospitals are left for another."""
-        return bool(self.call("KeyCeremony", "canGoOn", study, at=at))
-
     def is_out(self, study: int, index: int, at: BlockTag = "latest") -> bool:
         """Whether an index takes part in no ceremony any more: it left, or was excluded for a lie."""
         return bool(self.call("KeyCeremony", "isOut", study, index, at=at))

@@ -65,10 +65,6 @@ class MoneyReader(Connection):
         """Fines for absence of a study that were not spent."""
         return int(self.call("StakeVault", "fines", study))
 
-    def fined_in(self, study: int, batch: int, index: int) -> int:
-        """What a hospital was fined in a batch of a study, counted from 1."""
-        return int(self.call("StakeVault", "finedIn", study, batch, index))
-
     def bounty(self, reporter: Address) -> int:
         """What a reporter of equivocations earned and was not yet paid."""
         return int(self.call("StakeVault", "bounty", reporter))

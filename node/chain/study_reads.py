@@ -70,10 +70,6 @@ class StudyReader(Connection):
         """A hospital's place in a study; refused where it has none."""
         return to_record(Enrolment, self.call("StudyRegistry", "enrolment", study, hospital_id, at=at))
 
-    def enrolment_of(self, study: int, operator: Address) -> Enrolment:
-        """The place that an operator acts for; refused where there is none."""
-        return to_record(Enrolment, self.call("StudyRegistry", "enrolmentOf", study, operator))
-
     def blocks_of(self, study: int, hospital_id: int, at: BlockTag = "latest") -> BlockDraw:
         """The blocks that a hospital committed to; `blocks` is 0 where it enrolled with one data root, or not."""
         return to_record(BlockDraw, self.call("BlockDraws", "blocksOf", study, hospital_id, at=at))

@@ -34,6 +34,7 @@ from node.plan import (
     Privacy,
     Training,
     TrainingPlan,
+    noise_shares,
 )
 from node.plan_training import BoundedTraining
 from node.proofs.artefacts import circuits
@@ -118,8 +119,7 @@ def _calibrate(
         delta,
         parameters=parameters,
         rounds=people.rounds,
-        # Fewer than t may lie, and liars add no noise.
-        hospitals=people.minimum - (encryption.threshold - 1),
+        hospitals=noise_shares(people.minimum, encryption.threshold),
     )
     value["privacy"] = asdict(made) | hidden
     return ()

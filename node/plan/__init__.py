@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan of a study: a canonical document of sections, and the fixed formats it names."""
 
-from node.plan.document import HeadPlan, ImageHeadPlan, NetworkPlan, TrainingPlan, survives
+from node.plan.document import HeadPlan, ImageHeadPlan, NetworkPlan, TrainingPlan, noise_shares, survives
 from node.plan.formats import (
     BATCH_ROUNDS_MAX,
     CKKS_THEN_PADS,
@@ -112,5 +112,6 @@ __all__ = [
     "Training",
     "TrainingPlan",
     "Weight",
+    "noise_shares",
     "survives",
 ]

@@ -58,6 +58,11 @@ def survives(hospitals: int, minimum: int, threshold: int) -> int:
     return max(0, hospitals - max(minimum, threshold))
 
 
+def noise_shares(minimum: int, threshold: int) -> int:
+    """The fewest hospitals whose noise counts in a sum: fewer than t may lie, and liars add none."""
+    return minimum - (threshold - 1)
+
+
 @dataclass(frozen=True)
 class TrainingPlan(Section):
     """What every plan has, checked as it is made; raises DataError, naming the key, for what does not fit.
@@ -123,8 +128,8 @@ class TrainingPlan(Section):
 
     @property
     def noise_shares(self) -> int:
-        """The fewest hospitals whose noise counts in a sum: fewer than t may lie, and liars add none."""
-        return self.participation.minimum - (self.encryption.threshold - 1)
+        """The fewest hospitals whose noise counts in a sum."""
+        return noise_shares(self.participation.minimum, self.encryption.threshold)
 
     @property
     def required_funding(self) -> int:

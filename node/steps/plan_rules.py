@@ -15,7 +15,7 @@ from node.crypto import CeremonyContext, CeremonyIdentity, UpdateForm, dealing_s
 from node.document import Across, Broken, Fault, across, faults, told
 from node.errors import ParameterError
 from node.learning import privacy
-from node.plan import LOSSES, NETWORKS, Encryption, Model, Network, Privacy, Training, TrainingPlan
+from node.plan import LOSSES, NETWORKS, Encryption, Model, Network, Privacy, Training, TrainingPlan, noise_shares
 from node.plan_training import BoundedTraining
 from node.proofs.artefacts import circuits
 from node.steps.context import parameters_for
@@ -212,13 +212,12 @@ def privacy_adds_up(
 ) -> Broken:
     """A round costs no more privacy than the plan says, and its noise fits its bound.
 
-    How far a neighbour moves a sum follows from the plan's training; the noise is that of the fewest honest hospitals:
-    fewer than the threshold may lie, and liars add none. The
-    numbers of rows, by which a head's updates are weighted and its sum divided, are public and not protected.
+    How far a neighbour moves a sum follows from the plan's training; the noise is that of the fewest honest hospitals.
+    The numbers of rows, by which a head's updates are weighted and its sum divided, are public and not protected.
     """
     if hidden.level == "none" or not training.update_bound or not hidden.noise_variance:
         return
-    hospitals = minimum - (threshold - 1)
+    hospitals = noise_shares(minimum, threshold)
     if hospitals < 1:
         # Told as a minimum that is too low.
         return

@@ -16,9 +16,17 @@ from node.steps.ceremony.names import keys_name, seed_name
 from node.types import CeremonyStep
 from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.plans import pads_alone, small_plan
-from tests.support.steps import Party, brief, hold_ceremony, look, look_until, lost_connection, make_parties, restored
-
-Cast = tuple[FakeChain, list[Party]]
+from tests.support.steps import (
+    Cast,
+    Party,
+    brief,
+    hold_ceremony,
+    look,
+    look_until,
+    lost_connection,
+    make_parties,
+    restored,
+)
 
 
 @pytest.fixture

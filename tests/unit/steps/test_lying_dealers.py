@@ -19,24 +19,12 @@ from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.liars import with_false_share
 from tests.support.lying_nodes import deal_falsely, never_release, turned
 from tests.support.plans import pads_alone, small_plan
-from tests.support.steps import Party, brief, hold_ceremony, look, look_until, make_parties
-
-Cast = tuple[FakeChain, list[Party]]
+from tests.support.steps import Cast, Party, brief, hold_ceremony, look, look_until, make_parties
 
 
 @pytest.fixture
 def cast(tmp_path: Path) -> Cast:
     return make_parties(tmp_path, 4, brief(pads_alone(small_plan())))
-
-
-@pytest.fixture
-def liar(parties: list[Party]) -> Party:
-    return parties[3]
-
-
-@pytest.fixture
-def honest(parties: list[Party]) -> list[Party]:
-    return parties[:3]
 
 
 def guilty(chain: FakeChain) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.lying_endpoints import misled
 from tests.support.plans import pads_alone, small_plan
 from tests.support.steps import (
+    Cast,
     Party,
     brief,
     hold_ceremony,
@@ -33,13 +34,11 @@ from tests.support.steps import (
     reach_phase,
 )
 
-Cast = tuple[FakeChain, list[Party]]
-
 
 @pytest.fixture
-def cast(tmp_path: Path) -> Cast:
+def cast(four: Cast) -> Cast:
     """Four hospitals in round 1 of a study that opens by pads alone."""
-    return make_running(tmp_path, 4)
+    return four
 
 
 LIES: list[dict[str, Callable[[Any], Any]]] = [

@@ -6,7 +6,6 @@ Each test names the rule whose removal makes it fail.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,8 +24,9 @@ from node.steps.pad_opening import post_pad_share
 from node.types import Charge, Opening, Phase, StudyState
 from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.lying_nodes import never_release, share_falsely, submit_falsely, turned
-from tests.support.plans import pads_alone, small_plan
+from tests.support.plans import small_plan
 from tests.support.steps import (
+    Cast,
     Party,
     brief,
     finish_round,
@@ -38,14 +38,11 @@ from tests.support.steps import (
     reach_phase,
 )
 
-Cast = tuple[FakeChain, list[Party]]
-
 
 @pytest.fixture
-def cast(tmp_path: Path) -> Iterator[Cast]:
+def cast(four: Cast) -> Cast:
     """Four hospitals in round 1 of a study that opens by pads alone; the last one is the liar."""
-    chain, parties = make_running(tmp_path, 4, brief(pads_alone(small_plan())))
-    yield chain, parties
+    return four
 
 
 @pytest.fixture
@@ -53,16 +50,6 @@ def with_ckks(tmp_path: Path) -> Cast:
     """The same where CKKS opens first."""
     chain, parties = make_running(tmp_path, 4, brief(small_plan()))
     return chain, parties
-
-
-@pytest.fixture
-def liar(parties: list[Party]) -> Party:
-    return parties[3]
-
-
-@pytest.fixture
-def honest(parties: list[Party]) -> list[Party]:
-    return parties[:3]
 
 
 def convicted(chain: FakeChain, charge: Charge) -> int:

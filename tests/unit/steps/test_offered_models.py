@@ -14,9 +14,8 @@ from node.steps.closing import close_round
 from node.steps.models import known_weights, posted_weights
 from node.types import ModelPost, Phase
 from tests.support.fake_chain import STUDY, FakeChain, operator_of
-from tests.support.steps import Party, look, make_running, reach_phase
+from tests.support.steps import Cast, Party, look, make_running, reach_phase
 
-Cast = tuple[FakeChain, list[Party]]
 MODEL = (1, -2, 3, -4, 5)
 ROOT = weights_root(MODEL)
 STRANGER = "0x" + "77" * 20

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from node.types import Opening, Phase, StudyState
 from tests.support.fake_chain import STUDY, FakeChain
 from tests.support.plans import pads_alone, small_plan
 from tests.support.steps import (
+    Cast,
     Party,
     brief,
     finish_round,
@@ -28,14 +28,11 @@ from tests.support.steps import (
     restored,
 )
 
-Cast = tuple[FakeChain, list[Party]]
-
 
 @pytest.fixture
-def cast(tmp_path: Path) -> Iterator[Cast]:
+def cast(four: Cast) -> Cast:
     """Four hospitals in round 1 of a study that opens by pads alone."""
-    chain, parties = make_running(tmp_path, 4, brief(pads_alone(small_plan())))
-    yield chain, parties
+    return four
 
 
 def expected_model(chain: FakeChain, parties: list[Party]) -> tuple[int, ...]:
